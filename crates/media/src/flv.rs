@@ -1,0 +1,4 @@
+//! FLV.
+pub mod audio;
+pub mod meta;
+pub mod video;

@@ -1,0 +1,20 @@
+//! Media as bytes and values: packets, codec records, AMF and FLV.
+//!
+//! Everything here is a pure function of its input: no clock, file, socket, thread or log. The same packets in
+//! give the same bytes out on every machine. RTMP chunks and sessions live in `rtmp`, files in `archive`.
+//!
+//! Sources: FLV = *Adobe Flash Video File Format Specification 10.1*, annex E; E-RTMP = *Enhanced RTMP v2*;
+//! AMF0 and AMF3 = the Adobe format specifications of 2007 and 2013.
+
+pub mod amf0;
+pub mod amf3;
+mod chunks;
+pub mod codec;
+pub mod flv;
+mod header;
+mod packet;
+pub mod time;
+
+pub use chunks::Chunks;
+pub use header::Header;
+pub use packet::{Kind, Packet, Role};
