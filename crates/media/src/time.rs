@@ -1,5 +1,7 @@
 //! From RTMP's 32-bit wrapping clock to times that only grow.
 
+use bytes::Bytes;
+
 use crate::{Kind, Packet};
 
 /// Continues a 32-bit ms clock past its wrap, by serial-number arithmetic (RTMP 5.3.1.1: two adjacent timestamps
@@ -18,6 +20,15 @@ impl Unwrap {
         #[expect(clippy::cast_possible_wrap, reason = "serial-number arithmetic")]
         let delta = timestamp.wrapping_sub(last) as i32;
         last_ms + i64::from(delta)
+    }
+
+    /// The packet of an RTMP message, its time unwrapped. Messages are to be given in the order they arrived.
+    pub fn packet(&mut self, kind: Kind, timestamp: u32, body: Bytes) -> Packet {
+        let packet = Packet::new(kind, self.peek(timestamp), body);
+        if packet.is_media() {
+            self.advance(packet.dts_ms);
+        }
+        packet
     }
 
     /// Sets the newest time. Only coded media moves it: headers and metadata often carry 0.

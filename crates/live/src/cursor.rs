@@ -1,0 +1,313 @@
+//! A reader's position on the timeline of one run.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use media::{Header, Packet};
+
+use crate::timeline::{Position, State, Timeline};
+use crate::wakers;
+
+/// Most packets handed out under one lock.
+const BATCH_PACKETS: usize = 64;
+/// Most packets handed to a recorder under one lock: it writes rarely and much.
+const RECORD_BATCH_PACKETS: usize = 512;
+
+/// What a reader is, which decides how far it may fall behind and where it goes on after that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Wants the live picture: resumes at the newest key frame.
+    Play,
+    /// Wants everything: resumes at the oldest key frame that is still there.
+    Record,
+}
+
+/// Where a new cursor begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With the newest group of pictures.
+    Newest,
+    /// With the first packet of the run if that is still there, else with the oldest group of pictures.
+    Oldest,
+}
+
+/// What a reader did not get.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Messages.
+    pub packets: u64,
+    /// Bytes of their bodies.
+    pub bytes: u64,
+}
+
+/// The outcome of a read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// At least one packet was appended to the batch.
+    Packets,
+    /// The cursor joined the run, or resumed after losing packets: the header holds all that a decoder needs for
+    /// the next packet, which is one at which decoding can start.
+    Joined {
+        /// Metadata and codec configuration as of the next packet.
+        header: Arc<Header>,
+        /// Time of the next packet, for the header's packets: their own times are arbitrary.
+        dts_ms: i64,
+        /// What was passed over; nothing at the first join.
+        lost: Lost,
+    },
+    /// The time to wait is over and nothing came.
+    Idle,
+    /// The run is over and everything was read, or the reader was stopped.
+    Ended,
+}
+
+/// How long a thread waits in [`Cursor::read_blocking`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// Returns as soon as this many body bytes are there.
+    pub bytes: u64,
+    /// Returns with whatever is there, or with [`Read::Idle`], after this time.
+    pub timeout: Duration,
+}
+
+/// A reader's position on the timeline of one run. Dropping it gives back what was kept for it.
+#[derive(Debug)]
+pub struct Cursor {
+    timeline: Arc<Timeline>,
+    class: Class,
+    place: Place,
+    /// What was read or passed over so far; `None` until the first join.
+    seen: Option<Position>,
+    waker: wakers::Place,
+    /// Key frames of the run when everything was read the last time.
+    seen_keys: Option<u64>,
+    stop_at: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// Waiting for a block at which decoding can start.
+    Out,
+    /// Likewise, a recorder that was overrun: counted in the block it will resume at.
+    Displaced,
+    At {
+        block: u64,
+        index: usize,
+    },
+}
+
+/// Stops a reader from another thread: it still reads all that came before the stop.
+#[derive(Debug, Clone)]
+pub struct StopHandle {
+    timeline: Arc<Timeline>,
+    stop_at: Arc<AtomicU64>,
+}
+
+impl StopHandle {
+    /// The reader gets what has arrived until now, then [`Read::Ended`]. A second call changes nothing.
+    pub fn stop(&self) {
+        let end = self.timeline.lock().end.packets;
+        self.stop_at.fetch_min(end, Ordering::Relaxed);
+        self.timeline.arrived.notify_all();
+    }
+}
+
+impl Cursor {
+    pub(crate) fn new(timeline: Arc<Timeline>, class: Class, start: Start) -> Self {
+        let mut state = timeline.lock();
+        let mut place = Place::Out;
+        let mut seen = None;
+        if start == Start::Oldest && state.block(0).is_some() {
+            place = Place::At { block: 0, index: 0 };
+            seen = Some(Position::default());
+            state.count_reader(0, class, true);
+        }
+        if class == Class::Play {
+            state.stats.players += 1;
+            state.stats.players_peak = state.stats.players_peak.max(state.stats.players);
+        }
+        drop(state);
+        let stop_at = Arc::new(AtomicU64::new(u64::MAX));
+        let waker = wakers::Place::default();
+        Self { timeline, class, place, seen, waker, seen_keys: None, stop_at }
+    }
+
+    /// A handle that ends this reader's part of the run.
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle { timeline: self.timeline.clone(), stop_at: self.stop_at.clone() }
+    }
+
+    /// Reads up to 64 packets into `batch`, without waiting; `Pending` leaves the task's waker for the next append.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, batch: &mut Vec<Packet>) -> Poll<Read> {
+        let timeline = self.timeline.clone();
+        let mut state = timeline.lock();
+        let before = self.block();
+        match self.step(&mut state, batch, BATCH_PACKETS) {
+            Some(read) => {
+                if self.block() != before {
+                    timeline.trim(state);
+                }
+                Poll::Ready(read)
+            }
+            None => {
+                state.wakers.register(&mut self.waker, cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Waits for packets and reads them into `batch`. Cancel safe: what is not returned is not consumed.
+    pub async fn read(&mut self, batch: &mut Vec<Packet>) -> Read {
+        std::future::poll_fn(|cx| self.poll_read(cx, batch)).await
+    }
+
+    /// Waits in this thread until `wait.bytes` are there, a key frame came, the time is over or the run ended, and
+    /// reads what is there into `batch`.
+    pub fn read_blocking(&mut self, batch: &mut Vec<Packet>, wait: &Wait) -> Read {
+        let timeline = self.timeline.clone();
+        let mut state = timeline.lock();
+        let from_bytes = self.seen.unwrap_or_default().bytes;
+        let wanted_bytes = from_bytes.saturating_add(wait.bytes);
+        let stopped = |state: &State| {
+            state.ended || self.stop_at.load(Ordering::Relaxed) <= state.end.packets
+        };
+        // What was left over by a full batch, or a key frame since then, is not waited for.
+        let waits = |s: &State| {
+            s.end.bytes < wanted_bytes && self.seen_keys == Some(s.stats.key_frames) && !stopped(s)
+        };
+        if waits(&state) {
+            let asleep = state.sleepers > 0;
+            let first = if asleep { state.wake_at_bytes } else { wanted_bytes };
+            state.wake_at_bytes = first.min(wanted_bytes);
+            state.sleepers += 1;
+            (state, _) = timeline
+                .arrived
+                .wait_timeout_while(state, wait.timeout, |s| waits(s))
+                .unwrap_or_else(PoisonError::into_inner);
+            state.sleepers -= 1;
+        }
+        let read = self.step(&mut state, batch, RECORD_BATCH_PACKETS).unwrap_or(Read::Idle);
+        let all = self.seen.is_none_or(|seen| seen.packets >= state.end.packets);
+        self.seen_keys = all.then_some(state.stats.key_frames);
+        timeline.trim(state);
+        read
+    }
+
+    fn block(&self) -> Option<u64> {
+        match self.place {
+            Place::Out | Place::Displaced => None,
+            Place::At { block, .. } => Some(block),
+        }
+    }
+
+    /// Notices that the window has overrun this cursor.
+    fn settle(&mut self, state: &State) {
+        if self.block().is_some_and(|block| block < state.first_block()) {
+            self.place = match self.class {
+                Class::Play => Place::Out,
+                Class::Record => Place::Displaced,
+            };
+        }
+    }
+
+    /// One read under the lock; `None` when there is nothing to tell.
+    fn step(&mut self, state: &mut State, batch: &mut Vec<Packet>, most: usize) -> Option<Read> {
+        let stop_at = self.stop_at.load(Ordering::Relaxed);
+        self.settle(state);
+        if self.block().is_none() {
+            if stop_at < u64::MAX {
+                return Some(Read::Ended);
+            }
+            return match self.join(state) {
+                None if state.ended => Some(Read::Ended),
+                other => other,
+            };
+        }
+        if self.take(state, batch, most, stop_at) > 0 {
+            return Some(Read::Packets);
+        }
+        let done = state.ended || self.seen.is_some_and(|seen| seen.packets >= stop_at);
+        done.then_some(Read::Ended)
+    }
+
+    fn join(&mut self, state: &mut State) -> Option<Read> {
+        let block = match (self.class, self.seen) {
+            // A run that ended has no newest start, but what it still holds may be read.
+            (Class::Play, _) if !state.ended => state.newest_start()?,
+            (_, seen) => state.oldest_start(seen.unwrap_or_default())?,
+        };
+        let (header, begin, dts_ms) =
+            state.block(block).map(|b| (b.header.clone(), b.begin, b.first_dts_ms))?;
+        let seen = self.seen.unwrap_or(begin);
+        let lost = Lost {
+            packets: begin.packets.saturating_sub(seen.packets),
+            bytes: begin.bytes.saturating_sub(seen.bytes),
+        };
+        if !matches!(self.place, Place::Displaced) {
+            state.count_reader(block, self.class, true);
+        }
+        self.place = Place::At { block, index: 0 };
+        self.seen = Some(begin);
+        Some(Read::Joined { header, dts_ms, lost })
+    }
+
+    /// Copies packets out and moves on; returns how many.
+    fn take(
+        &mut self,
+        state: &mut State,
+        batch: &mut Vec<Packet>,
+        most: usize,
+        stop_at: u64,
+    ) -> usize {
+        let Place::At { mut block, mut index } = self.place else { return 0 };
+        let first = block;
+        let mut seen = self.seen.unwrap_or_default();
+        let left = usize::try_from(stop_at.saturating_sub(seen.packets)).unwrap_or(usize::MAX);
+        let most = most.min(left);
+        let mut taken = 0;
+        while taken < most {
+            let Some(b) = state.block(block) else { break };
+            let fresh = b.packets.get(index..).unwrap_or_default();
+            let fresh = fresh.get(..most - taken).unwrap_or(fresh);
+            batch.extend_from_slice(fresh);
+            seen.packets += fresh.len() as u64;
+            seen.bytes += fresh.iter().map(|p| p.body.len() as u64).sum::<u64>();
+            taken += fresh.len();
+            index += fresh.len();
+            if index < b.packets.len() || state.block(block + 1).is_none() {
+                break;
+            }
+            block += 1;
+            index = 0;
+        }
+        if block != first {
+            state.count_reader(first, self.class, false);
+            state.count_reader(block, self.class, true);
+        }
+        self.place = Place::At { block, index };
+        self.seen = Some(seen);
+        taken
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        let timeline = self.timeline.clone();
+        let mut state = timeline.lock();
+        self.settle(&state);
+        match self.place {
+            Place::Out => {}
+            Place::Displaced => {
+                let count = state.displaced();
+                *count = count.saturating_sub(1);
+            }
+            Place::At { block, .. } => state.count_reader(block, self.class, false),
+        }
+        if self.class == Class::Play {
+            state.stats.players = state.stats.players.saturating_sub(1);
+        }
+        timeline.trim(state);
+    }
+}

@@ -1,0 +1,40 @@
+//! What a stream may hold and how many there may be.
+
+/// Bounds of the registry and of each timeline. A packet counts as its body plus [`Limits::PACKET_OVERHEAD`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Streams that are published or waited for at once. Each costs a map entry and a window.
+    pub streams: usize,
+    /// Players and waiting players of one stream.
+    pub watchers_per_stream: usize,
+    /// Bytes that the newest group of pictures may have and still be kept for those who join. 10 s at 20 Mbit/s
+    /// are 25 MB.
+    pub join_bytes: usize,
+    /// Length in ms that the newest group of pictures may have and still be kept for those who join.
+    pub join_ms: i64,
+    /// Bytes that a player may be behind before it loses groups of pictures.
+    pub play_bytes: usize,
+    /// Time in ms that a player may be behind before it loses groups of pictures: it wants the live picture.
+    pub play_ms: i64,
+    /// Bytes that a recorder may be behind before it loses groups of pictures.
+    pub record_bytes: usize,
+}
+
+impl Limits {
+    /// What a packet costs in memory beside its body, in bytes: its place in the window and its allocation.
+    pub const PACKET_OVERHEAD: usize = 96;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            streams: 10_000,
+            watchers_per_stream: 10_000,
+            join_bytes: 32 << 20,
+            join_ms: 30_000,
+            play_bytes: 16 << 20,
+            play_ms: 15_000,
+            record_bytes: 64 << 20,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The names: who publishes what, and who waits for it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use media::Packet;
+
+use crate::timeline::Timeline;
+use crate::wakers::{Place, Wakers};
+use crate::{Class, Cursor, Key, Limits, Start, Stats};
+
+/// All streams that are published or waited for. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
+    streams: Mutex<HashMap<Key, Stream>>,
+}
+
+/// A name in use; forgotten when nobody publishes it and nobody waits for it.
+#[derive(Debug, Default)]
+struct Stream {
+    run: Option<Arc<Timeline>>,
+    /// Runs so far, so that a watcher never gets the same one twice.
+    runs: u64,
+    watchers: usize,
+    wakers: Wakers,
+}
+
+/// Why a stream cannot be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// Somebody else publishes it; that publisher goes on unharmed.
+    #[error("somebody is already publishing this stream")]
+    Busy,
+    /// [`Limits::streams`] is reached.
+    #[error("the server carries {limit} streams, which is its limit")]
+    TooManyStreams {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// Why a stream cannot be watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WatchError {
+    /// [`Limits::streams`] is reached, and nobody else waits for or publishes this one.
+    #[error("the server carries {limit} streams, which is its limit")]
+    TooManyStreams {
+        /// The limit.
+        limit: usize,
+    },
+    /// [`Limits::watchers_per_stream`] is reached.
+    #[error("the stream has {limit} players, which is its limit")]
+    TooManyWatchers {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new(limits: Limits) -> Self {
+        Self { shared: Arc::new(Shared { limits, streams: Mutex::default() }) }
+    }
+
+    /// Begins a run of `key` and tells everybody who waits for it.
+    ///
+    /// # Errors
+    /// When the key is taken or the server is full; nothing has changed then.
+    pub fn publish(&self, key: &Key) -> Result<Publisher, PublishError> {
+        let limit = self.shared.limits.streams;
+        let mut wakers = Vec::new();
+        let mut streams = self.shared.lock();
+        if streams.len() >= limit && !streams.contains_key(key) {
+            return Err(PublishError::TooManyStreams { limit });
+        }
+        let stream = streams.entry(key.clone()).or_default();
+        if stream.run.is_some() {
+            return Err(PublishError::Busy);
+        }
+        let timeline = Arc::new(Timeline::new(self.shared.limits.clone()));
+        stream.run = Some(timeline.clone());
+        stream.runs += 1;
+        stream.wakers.take(&mut wakers);
+        drop(streams);
+        wakers.drain(..).for_each(Waker::wake);
+        Ok(Publisher { shared: self.shared.clone(), key: key.clone(), timeline, wakers })
+    }
+
+    /// Waits for the runs of `key`, the present one and those to come.
+    ///
+    /// # Errors
+    /// When the server or the stream is full.
+    pub fn watch(&self, key: &Key) -> Result<Watcher, WatchError> {
+        let limits = &self.shared.limits;
+        let mut streams = self.shared.lock();
+        let full = streams.len() >= limits.streams;
+        let stream = match streams.entry(key.clone()) {
+            Entry::Vacant(_) if full => {
+                return Err(WatchError::TooManyStreams { limit: limits.streams });
+            }
+            entry => entry.or_default(),
+        };
+        if stream.watchers >= limits.watchers_per_stream {
+            return Err(WatchError::TooManyWatchers { limit: limits.watchers_per_stream });
+        }
+        stream.watchers += 1;
+        Ok(Watcher {
+            shared: self.shared.clone(),
+            key: key.clone(),
+            seen_runs: 0,
+            place: Place::default(),
+        })
+    }
+
+    /// Names in use now: published or waited for.
+    pub fn stream_count(&self) -> usize {
+        self.shared.lock().len()
+    }
+}
+
+impl Shared {
+    /// Every change under this lock is whole before anything that could panic, so a poisoned map is still right.
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Stream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes a stream and forgets it when nobody needs its name any more.
+    fn release(&self, key: &Key, change: impl FnOnce(&mut Stream)) {
+        let mut streams = self.lock();
+        if let Some(stream) = streams.get_mut(key) {
+            change(stream);
+            if stream.run.is_none() && stream.watchers == 0 {
+                streams.remove(key);
+            }
+        }
+    }
+}
+
+/// The right to append to one run. Dropping it ends the run.
+#[derive(Debug)]
+pub struct Publisher {
+    shared: Arc<Shared>,
+    key: Key,
+    timeline: Arc<Timeline>,
+    /// Empty between calls; kept so that waking allocates nothing.
+    wakers: Vec<Waker>,
+}
+
+impl Publisher {
+    /// The stream's name.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Appends all packets, in order, and leaves the list empty. One short lock, no waiting.
+    pub fn push(&mut self, packets: &mut Vec<Packet>) {
+        if !packets.is_empty() {
+            self.timeline.push(packets, &mut self.wakers);
+        }
+    }
+
+    /// A reader of this run.
+    pub fn cursor(&self, class: Class, start: Start) -> Cursor {
+        Cursor::new(self.timeline.clone(), class, start)
+    }
+
+    /// What this run has carried so far.
+    pub fn stats(&self) -> Stats {
+        self.timeline.lock().stats
+    }
+
+    /// The header after the newest packet.
+    pub fn header(&self) -> Arc<media::Header> {
+        self.timeline.header()
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.timeline.end();
+        self.shared.release(&self.key, |stream| stream.run = None);
+    }
+}
+
+/// Somebody who wants to play a stream, whether it exists yet or not.
+#[derive(Debug)]
+pub struct Watcher {
+    shared: Arc<Shared>,
+    key: Key,
+    seen_runs: u64,
+    place: Place,
+}
+
+impl Watcher {
+    /// The stream's name.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// A player's cursor on the present run, or `Pending` until the next one begins. Each run is given once.
+    pub fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Cursor> {
+        let mut streams = self.shared.lock();
+        let Some(stream) = streams.get_mut(&self.key) else { return Poll::Pending };
+        if let Some(run) = &stream.run
+            && stream.runs > self.seen_runs
+        {
+            self.seen_runs = stream.runs;
+            let run = run.clone();
+            drop(streams);
+            return Poll::Ready(Cursor::new(run, Class::Play, Start::Newest));
+        }
+        stream.wakers.register(&mut self.place, cx.waker());
+        Poll::Pending
+    }
+
+    /// Waits for the next run. Cancel safe.
+    pub async fn run(&mut self) -> Cursor {
+        std::future::poll_fn(|cx| self.poll_run(cx)).await
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.shared
+            .release(&self.key, |stream| stream.watchers = stream.watchers.saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+
+use bytes::Bytes;
+use media::{Kind, Packet, Role};
+
+use super::*;
+use crate::Read;
+
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn key(name: &str) -> Key {
+    Key::new("live", name).unwrap()
+}
+
+fn frame(role: Role) -> Packet {
+    Packet { kind: Kind::Video, role, track: 0, dts_ms: 0, body: Bytes::from_static(b"x") }
+}
+
+fn poll_run(watcher: &mut Watcher) -> Option<Cursor> {
+    match watcher.poll_run(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(cursor) => Some(cursor),
+        Poll::Pending => None,
+    }
+}
+
+fn poll_read(cursor: &mut Cursor) -> Option<Read> {
+    match cursor.poll_read(&mut Context::from_waker(Waker::noop()), &mut Vec::new()) {
+        Poll::Ready(read) => Some(read),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn second_publisher_is_refused_and_the_first_goes_on() {
+    let registry = Registry::new(Limits::default());
+    let mut first = registry.publish(&key("a")).unwrap();
+    let mut cursor = first.cursor(Class::Record, Start::Oldest);
+    assert_eq!(registry.publish(&key("a")).unwrap_err(), PublishError::Busy);
+    first.push(&mut vec![frame(Role::Key)]);
+    assert_eq!(poll_read(&mut cursor), Some(Read::Packets));
+    drop(first);
+    assert_eq!(poll_read(&mut cursor), Some(Read::Ended));
+    registry.publish(&key("a")).unwrap();
+}
+
+#[test]
+fn waiting_player_gets_each_run_once() {
+    let registry = Registry::new(Limits::default());
+    let mut watcher = registry.watch(&key("a")).unwrap();
+    assert!(poll_run(&mut watcher).is_none());
+    for _ in 0..3 {
+        let mut publisher = registry.publish(&key("a")).unwrap();
+        let mut cursor = poll_run(&mut watcher).unwrap();
+        assert!(poll_run(&mut watcher).is_none());
+        publisher.push(&mut vec![frame(Role::Key)]);
+        assert!(matches!(poll_read(&mut cursor), Some(Read::Joined { .. })));
+        assert_eq!(poll_read(&mut cursor), Some(Read::Packets));
+        drop(publisher);
+        assert_eq!(poll_read(&mut cursor), Some(Read::Ended));
+        assert!(poll_run(&mut watcher).is_none());
+    }
+}
+
+#[test]
+fn each_waiting_task_is_woken_once_a_run_and_once_an_append() {
+    let registry = Registry::new(Limits::default());
+    let count = Arc::new(Count(AtomicUsize::new(0)));
+    let waker = Waker::from(count.clone());
+    let cx = &mut Context::from_waker(&waker);
+    let mut watcher = registry.watch(&key("a")).unwrap();
+    for _ in 0..5 {
+        assert!(watcher.poll_run(cx).is_pending());
+    }
+    let mut publisher = registry.publish(&key("a")).unwrap();
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    let Poll::Ready(mut cursor) = watcher.poll_run(cx) else { panic!("a run") };
+    for _ in 0..5 {
+        assert!(cursor.poll_read(cx, &mut Vec::new()).is_pending());
+    }
+    publisher.push(&mut vec![frame(Role::Key), frame(Role::Frame)]);
+    assert_eq!(count.0.load(Ordering::Relaxed), 2);
+    // Nobody waits now, so nobody is woken.
+    publisher.push(&mut vec![frame(Role::Frame)]);
+    assert_eq!(count.0.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_name_nobody_uses_is_forgotten() {
+    let registry = Registry::new(Limits::default());
+    let watcher = registry.watch(&key("a")).unwrap();
+    let publisher = registry.publish(&key("a")).unwrap();
+    drop(watcher);
+    assert_eq!(registry.stream_count(), 1);
+    drop(publisher);
+    assert_eq!(registry.stream_count(), 0);
+    let publisher = registry.publish(&key("b")).unwrap();
+    let watcher = registry.watch(&key("b")).unwrap();
+    drop(publisher);
+    assert_eq!(registry.stream_count(), 1);
+    drop(watcher);
+    assert_eq!(registry.stream_count(), 0);
+}
+
+#[test]
+fn streams_and_players_are_bounded() {
+    let registry =
+        Registry::new(Limits { streams: 2, watchers_per_stream: 1, ..Limits::default() });
+    let publisher = registry.publish(&key("a")).unwrap();
+    let watcher = registry.watch(&key("b")).unwrap();
+    let full = PublishError::TooManyStreams { limit: 2 };
+    assert_eq!(registry.publish(&key("c")).unwrap_err(), full);
+    assert_eq!(registry.watch(&key("c")).unwrap_err(), WatchError::TooManyStreams { limit: 2 });
+    // A stream that is waited for may still come.
+    let waited = registry.publish(&key("b")).unwrap();
+    assert_eq!(registry.watch(&key("b")).unwrap_err(), WatchError::TooManyWatchers { limit: 1 });
+    drop((publisher, watcher, waited));
+    assert_eq!(registry.stream_count(), 0);
+}
+
+#[test]
+fn stats_count_what_was_pushed() {
+    let registry = Registry::new(Limits::default());
+    let mut publisher = registry.publish(&key("a")).unwrap();
+    let mut watcher = registry.watch(&key("a")).unwrap();
+    let cursor = poll_run(&mut watcher);
+    let at = |role, dts_ms| Packet { dts_ms, ..frame(role) };
+    publisher.push(&mut vec![
+        at(Role::Config, 0),
+        at(Role::Key, 1_000),
+        at(Role::Frame, 1_040),
+        at(Role::Key, 3_000),
+        at(Role::Key, 4_000),
+    ]);
+    let stats = publisher.stats();
+    assert_eq!((stats.video.packets, stats.video.frames, stats.video.bytes), (5, 4, 5));
+    assert_eq!(stats.video.dts_ms, Some((1_000, 4_000)));
+    assert_eq!((stats.key_frames, stats.key_interval_max_ms), (3, 2_000));
+    assert_eq!(stats.key_interval_ms(), Some(1_500));
+    assert_eq!((stats.players, stats.players_peak), (1, 1));
+    drop(cursor);
+    assert_eq!((publisher.stats().players, publisher.stats().players_peak), (0, 1));
+}

@@ -1,0 +1,292 @@
+//! The bounded window of a run's newest packets.
+//!
+//! Packets stand in blocks. A block is what can be given back to memory: it ends at the next point where decoding
+//! can start, or when it is large. Each block counts the cursors that stand in it, so that the window shrinks as
+//! soon as the slowest of them moves on, in constant time. Cursors live in `cursor`, names in `registry`.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use media::{Header, Kind, Packet, Role};
+
+use crate::wakers::Wakers;
+use crate::{Class, Limits, Stats};
+
+/// Packets after which a block is closed: a lagging reader never holds much more than it needs.
+const BLOCK_PACKETS: usize = 256;
+/// Bytes after which a block is closed.
+const BLOCK_BYTES: usize = 256 << 10;
+/// Without video any packet is a place to join; a new block each this many ms keeps joiners near the live edge.
+const AUDIO_BLOCK_MS: i64 = 1_000;
+
+/// The window of one run, shared by its publisher and its readers.
+#[derive(Debug)]
+pub(crate) struct Timeline {
+    limits: Limits,
+    state: Mutex<State>,
+    /// For readers in threads; async readers leave a waker in the state.
+    pub(crate) arrived: Condvar,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Never empty: the newest block stays, whatever it holds.
+    blocks: VecDeque<Block>,
+    /// Number of the first block of the window; blocks are numbered from 0 in a run.
+    first_block: u64,
+    /// What the window holds, overheads included.
+    bytes: usize,
+    /// The header after the newest packet.
+    header: Arc<Header>,
+    /// The newest block at which decoding can start, if it is still whole.
+    newest_start: Option<u64>,
+    /// Recorders whose block went away before they read it, while there was no block for them to resume at. They
+    /// hold on to the oldest block at which decoding can start, so that an overrun costs them as little as can be.
+    displaced: u32,
+    /// The video track whose key frames are the places to start.
+    video_track: Option<u8>,
+    newest_dts_ms: i64,
+    /// Packets and body bytes appended since the run began.
+    pub(crate) end: Position,
+    pub(crate) ended: bool,
+    pub(crate) stats: Stats,
+    pub(crate) wakers: Wakers,
+    /// Threads waiting on `arrived`, and the body bytes at which the first of them wants to be woken.
+    pub(crate) sleepers: usize,
+    pub(crate) wake_at_bytes: u64,
+}
+
+/// How far something is into a run, in packets and in body bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    /// Whether decoding can start at the first packet.
+    pub(crate) start: bool,
+    /// The header just before the first packet.
+    pub(crate) header: Arc<Header>,
+    pub(crate) packets: Vec<Packet>,
+    /// Where in the run the first packet stands.
+    pub(crate) begin: Position,
+    bytes: usize,
+    pub(crate) first_dts_ms: i64,
+    players: u32,
+    recorders: u32,
+}
+
+impl Timeline {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, state: Mutex::new(State::new()), arrived: Condvar::new() }
+    }
+
+    /// The state. A panic elsewhere leaves it whole: every change under the lock is complete before any call that
+    /// could unwind.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends packets in order, wakes who waits for them. One short lock for all of them.
+    pub(crate) fn push(&self, packets: &mut Vec<Packet>, wakers: &mut Vec<Waker>) {
+        let mut garbage = Vec::new();
+        let mut state = self.lock();
+        let mut key = false;
+        for packet in packets.drain(..) {
+            key |= packet.role == Role::Key;
+            state.append(packet);
+        }
+        state.trim(&self.limits, &mut garbage);
+        state.wakers.take(wakers);
+        let wake_threads = state.sleepers > 0 && (key || state.end.bytes >= state.wake_at_bytes);
+        drop(state);
+        if wake_threads {
+            self.arrived.notify_all();
+        }
+        wakers.drain(..).for_each(Waker::wake);
+    }
+
+    /// Ends the run: readers get what is left, then are told.
+    pub(crate) fn end(&self) {
+        let mut wakers = Vec::new();
+        let mut state = self.lock();
+        state.ended = true;
+        state.newest_start = None;
+        let mut garbage = Vec::new();
+        state.trim(&self.limits, &mut garbage);
+        state.wakers.take(&mut wakers);
+        drop(state);
+        self.arrived.notify_all();
+        wakers.drain(..).for_each(Waker::wake);
+    }
+
+    pub(crate) fn header(&self) -> Arc<Header> {
+        self.lock().header.clone()
+    }
+
+    /// Gives back what nobody needs any more; the blocks are freed after the lock.
+    pub(crate) fn trim(&self, mut state: MutexGuard<'_, State>) {
+        let mut garbage = Vec::new();
+        state.trim(&self.limits, &mut garbage);
+        drop(state);
+    }
+}
+
+impl Block {
+    fn is_full(&self) -> bool {
+        self.packets.len() >= BLOCK_PACKETS || self.bytes >= BLOCK_BYTES
+    }
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            blocks: VecDeque::from([Block::default()]),
+            first_block: 0,
+            bytes: 0,
+            header: Arc::default(),
+            newest_start: None,
+            displaced: 0,
+            video_track: None,
+            newest_dts_ms: 0,
+            end: Position::default(),
+            ended: false,
+            stats: Stats::default(),
+            wakers: Wakers::default(),
+            sleepers: 0,
+            wake_at_bytes: 0,
+        }
+    }
+
+    fn append(&mut self, packet: Packet) {
+        self.stats.count(&packet);
+        let start = self.is_start(&packet);
+        let full = self.blocks.back().is_none_or(|b| b.packets.is_empty() || b.is_full());
+        if start || full {
+            self.begin_block(start, packet.dts_ms);
+        }
+        if matches!(packet.role, Role::Config | Role::Metadata) {
+            Arc::make_mut(&mut self.header).push(&packet);
+        }
+        if packet.is_media() {
+            self.newest_dts_ms = packet.dts_ms;
+        }
+        let cost = packet.body.len() + Limits::PACKET_OVERHEAD;
+        self.end.packets += 1;
+        self.end.bytes += packet.body.len() as u64;
+        self.bytes += cost;
+        if let Some(block) = self.blocks.back_mut() {
+            block.bytes += cost;
+            block.packets.push(packet);
+        }
+    }
+
+    /// Closes the newest block, unless it is still empty, and opens one that begins with the next packet.
+    fn begin_block(&mut self, start: bool, first_dts_ms: i64) {
+        if self.blocks.back().is_some_and(|b| b.packets.is_empty()) {
+            if let Some(block) = self.blocks.back_mut() {
+                (block.start, block.first_dts_ms) = (start, first_dts_ms);
+            }
+        } else {
+            self.blocks.push_back(Block {
+                start,
+                first_dts_ms,
+                header: self.header.clone(),
+                begin: self.end,
+                ..Block::default()
+            });
+        }
+        if start {
+            self.newest_start = Some(self.first_block + self.blocks.len() as u64 - 1);
+            let displaced = std::mem::take(&mut self.displaced);
+            *self.displaced() += displaced;
+        }
+    }
+
+    /// Where displaced recorders are counted: in the block they will resume at, if there is one.
+    pub(crate) fn displaced(&mut self) -> &mut u32 {
+        match self.blocks.iter_mut().find(|b| b.start) {
+            Some(block) => &mut block.recorders,
+            None => &mut self.displaced,
+        }
+    }
+
+    /// Whether a reader may begin with this packet: a key frame, or anything coded while there is no video.
+    fn is_start(&mut self, packet: &Packet) -> bool {
+        if packet.kind == Kind::Video && packet.role != Role::Event {
+            let track = *self.video_track.get_or_insert(packet.track);
+            return packet.role == Role::Key && packet.track == track;
+        }
+        let old = |b: &Block| packet.dts_ms.saturating_sub(b.first_dts_ms) >= AUDIO_BLOCK_MS;
+        self.video_track.is_none()
+            && packet.is_media()
+            && self.blocks.back().is_none_or(|b| !b.start || b.is_full() || old(b))
+    }
+
+    /// Drops blocks from the front until the first is needed and within its reader's bounds. The newest block stays.
+    fn trim(&mut self, limits: &Limits, garbage: &mut Vec<Block>) {
+        while self.blocks.len() > 1 {
+            let Some(front) = self.blocks.front() else { return };
+            let age_ms = self.newest_dts_ms.saturating_sub(front.first_dts_ms);
+            let recording = front.recorders > 0 && self.bytes <= limits.record_bytes;
+            let playing =
+                front.players > 0 && self.bytes <= limits.play_bytes && age_ms <= limits.play_ms;
+            let joinable = self.newest_start.is_some_and(|start| self.first_block >= start)
+                && self.bytes <= limits.join_bytes
+                && age_ms <= limits.join_ms;
+            if recording || playing || joinable {
+                return;
+            }
+            if let Some(block) = self.blocks.pop_front() {
+                self.bytes = self.bytes.saturating_sub(block.bytes);
+                *self.displaced() += block.recorders;
+                garbage.push(block);
+            }
+            self.first_block += 1;
+            self.newest_start = self.newest_start.filter(|start| *start >= self.first_block);
+        }
+    }
+
+    pub(crate) fn block(&self, number: u64) -> Option<&Block> {
+        let index = usize::try_from(number.checked_sub(self.first_block)?).ok()?;
+        self.blocks.get(index)
+    }
+
+    pub(crate) fn first_block(&self) -> u64 {
+        self.first_block
+    }
+
+    pub(crate) fn newest_start(&self) -> Option<u64> {
+        self.newest_start
+    }
+
+    /// The oldest block at which decoding can start and that holds nothing before `from`.
+    pub(crate) fn oldest_start(&self, from: Position) -> Option<u64> {
+        let index = self.blocks.iter().position(|b| b.start && b.begin.packets >= from.packets)?;
+        Some(self.first_block + index as u64)
+    }
+
+    /// Counts a reader into a block, or out of it.
+    pub(crate) fn count_reader(&mut self, number: u64, class: Class, enters: bool) {
+        let Some(index) = number.checked_sub(self.first_block) else { return };
+        let Some(block) = usize::try_from(index).ok().and_then(|i| self.blocks.get_mut(i)) else {
+            return;
+        };
+        let count = match class {
+            Class::Play => &mut block.players,
+            Class::Record => &mut block.recorders,
+        };
+        *count = if enters { count.saturating_add(1) } else { count.saturating_sub(1) };
+    }
+
+    #[cfg(test)]
+    pub(crate) fn window_bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests;

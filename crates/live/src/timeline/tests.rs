@@ -1,0 +1,417 @@
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use media::{Header, Kind, Packet, Role};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Cursor, Lost, Read, Start, Wait};
+
+/// A packet whose body starts with its number in the run.
+fn packet(kind: Kind, role: Role, number: u32, len: usize) -> Packet {
+    let mut body = number.to_be_bytes().to_vec();
+    body.resize(len.max(4), 0);
+    Packet { kind, role, track: 0, dts_ms: i64::from(number) * 40, body: Bytes::from(body) }
+}
+
+fn number(packet: &Packet) -> u32 {
+    u32::from_be_bytes(packet.body[..4].try_into().unwrap())
+}
+
+struct Run {
+    timeline: Arc<Timeline>,
+    next: u32,
+}
+
+impl Run {
+    fn new(limits: Limits) -> Self {
+        Self { timeline: Arc::new(Timeline::new(limits)), next: 0 }
+    }
+
+    fn push(&mut self, kind: Kind, role: Role, len: usize) {
+        let mut packets = vec![packet(kind, role, self.next, len)];
+        self.next += 1;
+        self.timeline.push(&mut packets, &mut Vec::new());
+        assert!(packets.is_empty());
+    }
+
+    /// `k` key frame, `f` frame, `a` audio, `c` video configuration, `m` metadata; 1,000 bytes each.
+    fn push_all(&mut self, kinds: &str) {
+        for c in kinds.chars() {
+            match c {
+                'k' => self.push(Kind::Video, Role::Key, 1_000),
+                'f' => self.push(Kind::Video, Role::Frame, 1_000),
+                'a' => self.push(Kind::Audio, Role::Frame, 1_000),
+                'c' => self.push(Kind::Video, Role::Config, 1_000),
+                'm' => self.push(Kind::Data, Role::Metadata, 1_000),
+                _ => unreachable!("{c}"),
+            }
+        }
+    }
+
+    fn cursor(&self, class: Class, start: Start) -> Cursor {
+        Cursor::new(self.timeline.clone(), class, start)
+    }
+}
+
+fn poll(cursor: &mut Cursor, batch: &mut Vec<Packet>) -> Option<Read> {
+    match cursor.poll_read(&mut Context::from_waker(Waker::noop()), batch) {
+        Poll::Ready(read) => Some(read),
+        Poll::Pending => None,
+    }
+}
+
+/// Reads until nothing is left; the numbers of the packets, and the last outcome.
+fn drain(cursor: &mut Cursor) -> (Vec<u32>, Vec<Read>) {
+    let (mut numbers, mut others, mut batch) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(read) = poll(cursor, &mut batch) {
+        numbers.extend(batch.drain(..).map(|p| number(&p)));
+        match read {
+            Read::Packets => {}
+            Read::Ended => {
+                others.push(read);
+                break;
+            }
+            read => others.push(read),
+        }
+    }
+    (numbers, others)
+}
+
+fn joined(read: &Read) -> (Arc<Header>, Lost) {
+    match read {
+        Read::Joined { header, lost, .. } => (header.clone(), *lost),
+        other => panic!("joined, not {other:?}"),
+    }
+}
+
+#[test]
+fn late_joiner_starts_at_key_frame_with_the_header_of_that_point() {
+    let mut run = Run::new(Limits::default());
+    run.push_all("mckafafkaf");
+    let (numbers, others) = drain(&mut run.cursor(Class::Play, Start::Newest));
+    assert_eq!(numbers, [7, 8, 9]);
+    let (header, lost) = joined(&others[0]);
+    assert_eq!(header.packets().iter().map(number).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(lost, Lost::default());
+}
+
+#[test]
+fn joiner_before_the_first_key_frame_waits_for_it() {
+    let mut run = Run::new(Limits::default());
+    run.push_all("mcffa");
+    let mut cursor = run.cursor(Class::Play, Start::Newest);
+    assert_eq!(drain(&mut cursor), (vec![], vec![]));
+    run.push_all("fk");
+    assert_eq!(drain(&mut cursor).0, [6]);
+}
+
+#[test]
+fn a_new_configuration_reaches_readers_in_its_place_and_joiners_in_their_header() {
+    let mut run = Run::new(Limits::default());
+    run.push_all("ckf");
+    let mut early = run.cursor(Class::Play, Start::Newest);
+    assert_eq!(drain(&mut early).0, [1, 2]);
+    run.push_all("cf");
+    // The newest group still is the old one: its joiner gets the old configuration, then the new one in its place.
+    let (numbers, others) = drain(&mut run.cursor(Class::Play, Start::Newest));
+    assert_eq!(numbers, [1, 2, 3, 4]);
+    assert_eq!(number(&joined(&others[0]).0.packets()[0]), 0);
+    run.push_all("k");
+    assert_eq!(drain(&mut early).0, [3, 4, 5]);
+    let (numbers, others) = drain(&mut run.cursor(Class::Play, Start::Newest));
+    assert_eq!(numbers, [5]);
+    assert_eq!(number(&joined(&others[0]).0.packets()[0]), 3);
+}
+
+#[test]
+fn audio_only_stream_is_joined_near_its_end() {
+    let mut run = Run::new(Limits::default());
+    run.push_all(&"a".repeat(200));
+    let (numbers, _) = drain(&mut run.cursor(Class::Play, Start::Newest));
+    assert_eq!(numbers.last(), Some(&199));
+    assert!(numbers.len() <= 26, "at most a second of 40 ms packets, not {}", numbers.len());
+}
+
+#[test]
+fn recorder_gets_everything_from_the_first_packet() {
+    let mut run = Run::new(Limits::default());
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    run.push_all("ffmckaf");
+    run.push_all(&"kff".repeat(500));
+    let (numbers, others) = drain(&mut cursor);
+    assert_eq!(numbers, (0..1_507).collect::<Vec<_>>());
+    assert_eq!(others, []);
+    run.timeline.end();
+    assert_eq!(drain(&mut cursor), (vec![], vec![Read::Ended]));
+}
+
+#[test]
+fn a_stream_without_readers_costs_its_newest_group_of_pictures() {
+    let mut run = Run::new(Limits::default());
+    for _ in 0..20 {
+        run.push_all("kfffffffff");
+        let group = 10 * (1_000 + Limits::PACKET_OVERHEAD);
+        assert_eq!(run.timeline.lock().window_bytes(), group);
+    }
+}
+
+#[test]
+fn what_a_reader_has_read_is_given_back_at_once() {
+    let mut run = Run::new(Limits::default());
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    run.push_all("kfffkfff");
+    assert_eq!(run.timeline.lock().window_bytes(), 8 * 1_096);
+    drain(&mut cursor);
+    assert_eq!(run.timeline.lock().window_bytes(), 4 * 1_096);
+    run.push_all("kfff");
+    drop(cursor);
+    assert_eq!(run.timeline.lock().window_bytes(), 4 * 1_096);
+}
+
+#[test]
+fn slow_player_loses_whole_groups_and_resumes_at_the_newest_key_frame() {
+    let limits = Limits { play_bytes: 20_000, ..Limits::default() };
+    let mut run = Run::new(limits);
+    run.push_all("mckf");
+    let mut cursor = run.cursor(Class::Play, Start::Newest);
+    assert_eq!(drain(&mut cursor).0, [2, 3]);
+    run.push_all(&"kfff".repeat(10));
+    let (numbers, others) = drain(&mut cursor);
+    assert_eq!(numbers, [40, 41, 42, 43]);
+    let (header, lost) = joined(&others[0]);
+    assert_eq!(lost, Lost { packets: 36, bytes: 36_000 });
+    assert_eq!(header.packets().len(), 2);
+}
+
+#[test]
+fn a_player_that_is_too_long_behind_loses_groups_whatever_their_size() {
+    let limits = Limits { play_ms: 400, ..Limits::default() };
+    let mut run = Run::new(limits);
+    run.push_all("kf");
+    let mut cursor = run.cursor(Class::Play, Start::Newest);
+    drain(&mut cursor);
+    run.push_all(&"kffff".repeat(10));
+    assert_eq!(drain(&mut cursor).0, [47, 48, 49, 50, 51]);
+}
+
+#[test]
+fn overrun_recorder_resumes_at_the_oldest_key_frame_still_there() {
+    let limits = Limits { record_bytes: 10 * 1_096, ..Limits::default() };
+    let mut run = Run::new(limits);
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    run.push_all(&"kfff".repeat(10));
+    let (numbers, others) = drain(&mut cursor);
+    assert_eq!(numbers, (32..40).collect::<Vec<_>>());
+    assert_eq!(joined(&others[0]).1, Lost { packets: 32, bytes: 32_000 });
+}
+
+#[test]
+fn a_group_of_pictures_beyond_its_bound_is_not_kept() {
+    let limits = Limits { join_bytes: 300_000, ..Limits::default() };
+    let mut run = Run::new(limits.clone());
+    run.push_all("k");
+    for _ in 0..2_000 {
+        run.push_all("f");
+        let most = limits.join_bytes + 1_096;
+        assert!(run.timeline.lock().window_bytes() <= most.max(BLOCK_BYTES + 1_096));
+    }
+    // Its start is gone, so nobody can join before the next key frame.
+    assert_eq!(drain(&mut run.cursor(Class::Play, Start::Newest)), (vec![], vec![]));
+    run.push_all("k");
+    assert_eq!(drain(&mut run.cursor(Class::Play, Start::Newest)).0, [2_001]);
+}
+
+#[test]
+fn key_frames_of_a_second_video_track_are_no_place_to_start() {
+    let mut run = Run::new(Limits::default());
+    run.push_all("kf");
+    let mut other = packet(Kind::Video, Role::Key, 2, 10);
+    other.track = 1;
+    run.timeline.push(&mut vec![other], &mut Vec::new());
+    assert_eq!(drain(&mut run.cursor(Class::Play, Start::Newest)).0, [0, 1, 2]);
+}
+
+#[test]
+fn stopped_reader_gets_what_came_before_the_stop() {
+    let mut run = Run::new(Limits::default());
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    run.push_all("kff");
+    cursor.stop_handle().stop();
+    run.push_all("fff");
+    assert_eq!(drain(&mut cursor), (vec![0, 1, 2], vec![Read::Ended]));
+}
+
+const LONG: Wait = Wait { bytes: u64::MAX, timeout: Duration::from_secs(60) };
+
+#[test]
+fn blocking_reader_wakes_for_a_key_frame_for_bytes_for_the_end_and_for_a_stop() {
+    let wakes: [fn(&mut Run, &crate::StopHandle); 4] = [
+        |run, _| run.push_all("k"),
+        |run, _| run.push(Kind::Audio, Role::Frame, 70_000),
+        |run, _| run.timeline.end(),
+        |_, stop| stop.stop(),
+    ];
+    for (i, wake) in wakes.into_iter().enumerate() {
+        let mut run = Run::new(Limits::default());
+        run.push_all("kf");
+        let mut cursor = run.cursor(Class::Record, Start::Oldest);
+        let stop = cursor.stop_handle();
+        let mut batch = Vec::new();
+        assert_eq!(cursor.read_blocking(&mut batch, &LONG), Read::Packets);
+        assert_eq!(batch.len(), 2);
+        let reader = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let wait = Wait { bytes: 65_536, ..LONG };
+                cursor.read_blocking(&mut batch, &wait)
+            });
+            while run.timeline.lock().sleepers == 0 {
+                std::thread::yield_now();
+            }
+            wake(&mut run, &stop);
+            reader.join().unwrap()
+        });
+        let wanted = if i < 2 { Read::Packets } else { Read::Ended };
+        assert_eq!(reader, wanted, "case {i}");
+    }
+}
+
+#[test]
+fn blocking_reader_returns_what_is_there_when_its_time_is_over() {
+    let mut run = Run::new(Limits::default());
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    let mut batch = Vec::new();
+    let wait = Wait { timeout: Duration::ZERO, ..LONG };
+    assert_eq!(cursor.read_blocking(&mut batch, &wait), Read::Idle);
+    run.push_all("af");
+    assert_eq!(cursor.read_blocking(&mut batch, &wait), Read::Packets);
+    assert_eq!(batch.len(), 2);
+}
+
+#[test]
+fn blocking_reader_does_not_wait_while_a_full_batch_left_something_over() {
+    let mut run = Run::new(Limits::default());
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    run.push_all(&"a".repeat(1_300));
+    let mut batch = Vec::new();
+    while batch.len() < 1_300 {
+        assert_eq!(cursor.read_blocking(&mut batch, &LONG), Read::Packets);
+    }
+    assert_eq!(batch.iter().map(number).collect::<Vec<_>>(), (0..1_300).collect::<Vec<_>>());
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Push(char, usize),
+    Read(usize),
+    Open(bool),
+    Close(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (prop::sample::select(vec!['k', 'f', 'f', 'f', 'a', 'c', 'm']), 4usize..3_000)
+            .prop_map(|(kind, len)| Step::Push(kind, len)),
+        3 => (0usize..4).prop_map(Step::Read),
+        1 => any::<bool>().prop_map(Step::Open),
+        1 => (0usize..4).prop_map(Step::Close),
+    ]
+}
+
+/// What a reader must have: the number of the packet it wants next, and whether it had to start anew.
+struct Reader {
+    cursor: Cursor,
+    next: Option<u32>,
+}
+
+impl Reader {
+    fn check(&mut self, all: &[Packet]) {
+        let mut batch = Vec::new();
+        while let Some(read) = poll(&mut self.cursor, &mut batch) {
+            match read {
+                Read::Joined { header, dts_ms, lost } => {
+                    let next = u32::try_from(dts_ms / 40).unwrap();
+                    let from = self.next.unwrap_or(next);
+                    assert_eq!(lost.packets, u64::from(next - from));
+                    let passed = all.iter().take(next as usize).skip(from as usize);
+                    assert_eq!(lost.bytes, passed.map(|p| p.body.len() as u64).sum::<u64>());
+                    let mut wanted = Header::default();
+                    for p in all.iter().take(next as usize) {
+                        wanted.push(p);
+                    }
+                    assert_eq!(*header, wanted);
+                    let video = all.iter().take(next as usize + 1).any(|p| p.kind == Kind::Video);
+                    assert!(!video || all[next as usize].role == Role::Key);
+                    self.next = Some(next);
+                }
+                Read::Packets => {
+                    for p in batch.drain(..) {
+                        let next = self.next.expect("joined before it reads");
+                        assert_eq!(p, all[next as usize]);
+                        self.next = Some(next + 1);
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever is pushed and read in whatever order: no packet twice, none out of order, each loss told exactly,
+    /// joins only where decoding can start, and the window within its bounds.
+    #[test]
+    fn readers_see_everything_or_are_told(steps in prop::collection::vec(step(), 1..400)) {
+        let limits = Limits {
+            join_bytes: 20_000, join_ms: 2_000, play_bytes: 12_000, play_ms: 1_000,
+            record_bytes: 30_000, ..Limits::default()
+        };
+        let most = limits.record_bytes.max(BLOCK_BYTES) + BLOCK_PACKETS * 96 + 3_096;
+        let mut run = Run::new(limits);
+        let mut all: Vec<Packet> = Vec::new();
+        let mut readers: Vec<Reader> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Push(kind, len) => {
+                    let (kind, role) = match kind {
+                        'k' => (Kind::Video, Role::Key),
+                        'f' => (Kind::Video, Role::Frame),
+                        'a' => (Kind::Audio, Role::Frame),
+                        'c' => (Kind::Video, Role::Config),
+                        _ => (Kind::Data, Role::Metadata),
+                    };
+                    all.push(packet(kind, role, run.next, len));
+                    run.push(kind, role, len);
+                }
+                Step::Read(i) => if let Some(reader) = readers.get_mut(i) {
+                    reader.check(&all);
+                },
+                Step::Open(record) => if readers.len() < 4 {
+                    let (class, start) = if record {
+                        (Class::Record, Start::Oldest)
+                    } else {
+                        (Class::Play, Start::Newest)
+                    };
+                    let whole = record && run.timeline.lock().first_block() == 0;
+                    readers.push(Reader { cursor: run.cursor(class, start), next: whole.then_some(0) });
+                },
+                Step::Close(i) => if i < readers.len() {
+                    readers.swap_remove(i);
+                },
+            }
+            prop_assert!(run.timeline.lock().window_bytes() <= most);
+        }
+        for reader in &mut readers {
+            reader.check(&all);
+        }
+        readers.clear();
+        let state = run.timeline.lock();
+        prop_assert!(state.blocks.iter().all(|b| b.players == 0 && b.recorders == 0));
+        prop_assert_eq!(state.displaced, 0);
+        prop_assert_eq!(state.bytes, state.blocks.iter().map(|b| b.bytes).sum::<usize>());
+    }
+}
