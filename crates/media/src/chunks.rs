@@ -35,6 +35,9 @@ impl Part {
 /// Payloads up to this size (bytes) are copied: cheaper than a reference count and an `iovec` of their own.
 const COPY_MAX: usize = 256;
 
+/// Written parts that are kept before the list is compacted, at half its length at the latest.
+const COMPACT_MIN: usize = 64;
+
 impl Chunks {
     /// An empty list.
     pub fn new() -> Self {
@@ -99,11 +102,32 @@ impl Chunks {
                     Part::Own { start, .. } => *start += n,
                     Part::Shared(bytes) => bytes.advance(n),
                 }
-                return;
+                break;
             }
             n -= part.len();
             *part = Part::Own { start: 0, end: 0 };
             self.first += 1;
+        }
+        if self.first >= COMPACT_MIN && self.first * 2 >= self.parts.len() {
+            self.compact();
+        }
+    }
+
+    /// Gives back what was written: a list that is never written out whole would grow for ever.
+    fn compact(&mut self) {
+        self.parts.drain(..self.first);
+        self.first = 0;
+        let first_own = self.parts.iter().find_map(|part| match part {
+            Part::Own { start, .. } => Some(*start),
+            Part::Shared(_) => None,
+        });
+        let written = first_own.unwrap_or(self.own.len());
+        self.own.drain(..written);
+        for part in &mut self.parts {
+            if let Part::Own { start, end } = part {
+                *start -= written;
+                *end -= written;
+            }
         }
     }
 

@@ -1,1 +1,159 @@
+use bytes::Bytes;
+use proptest::prelude::*;
 
+use super::*;
+
+fn video(dts_ms: i64) -> Packet {
+    Packet::new(Kind::Video, dts_ms, Bytes::from_static(b"\x27\x01\x00\x00\x00N"))
+}
+
+fn audio(dts_ms: i64) -> Packet {
+    Packet::new(Kind::Audio, dts_ms, Bytes::from_static(b"\xaf\x01\x21"))
+}
+
+fn config(dts_ms: i64) -> Packet {
+    Packet::new(Kind::Video, dts_ms, Bytes::from_static(b"\x17\x00\x00\x00\x00\x01"))
+}
+
+fn mapped(packets: &[Packet]) -> Vec<u64> {
+    let mut rebase = Rebase::default();
+    packets.iter().map(|packet| rebase.map(packet)).collect()
+}
+
+fn unwrapped(timestamps: &[u32]) -> Vec<i64> {
+    let mut unwrap = Unwrap::default();
+    let times = timestamps.iter().map(|&timestamp| {
+        let dts_ms = unwrap.peek(timestamp);
+        unwrap.advance(dts_ms);
+        dts_ms
+    });
+    times.collect()
+}
+
+#[test]
+fn a_clock_goes_on_past_its_wrap() {
+    let wrap = 1_i64 << 32;
+    assert_eq!(
+        unwrapped(&[u32::MAX - 20, u32::MAX, 19, 5, 40]),
+        [wrap - 21, wrap - 1, wrap + 19, wrap + 5, wrap + 40]
+    );
+}
+
+#[test]
+fn a_clock_wraps_as_often_as_it_likes() {
+    let step = 0x4000_0000_u32;
+    let timestamps: Vec<u32> = (0..12).map(|i: u32| i.wrapping_mul(step)).collect();
+    let expected: Vec<i64> = (0..12).map(|i| i * i64::from(step)).collect();
+    assert_eq!(unwrapped(&timestamps), expected);
+}
+
+#[test]
+fn just_before_the_first_timestamp_is_negative_and_not_49_days_later() {
+    assert_eq!(unwrapped(&[5, u32::MAX]), [5, -1]);
+}
+
+#[test]
+fn looking_at_a_timestamp_does_not_move_the_clock() {
+    let mut unwrap = Unwrap::default();
+    unwrap.advance(i64::from(u32::MAX));
+    assert_eq!(unwrap.peek(0), 1 << 32);
+    assert_eq!(unwrap.peek(0x9000_0000), 0x9000_0000, "a header with an old time stays old");
+    assert_eq!(unwrap.peek(1), (1 << 32) + 1);
+}
+
+#[test]
+fn any_first_time_becomes_zero_for_all_tracks_together() {
+    for first_ms in [0, 3_600_000, 1_700_000_000_000, -40, 1 << 33] {
+        let packets = [video(first_ms), audio(first_ms + 13), video(first_ms + 40)];
+        assert_eq!(mapped(&packets), [0, 13, 40], "first at {first_ms}");
+    }
+}
+
+#[test]
+fn audio_from_before_the_first_frame_is_at_zero() {
+    let packets = [video(5_000), audio(4_990), audio(5_013), video(5_040)];
+    assert_eq!(mapped(&packets), [0, 0, 13, 40]);
+}
+
+#[test]
+fn a_header_at_time_zero_does_not_make_a_gap_of_an_hour() {
+    let packets = [config(0), video(3_600_000), video(3_600_040), config(0), video(3_600_080)];
+    assert_eq!(mapped(&packets), [0, 0, 40, 40, 80]);
+}
+
+#[test]
+fn small_steps_back_are_held() {
+    let packets = [video(1_000), video(1_040), video(1_020), video(1_080)];
+    assert_eq!(mapped(&packets), [0, 40, 40, 80]);
+}
+
+#[test]
+fn tracks_out_of_order_between_each_other_keep_their_times() {
+    let packets = [video(0), video(40), audio(10), video(80), audio(33)];
+    assert_eq!(mapped(&packets), [0, 40, 10, 80, 33]);
+}
+
+#[test]
+fn a_restarted_clock_goes_on_where_the_file_is_and_keeps_sync() {
+    let packets = [
+        video(600_000),
+        audio(600_010),
+        video(600_040),
+        video(0),
+        audio(600_033),
+        audio(10),
+        video(40),
+        audio(33),
+    ];
+    assert_eq!(mapped(&packets), [0, 10, 40, 40, 33, 50, 80, 73]);
+}
+
+#[test]
+fn a_pause_of_minutes_stays_and_a_jump_of_hours_does_not() {
+    let packets = [video(0), video(1_800_000), audio(1_800_010)];
+    assert_eq!(mapped(&packets), [0, 1_800_000, 1_800_010]);
+    let packets = [video(0), audio(5), video(90_000_000), audio(90_000_010), video(90_000_040)];
+    assert_eq!(mapped(&packets), [0, 5, 5, 15, 45]);
+}
+
+#[test]
+fn the_limits_of_a_step_are_exact() {
+    let gap_ms = Rebase::GAP_MAX_MS;
+    assert_eq!(mapped(&[video(0), video(gap_ms)]), [0, 3_600_000]);
+    assert_eq!(mapped(&[video(0), video(gap_ms + 1)]), [0, 0]);
+    let step_ms = Rebase::STEP_MS;
+    assert_eq!(mapped(&[video(5_000), video(8_000), video(8_001 - step_ms)]), [0, 3_000, 3_000]);
+    // A new clock: the next frame is not held.
+    let packets = [video(5_000), video(8_000), video(8_000 - step_ms), video(8_040 - step_ms)];
+    assert_eq!(mapped(&packets), [0, 3_000, 3_000, 3_040]);
+}
+
+#[test]
+fn file_time_goes_on_past_the_wrap() {
+    let wrap = 1_i64 << 32;
+    assert_eq!(mapped(&[video(wrap - 40), video(wrap), audio(wrap + 3)]), [0, 40, 43]);
+    let mut rebase = Rebase::default();
+    for i in 0..5_000 {
+        assert_eq!(rebase.map(&audio(i * 1_000_000)), u64::try_from(i).unwrap() * 1_000_000);
+    }
+    assert_eq!(rebase.newest_ms(), 4_999_000_000);
+}
+
+proptest! {
+    #[test]
+    fn times_never_go_back_within_a_track(
+        packets in prop::collection::vec((any::<i64>(), -5_000_i64..5_000, 0_u8..4), 0..100),
+    ) {
+        let (mut rebase, mut newest) = (Rebase::default(), [0; 2]);
+        let mut clock_ms = 0_i64;
+        for (anywhere_ms, step_ms, what) in packets {
+            clock_ms = if what == 3 { anywhere_ms } else { clock_ms.saturating_add(step_ms) };
+            let packet = if what == 0 { audio(clock_ms) } else { video(clock_ms) };
+            let at_ms = rebase.map(&packet);
+            let newest_ms = &mut newest[usize::from(what == 0)];
+            prop_assert!(at_ms >= *newest_ms);
+            *newest_ms = at_ms;
+            prop_assert!(rebase.newest_ms() >= at_ms);
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Packets in, the bytes of an FLV file out; and, at any moment, what to overwrite at its start so
+//! that it is right as it stands.
+//!
+//! A file is the 13 bytes of its header, one `onMetaData` tag of a fixed size, and the packets:
+//! every audio and video message once, in order, bit for bit, at the time that the caller gives
+//! (see [`crate::time::Rebase`]). The muxer knows no file: the caller writes what it puts out, and
+//! applies [`Muxer::patches`] when it likes.
+//!
+//! # What `onMetaData` says
+//!
+//! - Measured or read from the codec records, whatever the publisher said: `duration`, `filesize`,
+//!   `lasttimestamp`, `lastkeyframetimestamp`, `hasVideo`, `hasAudio`, `hasMetadata`,
+//!   `hasKeyframes`, `canSeekToEnd`, `width`, `height`, `videocodecid`, `audiocodecid`,
+//!   `audiosamplerate`, `stereo`, `keyframes`.
+//! - The caller's own ([`Options::extra`]).
+//! - The publisher's values, except those above and those that cannot be true of this file. What
+//!   the publisher says of a kind of media that does not come is left out: FFmpeg would announce a
+//!   stream of it.
+//! - `framerate`, `videodatarate`, `audiodatarate` (kbit/s), `audiosamplesize`: the publisher's if
+//!   it gave a positive number, else as measured.
+//!
+//! Publishers' values that do not fit are left out ([`Counters::properties_cut`]); the index is
+//! thinned.
+
+use crate::{
+    Chunks, Header, Kind, Packet, Role,
+    amf0::{self, Limits, Value},
+    flv::{
+        meta,
+        tag::{BODY_MAX, FILE_HEADER, OVERHEAD, TagHeader},
+    },
+};
+
+mod facts;
+mod index;
+mod region;
+
+use facts::Facts;
+use index::Index;
+use region::{Content, Region};
+
+/// How a file is laid out, and what it says of itself.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Size in bytes of the `onMetaData` tag, which the index must fit in: 18 bytes an entry. Taken
+    /// as at least 2 KiB and at most 8 MiB.
+    pub reserve_bytes: usize,
+    /// Properties to put into `onMetaData`: what the recording is. They win over the publisher's.
+    pub extra: Vec<(String, Value)>,
+}
+
+impl Default for Options {
+    /// 32 KiB: some 1,700 key frames before the index is thinned, an hour at one every two seconds.
+    fn default() -> Self {
+        Self { reserve_bytes: 32 << 10, extra: Vec::new() }
+    }
+}
+
+/// Why a packet cannot be in an FLV file. Nothing of it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The body has more bytes than 24 bits can say.
+    #[error("message of {size_bytes} bytes is too long for an FLV tag (at most {BODY_MAX})")]
+    TooLong {
+        /// Size of the body in bytes.
+        size_bytes: usize,
+    },
+    /// The time has more than 32 bits: the file is 49 days long.
+    #[error("time of {time_ms} ms is beyond what an FLV tag can say (at most {})", u32::MAX)]
+    TimeTooLarge {
+        /// The time in ms.
+        time_ms: u64,
+    },
+}
+
+/// Bytes to write over those at `offset` of the file, which has them all already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// From the start of the file.
+    pub offset: u64,
+    /// The new bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What was written and what was not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Audio tags written.
+    pub audio: u64,
+    /// Video tags written.
+    pub video: u64,
+    /// Data tags written, without the first one.
+    pub data: u64,
+    /// `onMetaData` messages that went into the first tag alone, or repeated the one before.
+    pub metadata_merged: u64,
+    /// Properties that the first tag has no room for.
+    pub properties_cut: usize,
+}
+
+/// Writes one file.
+#[derive(Debug)]
+pub struct Muxer {
+    reserve_bytes: usize,
+    extra: Vec<(String, Value)>,
+    /// The publisher's values, newest of each name.
+    publisher: Vec<(String, Value)>,
+    /// What they take in AMF0.
+    publisher_bytes: usize,
+    /// The newest `onMetaData`.
+    metadata: Option<bytes::Bytes>,
+    facts: Facts,
+    index: Index,
+    position: u64,
+    counters: Counters,
+}
+
+/// Most properties of the publisher that are kept; OBS sends 20.
+const PROPERTIES_MAX: usize = 256;
+
+/// Decoding limits of `onMetaData`: far more than fits into the region by default.
+const METADATA_LIMITS: Limits = Limits { depth: 16, values: 4_096, string_bytes: 65_536 };
+
+impl Muxer {
+    /// A muxer at the start of a file.
+    pub fn new(options: Options) -> Self {
+        let reserve_bytes = options.reserve_bytes.clamp(region::SIZE_MIN, BODY_MAX / 2);
+        Self {
+            reserve_bytes,
+            extra: options.extra,
+            publisher: Vec::new(),
+            publisher_bytes: 0,
+            metadata: None,
+            facts: Facts::default(),
+            index: Index::new(reserve_bytes / region::ENTRY),
+            position: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Puts out the start of the file: its header, `onMetaData`, and the configurations in
+    /// `header`, at time 0. A file that begins with the stream's first packet has an empty header.
+    /// Only the first call does anything.
+    pub fn start(&mut self, header: &Header, out: &mut Chunks) {
+        if self.position > 0 {
+            return;
+        }
+        if let Some(packet) = header.metadata() {
+            self.merge(packet);
+        }
+        self.position = size(FILE_HEADER.len()) + size(self.reserve_bytes);
+        out.put_slice(&FILE_HEADER);
+        out.put_slice(&self.region().bytes);
+        for packet in header.packets().iter().filter(|packet| packet.kind != Kind::Data) {
+            // A message of a header came as a packet before: one that is too long was refused then.
+            let _ = self.write(packet, 0, out);
+        }
+    }
+
+    /// Puts out a packet at `time_ms` from the start of the file; the start of the file first, if
+    /// that was not put out yet.
+    ///
+    /// An `onMetaData` is put out unless it is the file's first and comes before all media (it is
+    /// in the first tag then) or repeats the one before. An empty
+    /// body is a tag as well, for every message is in the file: FFmpeg, mpv and VLC pass over it in
+    /// silence. GStreamer 1.22 stops at an empty video tag, but not at an empty audio tag, which is
+    /// the one that publishers send (silence).
+    ///
+    /// # Errors
+    /// [`Error`]; the packet is not in the file, everything else goes on.
+    pub fn push(&mut self, packet: &Packet, time_ms: u64, out: &mut Chunks) -> Result<(), Error> {
+        self.start(&Header::default(), out);
+        let time_ms = u32::try_from(time_ms).map_err(|_| Error::TimeTooLarge { time_ms })?;
+        if packet.kind == Kind::Data && packet.role == Role::Metadata {
+            let is_repeated = self.metadata.as_ref() == Some(&packet.body);
+            let is_first = self.metadata.is_none() && !self.has_media();
+            if is_repeated || self.merge(packet) && is_first {
+                self.counters.metadata_merged += 1;
+                return Ok(());
+            }
+        }
+        self.write(packet, time_ms, out)
+    }
+
+    /// Sets the values of [`Options::extra`] anew, for the patches to come.
+    pub fn set_extra(&mut self, extra: Vec<(String, Value)>) {
+        self.extra = extra;
+    }
+
+    /// What to overwrite so that the file is right as far as it was put out: the same while the
+    /// file grows and at its end. Nothing before the start.
+    pub fn patches(&self) -> Vec<Patch> {
+        if self.position == 0 {
+            return Vec::new();
+        }
+        vec![Patch { offset: size(FILE_HEADER.len()), bytes: self.region().bytes }]
+    }
+
+    /// Bytes put out so far, which is the size of the file.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The file's duration so far in ms: the end of its last frame.
+    pub fn duration_ms(&self) -> u64 {
+        self.facts.duration_ms()
+    }
+
+    /// What was written and what was not.
+    pub fn counters(&self) -> Counters {
+        let properties_cut = self.counters.properties_cut + self.region().cut;
+        Counters { properties_cut, ..self.counters }
+    }
+
+    fn has_media(&self) -> bool {
+        self.facts.has(Kind::Video) || self.facts.has(Kind::Audio)
+    }
+
+    fn write(&mut self, packet: &Packet, time_ms: u32, out: &mut Chunks) -> Result<(), Error> {
+        let size_bytes = packet.body.len();
+        let Some(body_size) = u32::try_from(size_bytes).ok().filter(|_| size_bytes <= BODY_MAX)
+        else {
+            return Err(Error::TooLong { size_bytes });
+        };
+        self.facts.push(packet, time_ms);
+        self.index.push(packet, time_ms, self.position);
+        let header = TagHeader::new(packet.kind.number(), body_size, time_ms);
+        out.put_slice(&header.encode());
+        out.put(packet.body.clone());
+        out.put_slice(&header.tag_size().to_be_bytes());
+        self.position += OVERHEAD + u64::from(body_size);
+        match packet.kind {
+            Kind::Audio => self.counters.audio += 1,
+            Kind::Video => self.counters.video += 1,
+            Kind::Data => self.counters.data += 1,
+        }
+        Ok(())
+    }
+
+    /// Takes over the values of an `onMetaData`; `false` when it cannot be understood.
+    fn merge(&mut self, packet: &Packet) -> bool {
+        self.metadata = Some(packet.body.clone());
+        let Some(properties) = meta::properties(&packet.body, METADATA_LIMITS) else {
+            return false;
+        };
+        for (name, value) in properties {
+            if let Some(i) = self.publisher.iter().position(|(known, _)| *known == name) {
+                self.publisher_bytes -= encoded_bytes(&self.publisher.remove(i));
+            }
+            let property = (name, value);
+            let bytes = self.publisher_bytes + encoded_bytes(&property);
+            if self.publisher.len() < PROPERTIES_MAX && bytes <= self.reserve_bytes {
+                self.publisher.push(property);
+                self.publisher_bytes = bytes;
+            } else {
+                self.counters.properties_cut += 1;
+            }
+        }
+        true
+    }
+
+    fn region(&self) -> Region {
+        #[expect(clippy::cast_precision_loss, reason = "AMF0 has no other number")]
+        let number = |n: u64| Value::Number(n as f64);
+        #[expect(clippy::cast_precision_loss, reason = "ms, exact for 285,000 years")]
+        let duration_s = self.duration_ms() as f64 / 1000.0;
+        let mut own =
+            vec![("duration", Value::Number(duration_s)), ("filesize", number(self.position))];
+        own.extend(self.facts.truths());
+        let is_given = |name: &str| {
+            let given = self.publisher.iter().find(|(known, _)| known == name);
+            given.is_some_and(|(_, value)| value.as_f64().is_some_and(|n| n.is_finite() && n > 0.0))
+        };
+        own.extend(self.facts.measures().into_iter().filter(|(name, _)| !is_given(name)));
+        own.retain(|(name, _)| !self.extra.iter().any(|(known, _)| known == name));
+
+        let is_left_out = |name: &str| {
+            STALE.contains(&name)
+                || own.iter().any(|(known, _)| *known == name)
+                || self.extra.iter().any(|(known, _)| known == name)
+                || self.has_media() && self.is_of_absent_media(name)
+        };
+        let publisher = self.publisher.iter().filter(|(name, _)| !is_left_out(name));
+        let publisher: Vec<_> = publisher.collect();
+        let content =
+            Content { own: &own, extra: &self.extra, publisher: &publisher, index: &self.index };
+        region::compose(self.reserve_bytes, &content)
+    }
+
+    fn is_of_absent_media(&self, name: &str) -> bool {
+        !self.facts.has(Kind::Video) && VIDEO_ONLY.contains(&name)
+            || !self.facts.has(Kind::Audio) && AUDIO_ONLY.contains(&name)
+    }
+}
+
+/// Properties of the publisher that are about another file, or that stand for the muxer's own.
+const STALE: [&str; 8] = [
+    "keyframes",
+    "padding",
+    "datasize",
+    "videosize",
+    "audiosize",
+    "lastkeyframelocation",
+    "lastkeyframetimestamp",
+    "cuePoints",
+];
+
+/// Properties that make readers expect video.
+const VIDEO_ONLY: [&str; 5] = ["videocodecid", "width", "height", "framerate", "videodatarate"];
+
+/// Properties that make readers expect audio.
+const AUDIO_ONLY: [&str; 5] =
+    ["audiocodecid", "audiosamplerate", "audiosamplesize", "audiodatarate", "stereo"];
+
+/// What a property takes in AMF0.
+fn encoded_bytes((name, value): &(String, Value)) -> usize {
+    let mut bytes = Vec::new();
+    amf0::encode(value, &mut bytes);
+    2 + name.len() + bytes.len()
+}
+
+/// A length in memory as a length in a file.
+fn size(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

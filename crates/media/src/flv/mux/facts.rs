@@ -1,0 +1,186 @@
+//! What the packets themselves say about a file: sizes, times, codecs.
+
+use crate::{
+    Kind, Packet, Role,
+    amf0::Value,
+    codec::{self, AudioInfo, VideoInfo},
+    flv::{audio, video},
+};
+
+/// Facts of a file, gathered from its packets.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    video: Track,
+    audio: Track,
+    video_info: Option<VideoInfo>,
+    audio_info: Option<AudioInfo>,
+    sound: Option<audio::Sound>,
+    last_key_ms: Option<u32>,
+    is_last_key: bool,
+    newest_ms: u32,
+}
+
+#[derive(Debug, Default)]
+struct Track {
+    /// The id of the first track of this kind, whose frames are counted.
+    id: Option<u8>,
+    /// `videocodecid` or `audiocodecid`.
+    codec_id: Option<u32>,
+    frames: u64,
+    /// Bytes of all tracks of this kind.
+    bytes: u64,
+    first_ms: u32,
+    last_ms: u32,
+    step_ms: u32,
+}
+
+/// A pause longer than this (ms) is not the duration of a frame.
+const STEP_MAX_MS: u32 = 1_000;
+/// Audio frames looked at for a codec that has no configuration record.
+const INFO_FRAMES_MAX: u64 = 16;
+
+impl Facts {
+    /// Learns from a packet that is about to be written.
+    pub(super) fn push(&mut self, packet: &Packet, time_ms: u32) {
+        self.newest_ms = self.newest_ms.max(time_ms);
+        match packet.kind {
+            Kind::Video => self.push_video(packet, time_ms),
+            Kind::Audio => self.push_audio(packet, time_ms),
+            Kind::Data => {}
+        }
+    }
+
+    fn push_video(&mut self, packet: &Packet, time_ms: u32) {
+        if packet.role == Role::Config || packet.role == Role::Key && self.video_info.is_none() {
+            self.video_info = codec::video_info(&packet.body).or(self.video_info.take());
+        }
+        let codec_id = || {
+            let tag = video::parse(&packet.body)?;
+            let legacy = packet.body.first().map(|first| u32::from(first & 0x0f));
+            if tag.enhanced { tag.codec.fourcc().map(|fourcc| fourcc.number()) } else { legacy }
+        };
+        self.video.push(packet, time_ms, codec_id);
+        if packet.is_media() {
+            self.is_last_key = packet.role == Role::Key;
+            if self.is_last_key {
+                self.last_key_ms = Some(time_ms);
+            }
+        }
+    }
+
+    fn push_audio(&mut self, packet: &Packet, time_ms: u32) {
+        let is_first = packet.role == Role::Frame && self.audio.frames < INFO_FRAMES_MAX;
+        if packet.role == Role::Config || is_first && self.audio_info.is_none() {
+            self.audio_info = codec::audio_info(&packet.body).or(self.audio_info.take());
+        }
+        if is_first && self.sound.is_none() {
+            self.sound = audio::parse(&packet.body).and_then(|tag| tag.sound);
+        }
+        let codec_id = || {
+            let tag = audio::parse(&packet.body)?;
+            let legacy = packet.body.first().map(|first| u32::from(first >> 4));
+            if tag.enhanced { tag.codec.fourcc().map(|fourcc| fourcc.number()) } else { legacy }
+        };
+        self.audio.push(packet, time_ms, codec_id);
+    }
+
+    /// Whether the file has coded frames, and of `kind`.
+    pub(super) fn has(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Video => self.video.frames > 0,
+            Kind::Audio => self.audio.frames > 0,
+            Kind::Data => true,
+        }
+    }
+
+    /// The end of the last frame: its time and the time since the one before it.
+    pub(super) fn duration_ms(&self) -> u64 {
+        self.video.end_ms().max(self.audio.end_ms()).max(u64::from(self.newest_ms))
+    }
+
+    /// What is true of the file whatever the publisher said, but for what changes with the file's
+    /// size.
+    pub(super) fn truths(&self) -> Vec<(&'static str, Value)> {
+        let seconds = |ms: u32| Value::Number(f64::from(ms) / 1000.0);
+        let number = |n: u32| Value::Number(f64::from(n));
+        let mut truths = vec![
+            ("lasttimestamp", seconds(self.newest_ms)),
+            ("hasVideo", Value::Boolean(self.has(Kind::Video))),
+            ("hasAudio", Value::Boolean(self.has(Kind::Audio))),
+            ("hasMetadata", Value::Boolean(true)),
+            ("hasKeyframes", Value::Boolean(self.last_key_ms.is_some())),
+            ("canSeekToEnd", Value::Boolean(self.is_last_key || !self.has(Kind::Video))),
+        ];
+        truths.extend(self.last_key_ms.map(|ms| ("lastkeyframetimestamp", seconds(ms))));
+        if let Some(info) = self.video_info.as_ref().filter(|info| info.width > 0) {
+            truths.push(("width", number(info.width)));
+            truths.push(("height", number(info.height)));
+        }
+        truths.extend(self.video.codec_id.map(|id| ("videocodecid", number(id))));
+        truths.extend(self.audio.codec_id.map(|id| ("audiocodecid", number(id))));
+        let known = self.audio_info.as_ref().filter(|info| info.sample_rate_hz > 0);
+        truths.extend(known.map(|info| ("audiosamplerate", number(info.sample_rate_hz))));
+        let known = self.audio_info.as_ref().filter(|info| info.channels > 0);
+        truths.extend(known.map(|info| ("stereo", Value::Boolean(info.channels > 1))));
+        truths
+    }
+
+    /// What was measured; the publisher's own figure is better where it gave one.
+    pub(super) fn measures(&self) -> Vec<(&'static str, Value)> {
+        let mut measures = Vec::new();
+        let info = self.video_info.as_ref();
+        let rate = info.and_then(|info| info.frame_rate).or_else(|| self.video.frame_rate());
+        measures.extend(rate.map(|rate| ("framerate", Value::Number(rate))));
+        let rate = self.video.kbit_per_second();
+        measures.extend(rate.map(|rate| ("videodatarate", Value::Number(rate))));
+        let rate = self.audio.kbit_per_second();
+        measures.extend(rate.map(|rate| ("audiodatarate", Value::Number(rate))));
+        let bits = self.sound.map(|sound| f64::from(sound.sample_bits));
+        measures.extend(bits.map(|bits| ("audiosamplesize", Value::Number(bits))));
+        measures
+    }
+}
+
+impl Track {
+    fn push(&mut self, packet: &Packet, time_ms: u32, codec_id: impl Fn() -> Option<u32>) {
+        if packet.role == Role::Config || packet.is_media() && self.codec_id.is_none() {
+            self.codec_id = codec_id().or(self.codec_id);
+        }
+        if !packet.is_media() {
+            return;
+        }
+        let size_bytes = u64::try_from(packet.body.len()).unwrap_or(u64::MAX);
+        self.bytes = self.bytes.saturating_add(size_bytes);
+        if *self.id.get_or_insert(packet.track) != packet.track {
+            return;
+        }
+        if self.frames == 0 {
+            self.first_ms = time_ms;
+        } else if time_ms > self.last_ms {
+            self.step_ms = (time_ms - self.last_ms).min(STEP_MAX_MS);
+        }
+        self.frames = self.frames.saturating_add(1);
+        self.last_ms = self.last_ms.max(time_ms);
+    }
+
+    fn end_ms(&self) -> u64 {
+        u64::from(self.last_ms) + u64::from(self.step_ms)
+    }
+
+    /// From the first to the last frame, ms; `None` before there are two.
+    fn span_ms(&self) -> Option<f64> {
+        let span_ms = self.last_ms.saturating_sub(self.first_ms);
+        (self.frames > 1 && span_ms > 0).then_some(f64::from(span_ms))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 53 bits")]
+    fn frame_rate(&self) -> Option<f64> {
+        self.span_ms().map(|span_ms| (self.frames - 1) as f64 * 1000.0 / span_ms)
+    }
+
+    /// Bits per ms are kbit per second.
+    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 53 bits")]
+    fn kbit_per_second(&self) -> Option<f64> {
+        self.span_ms().map(|span_ms| self.bytes as f64 * 8.0 / (span_ms + f64::from(self.step_ms)))
+    }
+}

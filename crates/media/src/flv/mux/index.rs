@@ -1,0 +1,114 @@
+//! Where one can start reading: the times and file positions that become the `keyframes` property.
+
+use crate::{Kind, Packet, Role};
+
+/// A place to start at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) time_ms: u32,
+    /// First byte of the tag's header, from the start of the file.
+    pub(super) position: u64,
+}
+
+/// Key frames, each at its own tag or at the configuration right before it, so that a reader who
+/// starts there has both. While there is no video, an audio packet every [`Index::AUDIO_MS`].
+///
+/// Bounded: when full, every second entry is dropped and from then on only every second is taken.
+#[derive(Debug)]
+pub(super) struct Index {
+    entries: Vec<Entry>,
+    capacity: usize,
+    /// Of this many candidates one is kept; a power of two.
+    stride: u64,
+    candidates: u64,
+    /// Time of the newest candidate.
+    candidate_ms: Option<u32>,
+    /// The first of the configurations after the last frame of video.
+    config: Option<Entry>,
+    has_keys: bool,
+}
+
+impl Index {
+    /// Distance (ms) of the entries of a file without video.
+    const AUDIO_MS: u32 = 2_000;
+    /// A configuration older than this (ms) does not belong to the key frame after it.
+    const CONFIG_AGE_MAX_MS: u32 = 1_000;
+
+    /// An empty index of at most `capacity` entries (two at least).
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            entries: Vec::new(),
+            capacity: capacity.max(2),
+            stride: 1,
+            candidates: 0,
+            candidate_ms: None,
+            config: None,
+            has_keys: false,
+        }
+    }
+
+    /// Takes note of a tag that is about to be written at `position`.
+    pub(super) fn push(&mut self, packet: &Packet, time_ms: u32, position: u64) {
+        let entry = Entry { time_ms, position };
+        match (packet.kind, packet.role) {
+            (Kind::Video, Role::Config | Role::Metadata) => {
+                self.config.get_or_insert(entry);
+            }
+            (Kind::Video, Role::Key) => {
+                let config = self.config.take().filter(|config| {
+                    time_ms.saturating_sub(config.time_ms) <= Self::CONFIG_AGE_MAX_MS
+                });
+                if !self.has_keys {
+                    // The audio before it was taken for want of video.
+                    *self = Self { has_keys: true, ..Self::new(self.capacity) };
+                }
+                self.add(Entry { time_ms, position: config.map_or(position, |c| c.position) });
+            }
+            (Kind::Video, Role::Frame) => self.config = None,
+            (Kind::Audio, Role::Frame) if !self.has_keys && self.is_audio_due(time_ms) => {
+                self.add(entry);
+            }
+            _ => {}
+        }
+    }
+
+    /// At most `count` entries, evenly thinned.
+    pub(super) fn thinned(&self, count: usize) -> impl Iterator<Item = Entry> + Clone {
+        let mut step = 1;
+        while self.entries.len().div_ceil(step) > count.max(1) {
+            step *= 2;
+        }
+        self.entries.iter().copied().step_by(step).take(count)
+    }
+
+    fn is_audio_due(&self, time_ms: u32) -> bool {
+        self.candidate_ms.is_none_or(|last| time_ms.saturating_sub(last) >= Self::AUDIO_MS)
+    }
+
+    fn add(&mut self, entry: Entry) {
+        // One entry a time: the key frames of several tracks come together.
+        if self.candidate_ms.replace(entry.time_ms) == Some(entry.time_ms) {
+            return;
+        }
+        let number = self.candidates;
+        self.candidates = number.saturating_add(1);
+        if number.is_multiple_of(self.stride) && self.entries.len() >= self.capacity {
+            self.thin();
+        }
+        if number.is_multiple_of(self.stride) {
+            self.entries.push(entry);
+        }
+    }
+
+    fn thin(&mut self) {
+        let mut keep = false;
+        self.entries.retain(|_| {
+            keep = !keep;
+            keep
+        });
+        self.stride = self.stride.saturating_mul(2);
+    }
+}
+
+#[cfg(test)]
+mod tests;
