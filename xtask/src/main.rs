@@ -1,2 +1,55 @@
-//! Skeleton.
-fn main() {}
+//! Development tasks, run as `cargo xtask TASK`.
+//!
+//! `cargo xtask test` is the one command that decides whether a change is good: the build server
+//! runs nothing else. This crate depends on no other crate of the workspace, so that it builds
+//! fast and works while they do not compile.
+
+mod clip;
+mod run;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The command line.
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Development tasks of rtmp-server")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what is missing, then format check, lints, documentation, tidy rules and all tests
+    Test {
+        /// Leave out the tests with real programs (FFmpeg, OBS, ...) and their installation
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Install the programs that the tests drive, and nothing else
+    Tools,
+    /// Check the rules of the house that the compiler cannot check
+    Tidy,
+    /// Make crates/server/assets/demo.flv, the clip that `rtmp-server publish demo` sends
+    DemoClip,
+}
+
+fn main() -> ExitCode {
+    let (name, result) = match Cli::parse().task {
+        Task::Test { fast } => ("test", test::all(fast)),
+        Task::Tools => ("tools", run::Workspace::find().and_then(|w| tools::install(&w)).map(drop)),
+        Task::Tidy => ("tidy", run::Workspace::find().and_then(|w| tidy::check(&w))),
+        Task::DemoClip => ("demo-clip", run::Workspace::find().and_then(|w| clip::make(&w))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask {name}: FAILED: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
