@@ -1,1 +1,26 @@
-//! Skeleton.
+//! Recordings on disk.
+//!
+//! An [`Archive`] owns the recorder threads. Each reads a [`live::Cursor`], muxes what it reads
+//! into a segment, one FLV file, and is the only one that waits for the disk: publishers and
+//! viewers never do, and no failure of a recording reaches them. RTMP, HTTP and the choice of what
+//! to record live in `server`; container bytes in `media`.
+
+mod archive;
+mod clock;
+mod counters;
+mod disk;
+mod error;
+mod hash;
+pub mod path;
+mod recorder;
+mod segment;
+mod telemetry;
+
+pub use archive::{Archive, Config, Reason, RecordingId, StartRequest, Status};
+pub use clock::{Clock, SystemClock};
+pub use counters::Counters;
+pub use disk::{Disk, DiskFile, SystemDisk};
+pub use error::{Error, words};
+
+#[cfg(test)]
+mod testing;

@@ -59,8 +59,11 @@ pub enum Read {
     },
     /// The time to wait is over and nothing came.
     Idle,
-    /// The run is over and everything was read, or the reader was stopped.
-    Ended,
+    /// The run is over, or the reader was stopped, and there is nothing more to read.
+    Ended {
+        /// What the window had overrun and what this reader found no place to resume after.
+        lost: Lost,
+    },
 }
 
 /// How long a thread waits in [`Cursor::read_blocking`].
@@ -106,7 +109,8 @@ pub struct StopHandle {
 }
 
 impl StopHandle {
-    /// The reader gets what has arrived until now, then [`Read::Ended`]. A second call changes nothing.
+    /// The reader gets what has arrived until now, then
+    /// [`Read::Ended`]. A second call changes nothing.
     pub fn stop(&self) {
         let end = self.timeline.lock().end.packets;
         self.stop_at.fetch_min(end, Ordering::Relaxed);
@@ -217,19 +221,26 @@ impl Cursor {
         let stop_at = self.stop_at.load(Ordering::Relaxed);
         self.settle(state);
         if self.block().is_none() {
-            if stop_at < u64::MAX {
-                return Some(Read::Ended);
-            }
-            return match self.join(state) {
-                None if state.ended => Some(Read::Ended),
-                other => other,
-            };
+            let stopped = stop_at < u64::MAX;
+            let joined = if stopped { None } else { self.join(state) };
+            let done = joined.is_none() && (stopped || state.ended);
+            return if done { Some(self.give_up(state)) } else { joined };
         }
         if self.take(state, batch, most, stop_at) > 0 {
             return Some(Read::Packets);
         }
         let done = state.ended || self.seen.is_some_and(|seen| seen.packets >= stop_at);
-        done.then_some(Read::Ended)
+        done.then_some(Read::Ended { lost: Lost::default() })
+    }
+
+    /// The end of a reader that was overrun: the rest is lost, which is told once.
+    fn give_up(&mut self, state: &State) -> Read {
+        let seen = self.seen.replace(state.end).unwrap_or(state.end);
+        let lost = Lost {
+            packets: state.end.packets.saturating_sub(seen.packets),
+            bytes: state.end.bytes.saturating_sub(seen.bytes),
+        };
+        Read::Ended { lost }
     }
 
     fn join(&mut self, state: &mut State) -> Option<Read> {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use media::{Kind, Packet, Role};
 
 use super::*;
-use crate::Read;
+use crate::{Lost, Read};
 
 struct Count(AtomicUsize);
 
@@ -46,7 +46,7 @@ fn second_publisher_is_refused_and_the_first_goes_on() {
     first.push(&mut vec![frame(Role::Key)]);
     assert_eq!(poll_read(&mut cursor), Some(Read::Packets));
     drop(first);
-    assert_eq!(poll_read(&mut cursor), Some(Read::Ended));
+    assert_eq!(poll_read(&mut cursor), Some(Read::Ended { lost: Lost::default() }));
     registry.publish(&key("a")).unwrap();
 }
 
@@ -63,7 +63,7 @@ fn waiting_player_gets_each_run_once() {
         assert!(matches!(poll_read(&mut cursor), Some(Read::Joined { .. })));
         assert_eq!(poll_read(&mut cursor), Some(Read::Packets));
         drop(publisher);
-        assert_eq!(poll_read(&mut cursor), Some(Read::Ended));
+        assert_eq!(poll_read(&mut cursor), Some(Read::Ended { lost: Lost::default() }));
         assert!(poll_run(&mut watcher).is_none());
     }
 }

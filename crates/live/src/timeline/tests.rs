@@ -20,6 +20,8 @@ fn number(packet: &Packet) -> u32 {
     u32::from_be_bytes(packet.body[..4].try_into().unwrap())
 }
 
+const ENDED: Read = Read::Ended { lost: Lost { packets: 0, bytes: 0 } };
+
 struct Run {
     timeline: Arc<Timeline>,
     next: u32,
@@ -70,7 +72,7 @@ fn drain(cursor: &mut Cursor) -> (Vec<u32>, Vec<Read>) {
         numbers.extend(batch.drain(..).map(|p| number(&p)));
         match read {
             Read::Packets => {}
-            Read::Ended => {
+            Read::Ended { .. } => {
                 others.push(read);
                 break;
             }
@@ -145,7 +147,7 @@ fn recorder_gets_everything_from_the_first_packet() {
     assert_eq!(numbers, (0..1_507).collect::<Vec<_>>());
     assert_eq!(others, []);
     run.timeline.end();
-    assert_eq!(drain(&mut cursor), (vec![], vec![Read::Ended]));
+    assert_eq!(drain(&mut cursor), (vec![], vec![ENDED]));
 }
 
 #[test]
@@ -209,6 +211,20 @@ fn overrun_recorder_resumes_at_the_oldest_key_frame_still_there() {
 }
 
 #[test]
+fn recorder_overrun_at_the_end_is_told_what_it_lost() {
+    let limits = Limits { record_bytes: 300_000, ..Limits::default() };
+    let mut run = Run::new(limits);
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    run.push_all("k");
+    assert_eq!(drain(&mut cursor).0, [0]);
+    run.push_all(&"f".repeat(2_000));
+    run.timeline.end();
+    let lost = Lost { packets: 2_000, bytes: 2_000_000 };
+    assert_eq!(drain(&mut cursor), (vec![], vec![Read::Ended { lost }]));
+    assert_eq!(drain(&mut cursor), (vec![], vec![ENDED]));
+}
+
+#[test]
 fn a_group_of_pictures_beyond_its_bound_is_not_kept() {
     let limits = Limits { join_bytes: 300_000, ..Limits::default() };
     let mut run = Run::new(limits.clone());
@@ -241,7 +257,7 @@ fn stopped_reader_gets_what_came_before_the_stop() {
     run.push_all("kff");
     cursor.stop_handle().stop();
     run.push_all("fff");
-    assert_eq!(drain(&mut cursor), (vec![0, 1, 2], vec![Read::Ended]));
+    assert_eq!(drain(&mut cursor), (vec![0, 1, 2], vec![ENDED]));
 }
 
 const LONG: Wait = Wait { bytes: u64::MAX, timeout: Duration::from_secs(60) };
@@ -273,7 +289,7 @@ fn blocking_reader_wakes_for_a_key_frame_for_bytes_for_the_end_and_for_a_stop() 
             wake(&mut run, &stop);
             reader.join().unwrap()
         });
-        let wanted = if i < 2 { Read::Packets } else { Read::Ended };
+        let wanted = if i < 2 { Read::Packets } else { ENDED };
         assert_eq!(reader, wanted, "case {i}");
     }
 }

@@ -1,0 +1,297 @@
+//! All recordings of one directory: starts, stops and joins their threads.
+//!
+//! No call here waits for a disk but [`Archive::close`], which waits no longer than it is told.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use live::{Cursor, Key, StopHandle};
+
+use crate::counters::Meter;
+use crate::hash::hash64;
+use crate::recorder::{Recorder, Task};
+use crate::{Clock, Counters, Disk, Error, telemetry};
+
+/// Stack of a recorder thread: its buffers are on the heap.
+const STACK_BYTES: usize = 512 << 10;
+
+/// Where and how recordings are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where files go; created with its parents when the first recording begins.
+    pub record_dir: PathBuf,
+    /// Most recordings at once. Each has a thread of its own.
+    pub max_recordings: usize,
+    /// Name and version of the program, as every file tells it.
+    pub server: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            record_dir: PathBuf::from("recordings"),
+            max_recordings: 2_000,
+            server: concat!("rtmp-server/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+/// Names a recording, unlike any other of this or another server: 16 hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordingId(u64);
+
+impl fmt::Display for RecordingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Why a recording is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The publisher left.
+    Ended,
+    /// [`Archive::stop`] was called.
+    Stopped,
+    /// [`Archive::close`] was called.
+    Shutdown,
+    /// The disk failed.
+    Failed,
+}
+
+impl Reason {
+    /// The word used in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::Stopped => "stopped",
+            Self::Shutdown => "shutdown",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What to record.
+#[derive(Debug)]
+pub struct StartRequest {
+    /// The stream's name.
+    pub key: Key,
+    /// Where the recording begins; of [`live::Class::Record`].
+    pub cursor: Cursor,
+}
+
+/// A recording that is running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Which recording.
+    pub id: RecordingId,
+    /// The stream that is recorded.
+    pub key: Key,
+    /// The file being written; `None` until the first packet.
+    pub file: Option<PathBuf>,
+    /// What was done so far.
+    pub counters: Counters,
+}
+
+/// All recordings of one directory. Must be [closed](Archive::close): a dropped one leaves its
+/// threads to end with the runs that they record.
+pub struct Archive {
+    shared: Arc<Shared>,
+}
+
+/// What recorders use of their archive.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) total: Meter,
+    state: Mutex<State>,
+    /// A recorder has finished.
+    finished: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    active: BTreeMap<RecordingId, Active>,
+    started: u64,
+    closed: bool,
+}
+
+struct Active {
+    task: Arc<Task>,
+    stop: StopHandle,
+    thread: JoinHandle<()>,
+    finished: bool,
+}
+
+impl Archive {
+    /// An archive in `config.record_dir`. Nothing is touched before the first recording.
+    pub fn open(config: Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Self {
+        let (total, state, finished) = Default::default();
+        Self { shared: Arc::new(Shared { config, disk, clock, total, state, finished }) }
+    }
+
+    /// Begins a recording. Its file appears with the first packet; whether the directory can be
+    /// written is found out at once, and logged, by the recorder's thread.
+    ///
+    /// # Errors
+    /// When the archive is full or closed, or there is no thread. Logged here as `failed to create
+    /// recorder`.
+    pub fn start(&self, request: StartRequest) -> Result<RecordingId, Error> {
+        let StartRequest { key, cursor } = request;
+        telemetry::recording_started(&key, &self.shared.config.record_dir);
+        self.shared.reap();
+        let result = self.shared.spawn(key.clone(), cursor);
+        if let Err(error) = &result {
+            telemetry::create_failed(&key, error);
+            self.shared.total.add(&Counters { errors: 1, ..Counters::default() });
+        }
+        result
+    }
+
+    /// Ends a recording with what its stream has carried until now; its file is finished soon
+    /// after. Returns whether it was running.
+    pub fn stop(&self, id: RecordingId) -> bool {
+        self.shared.reap();
+        let state = self.shared.lock();
+        let Some(active) = state.active.get(&id).filter(|active| !active.finished) else {
+            return false;
+        };
+        active.end(Reason::Stopped);
+        true
+    }
+
+    /// The recordings that are running.
+    pub fn list(&self) -> Vec<Status> {
+        let state = self.shared.lock();
+        state.active.values().filter(|active| !active.finished).map(Active::status).collect()
+    }
+
+    /// All recordings since the start, together.
+    pub fn counters(&self) -> Counters {
+        self.shared.total.read()
+    }
+
+    /// Ends all recordings with what their streams have carried until now and waits until their
+    /// files are finished, at most for `timeout`. Returns those that are not: their disk does not
+    /// answer. No recording begins after this.
+    pub fn close(&self, timeout: Duration) -> Vec<Status> {
+        let mut state = self.shared.lock();
+        state.closed = true;
+        state.active.values().for_each(|active| active.end(Reason::Shutdown));
+        let waits = |state: &mut State| state.active.values().any(|active| !active.finished);
+        drop(
+            self.shared
+                .finished
+                .wait_timeout_while(state, timeout, waits)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        self.shared.reap();
+        let unfinished = self.list();
+        for status in &unfinished {
+            telemetry::not_finished(&status.key, status.file.as_deref());
+        }
+        unfinished
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Active {
+    fn end(&self, reason: Reason) {
+        // The first reason stays.
+        let _ = self.task.stopped.set(reason);
+        self.stop.stop();
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            id: self.task.id,
+            key: self.task.key.clone(),
+            file: self.task.file(),
+            counters: self.task.meter.read(),
+        }
+    }
+}
+
+impl Shared {
+    /// The state. Every change under the lock is whole before anything that could panic.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the thread, under the lock so that it cannot finish before it is known.
+    fn spawn(self: &Arc<Self>, key: Key, cursor: Cursor) -> Result<RecordingId, Error> {
+        let now_ns = self.clock.now().timestamp().as_nanosecond();
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Error::Closed);
+        }
+        let limit = self.config.max_recordings;
+        if state.active.len() >= limit {
+            return Err(Error::TooManyRecordings { limit });
+        }
+        state.started += 1;
+        let id = RecordingId(hash64([
+            &now_ns.to_be_bytes()[..],
+            &std::process::id().to_be_bytes(),
+            &state.started.to_be_bytes(),
+            key.as_str().as_bytes(),
+        ]));
+        let task = Arc::new(Task::new(id, key));
+        let stop = cursor.stop_handle();
+        let recorder = Recorder::new(self.clone(), task.clone(), cursor);
+        let shared = self.clone();
+        let thread = Builder::new()
+            .name(format!("rec {id}"))
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                // Not before the thread runs: it takes the lock when it is dropped.
+                let _finish = Finish { shared, id };
+                recorder.run();
+            })
+            .map_err(Error::Thread)?;
+        state.active.insert(id, Active { task, stop, thread, finished: false });
+        Ok(id)
+    }
+
+    /// Joins the threads that are done.
+    fn reap(&self) {
+        let mut state = self.lock();
+        let done: Vec<_> = state.active.extract_if(.., |_, active| active.finished).collect();
+        drop(state);
+        for (_, active) in done {
+            if active.thread.join().is_err() {
+                telemetry::write_failed(&active.task.key, &"the recorder panicked");
+                self.total.add(&Counters { errors: 1, ..Counters::default() });
+            }
+        }
+    }
+}
+
+/// Tells the archive that a recorder's thread is done, however it came to that.
+struct Finish {
+    shared: Arc<Shared>,
+    id: RecordingId,
+}
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if let Some(active) = state.active.get_mut(&self.id) {
+            active.finished = true;
+        }
+        drop(state);
+        self.shared.finished.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+use std::time::Instant;
+
+use super::*;
+use crate::disk::fake::{Call, FakeDisk, Fault};
+use crate::testing::{Rig, Stream, assert_begins, clip, errors_of, log_of, scan, wait_until};
+
+#[test]
+fn stop_ends_one_recording_and_the_stream_goes_on() {
+    let rig = Rig::new(FakeDisk::default());
+    let mut stream = Stream::publish("live", "stopped");
+    let id = rig.start(&stream);
+    stream.push(clip(2));
+    assert!(rig.archive.stop(id));
+    rig.wait_for_end();
+    let sent = stream.sent.len();
+    stream.push(clip(1));
+    assert!(!rig.archive.stop(id));
+    let packets = scan(&rig.file("live_stopped_20251011_143052.flv"));
+    assert_eq!(assert_begins(&packets, &stream.sent), sent);
+    assert!(log_of(&stream.key).last().unwrap().ends_with("reason=\"stopped\""));
+    // The same stream may be recorded again.
+    rig.start(&stream);
+    assert_eq!(rig.archive.list().len(), 1);
+}
+
+#[test]
+fn close_writes_all_that_has_arrived() {
+    let rig = Rig::new(FakeDisk::default());
+    let mut streams: Vec<_> =
+        (0..5).map(|n| Stream::publish("closing", &format!("s{n}"))).collect();
+    for stream in &mut streams {
+        rig.start(stream);
+        stream.push(clip(20));
+    }
+    assert_eq!(rig.archive.close(Duration::from_secs(20)), []);
+    for (n, stream) in streams.iter().enumerate() {
+        let packets = scan(&rig.file(&format!("closing_s{n}_20251011_143052.flv")));
+        assert_eq!(assert_begins(&packets, &stream.sent), stream.sent.len());
+        assert!(log_of(&stream.key).last().unwrap().ends_with("reason=\"shutdown\""));
+    }
+    let (key, cursor) = (streams[0].key.clone(), streams[0].cursor());
+    let refused = rig.archive.start(StartRequest { key, cursor });
+    assert!(matches!(refused, Err(Error::Closed)));
+}
+
+#[test]
+fn close_returns_in_time_and_names_what_hangs() {
+    // The disk hangs where the first recording, and only that, syncs its file.
+    let mut synced = false;
+    let rig = Rig::new(FakeDisk::failing(move |_, call| {
+        (call == Call::SyncData && !std::mem::replace(&mut synced, true)).then_some(Fault::Hang)
+    }));
+    let mut hanging = Stream::publish("closing", "hangs");
+    let mut healthy = Stream::publish("closing", "healthy");
+    let id = rig.start(&hanging);
+    hanging.push(clip(1));
+    rig.wait_for_packets(22);
+    rig.archive.stop(id);
+    wait_until("the disk hangs", || rig.disk.is_hanging());
+    rig.start(&healthy);
+    healthy.push(clip(1));
+
+    let begun = Instant::now();
+    let unfinished = rig.archive.close(Duration::from_millis(800));
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert_eq!(unfinished.len(), 1, "{unfinished:?}");
+    assert_eq!((unfinished[0].id, &unfinished[0].key), (id, &hanging.key));
+    let file = "recordings/closing_hangs_20251011_143052.flv";
+    assert_eq!(unfinished[0].file, Some(PathBuf::from(file)));
+    assert_eq!(unfinished[0].counters.packets, 22);
+    assert_eq!(
+        errors_of(&hanging.key),
+        [format!("ERROR recording not finished in time stream_key=closing/hangs file=./{file}")]
+    );
+    let closed = log_of(&healthy.key);
+    assert!(closed.last().unwrap().ends_with("reason=\"shutdown\""), "{closed:?}");
+    rig.disk.release();
+    rig.wait_for_end();
+}
+
+#[test]
+fn a_start_never_waits_for_the_disk() {
+    let rig = Rig::new(FakeDisk::failing(|n, _| (n == 0).then_some(Fault::Hang)));
+    let mut stream = Stream::publish("live", "waiting");
+    rig.start(&stream);
+    wait_until("the disk hangs", || rig.disk.is_hanging());
+    stream.push(clip(3));
+    let status = &rig.archive.list()[0];
+    assert_eq!((&status.key, &status.file), (&stream.key, &None));
+    rig.disk.release();
+    let sent = std::mem::take(&mut stream.sent);
+    drop(stream);
+    rig.wait_for_end();
+    let packets = scan(&rig.file("live_waiting_20251011_143052.flv"));
+    assert_eq!(assert_begins(&packets, &sent), sent.len());
+}
+
+#[test]
+fn recordings_are_bounded_and_make_room_when_they_end() {
+    let config = Config { max_recordings: 3, ..Config::default() };
+    let rig = Rig::with(FakeDisk::default(), config);
+    let streams: Vec<_> = (0..4).map(|n| Stream::publish("bounded", &format!("s{n}"))).collect();
+    let ids: Vec<_> = streams[..3].iter().map(|stream| rig.start(stream)).collect();
+    let last = &streams[3];
+    let request = || StartRequest { key: last.key.clone(), cursor: last.cursor() };
+    assert!(matches!(rig.archive.start(request()), Err(Error::TooManyRecordings { limit: 3 })));
+    assert_eq!(
+        errors_of(&last.key),
+        ["ERROR failed to create recorder error=\"3 recordings are running, which is the \
+             limit\" stream_key=bounded/s3"]
+    );
+    rig.archive.stop(ids[1]);
+    wait_until("one ends", || rig.archive.list().len() == 2);
+    rig.archive.start(request()).unwrap();
+    assert_eq!(rig.archive.list().len(), 3);
+}
+
+#[test]
+fn a_recorder_that_panics_is_told_and_nobody_else_is_touched() {
+    let rig = Rig::new(FakeDisk::default());
+    let mut healthy = Stream::publish("panic", "healthy");
+    rig.start(&healthy);
+    let broken = Rig::new(FakeDisk::failing(|_, call| match call {
+        Call::Remove => panic!("announced by the test"),
+        _ => None,
+    }));
+    let stream = Stream::publish("panic", "broken");
+    broken.start(&stream);
+    broken.wait_for_end();
+    assert_eq!(broken.archive.close(Duration::from_secs(20)), []);
+    assert_eq!(
+        errors_of(&stream.key),
+        ["ERROR recorder write error error=\"the recorder panicked\" stream_key=panic/broken"]
+    );
+    healthy.push(clip(1));
+    rig.wait_for_packets(22);
+}
+
+#[test]
+fn ids_differ() {
+    let rig = Rig::new(FakeDisk::default());
+    let stream = Stream::publish("live", "ids");
+    let ids: std::collections::BTreeSet<_> = (0..100).map(|_| rig.start(&stream)).collect();
+    assert_eq!(ids.len(), 100);
+    rig.archive.close(Duration::from_secs(20));
+}

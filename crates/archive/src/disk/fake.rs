@@ -1,0 +1,207 @@
+//! A disk in memory that fails as it is told.
+
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex};
+
+use super::{Disk, DiskFile};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Call {
+    CreateDir,
+    CreateNew,
+    Remove,
+    SyncDir,
+    Append,
+    WriteAt,
+    Truncate,
+    SyncData,
+    Check,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// The call does nothing and returns this error.
+    Error(io::ErrorKind),
+    /// The call does nothing and returns this error number.
+    Os(i32),
+    /// The call writes so many bytes, then fails.
+    Torn(usize),
+    /// An append takes so many bytes and says so.
+    Short(usize),
+    /// The call does not return before [`FakeDisk::release`].
+    Hang,
+}
+
+/// Says what becomes of the `n`th call (from 0).
+type Plan = Box<dyn FnMut(usize, Call) -> Option<Fault> + Send>;
+
+#[derive(Clone, Default)]
+pub(crate) struct FakeDisk {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    released: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    dirs: Vec<PathBuf>,
+    /// Names, and the number of what they name.
+    names: BTreeMap<PathBuf, usize>,
+    contents: Vec<Vec<u8>>,
+    calls: Vec<Call>,
+    plan: Option<Plan>,
+    hanging: bool,
+    released: bool,
+}
+
+impl FakeDisk {
+    pub(crate) fn failing(plan: impl FnMut(usize, Call) -> Option<Fault> + Send + 'static) -> Self {
+        let disk = Self::default();
+        disk.shared.state.lock().unwrap().plan = Some(Box::new(plan));
+        disk
+    }
+
+    /// All files by name.
+    pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let state = self.shared.state.lock().unwrap();
+        state.names.iter().map(|(path, n)| (path.clone(), state.contents[*n].clone())).collect()
+    }
+
+    pub(crate) fn put(&self, path: &str, contents: &[u8]) {
+        let mut state = self.shared.state.lock().unwrap();
+        let number = state.contents.len();
+        state.contents.push(contents.to_owned());
+        state.names.insert(path.into(), number);
+    }
+
+    /// Deletes all names, as `rm -r` does while files are open.
+    pub(crate) fn delete_all(&self) {
+        self.shared.state.lock().unwrap().names.clear();
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.shared.state.lock().unwrap().calls.clone()
+    }
+
+    pub(crate) fn is_hanging(&self) -> bool {
+        self.shared.state.lock().unwrap().hanging
+    }
+
+    /// Ends every hang, now and later.
+    pub(crate) fn release(&self) {
+        self.shared.state.lock().unwrap().released = true;
+        self.shared.released.notify_all();
+    }
+}
+
+impl Shared {
+    /// Counts the call. Returns how many bytes a torn or short call may write.
+    fn enter(&self, call: Call) -> io::Result<Option<Fault>> {
+        let mut state = self.state.lock().unwrap();
+        let number = state.calls.len();
+        state.calls.push(call);
+        let fault = state.plan.as_mut().and_then(|plan| plan(number, call));
+        match fault {
+            Some(Fault::Error(kind)) => Err(kind.into()),
+            Some(Fault::Os(number)) => Err(io::Error::from_raw_os_error(number)),
+            Some(Fault::Hang) => {
+                state.hanging = true;
+                drop(self.released.wait_while(state, |s| !s.released).unwrap());
+                Ok(None)
+            }
+            other => Ok(other),
+        }
+    }
+}
+
+impl Disk for FakeDisk {
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.shared.enter(Call::CreateDir)?;
+        self.shared.state.lock().unwrap().dirs.push(dir.to_owned());
+        Ok(())
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.shared.enter(Call::CreateNew)?;
+        let mut state = self.shared.state.lock().unwrap();
+        if state.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if !state.dirs.iter().any(|dir| Some(dir.as_path()) == path.parent()) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let number = state.contents.len();
+        state.contents.push(Vec::new());
+        state.names.insert(path.to_owned(), number);
+        Ok(Box::new(FakeFile { shared: self.shared.clone(), number }))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.shared.enter(Call::Remove)?;
+        let removed = self.shared.state.lock().unwrap().names.remove(path);
+        removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
+        self.shared.enter(Call::SyncDir).map(drop)
+    }
+}
+
+struct FakeFile {
+    shared: Arc<Shared>,
+    number: usize,
+}
+
+impl FakeFile {
+    fn change(&self, change: impl FnOnce(&mut Vec<u8>)) {
+        change(&mut self.shared.state.lock().unwrap().contents[self.number]);
+    }
+}
+
+impl DiskFile for FakeFile {
+    fn append(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let fault = self.shared.enter(Call::Append)?;
+        let mut bytes: Vec<u8> = slices.iter().flat_map(|s| s.iter().copied()).collect();
+        if let Some(Fault::Torn(n) | Fault::Short(n)) = fault {
+            bytes.truncate(n);
+        }
+        self.change(|file| file.extend_from_slice(&bytes));
+        Ok(bytes.len())
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let fault = self.shared.enter(Call::WriteAt)?;
+        let (bytes, torn) = match fault {
+            Some(Fault::Torn(n)) => (&bytes[..n.min(bytes.len())], true),
+            _ => (bytes, false),
+        };
+        let start = usize::try_from(offset).unwrap();
+        self.change(|file| file[start..start + bytes.len()].copy_from_slice(bytes));
+        if torn { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.shared.enter(Call::Truncate)?;
+        self.change(|file| file.truncate(usize::try_from(len).unwrap()));
+        Ok(())
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        self.shared.enter(Call::SyncData).map(drop)
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        self.shared.enter(Call::Check)?;
+        let state = self.shared.state.lock().unwrap();
+        if state.names.values().any(|n| *n == self.number) {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, "the file was deleted"))
+    }
+}

@@ -1,0 +1,278 @@
+//! What the tests of this crate share: captured log lines, packets, and streams to record.
+
+use std::collections::HashMap;
+use std::fmt::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use live::{Class, Cursor, Key, Limits, Publisher, Registry, Start};
+use media::amf0::{self, Value};
+use media::flv::scan::{Item, Scanner};
+use media::{Kind, Packet};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::clock::fixed::FixedClock;
+use crate::disk::fake::FakeDisk;
+use crate::{Archive, Config, RecordingId, StartRequest};
+
+/// Lines by stream key. Recorders are threads, so the capture is global and each test has keys of
+/// its own.
+#[derive(Default)]
+struct Capture;
+
+static LINES: Mutex<Option<HashMap<String, Vec<String>>>> = Mutex::new(None);
+
+/// Begins to capture, once in the process.
+pub(crate) fn capture_log() {
+    static ONCE: OnceLock<()> = OnceLock::new();
+    ONCE.get_or_init(|| tracing::subscriber::set_global_default(Capture).unwrap());
+}
+
+/// The lines logged of a stream so far, as `LEVEL message field=value…`.
+pub(crate) fn log_of(key: &Key) -> Vec<String> {
+    let lines = LINES.lock().unwrap();
+    lines.iter().flat_map(|map| map.get(key.as_str()).cloned()).flatten().collect()
+}
+
+pub(crate) fn errors_of(key: &Key) -> Vec<String> {
+    log_of(key).into_iter().filter(|line| line.starts_with("ERROR")).collect()
+}
+
+#[derive(Default)]
+struct Line {
+    message: String,
+    fields: String,
+    stream_key: String,
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            name => {
+                if name == "stream_key" {
+                    self.stream_key = format!("{value:?}");
+                }
+                write!(self.fields, " {name}={value:?}").unwrap();
+            }
+        }
+    }
+}
+
+impl Subscriber for Capture {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        let text = format!("{} {}{}", event.metadata().level(), line.message, line.fields);
+        let mut lines = LINES.lock().unwrap();
+        lines.get_or_insert_default().entry(line.stream_key).or_default().push(text);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// Waits until `done`; a test that waits longer than 20 s has failed.
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A published stream.
+pub(crate) struct Stream {
+    pub(crate) key: Key,
+    pub(crate) publisher: Publisher,
+    /// Everything that was pushed.
+    pub(crate) sent: Vec<Packet>,
+}
+
+impl Stream {
+    pub(crate) fn publish(app: &str, name: &str) -> Self {
+        Self::publish_within(app, name, Limits::default())
+    }
+
+    pub(crate) fn publish_within(app: &str, name: &str, limits: Limits) -> Self {
+        let key = Key::new(app, name).unwrap();
+        let publisher = Registry::new(limits).publish(&key).unwrap();
+        Self { key, publisher, sent: Vec::new() }
+    }
+
+    pub(crate) fn cursor(&self) -> Cursor {
+        self.publisher.cursor(Class::Record, Start::Oldest)
+    }
+
+    pub(crate) fn push(&mut self, packets: impl IntoIterator<Item = Packet>) {
+        let mut packets: Vec<_> = packets.into_iter().collect();
+        self.sent.extend_from_slice(&packets);
+        self.publisher.push(&mut packets);
+    }
+}
+
+/// An AVC sequence header whose record ends with `mark`.
+pub(crate) fn video_config(mark: u8) -> Packet {
+    let record = [0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, 1, mark];
+    Packet::new(Kind::Video, 0, Bytes::copy_from_slice(&record))
+}
+
+pub(crate) fn audio_config() -> Packet {
+    Packet::new(Kind::Audio, 0, Bytes::from_static(&[0xaf, 0, 0x12, 0x10]))
+}
+
+/// A frame whose payload of `size` bytes is like no other's.
+pub(crate) fn video(dts_ms: i64, key: bool, size: usize) -> Packet {
+    let header = [if key { 0x17 } else { 0x27 }, 1, 0, 0, 0];
+    Packet::new(Kind::Video, dts_ms, header.into_iter().chain(noise(dts_ms, size)).collect())
+}
+
+pub(crate) fn audio(dts_ms: i64, size: usize) -> Packet {
+    Packet::new(Kind::Audio, dts_ms, [0xaf, 1].into_iter().chain(noise(dts_ms, size)).collect())
+}
+
+fn noise(seed: i64, size: usize) -> impl Iterator<Item = u8> {
+    let mut state = seed.unsigned_abs();
+    (0..size).map(move |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state.to_be_bytes()[0]
+    })
+}
+
+/// Configuration and `seconds` of 10 frames/s video with a key frame each second, and audio
+/// between.
+pub(crate) fn clip(seconds: i64) -> Vec<Packet> {
+    let mut packets = vec![video_config(1), audio_config()];
+    packets.extend((0..seconds).flat_map(second));
+    packets
+}
+
+/// One group of pictures of that clip.
+pub(crate) fn second(second: i64) -> impl Iterator<Item = Packet> {
+    (0..10).flat_map(move |i| {
+        let at_ms = second * 1_000 + i * 100;
+        [video(at_ms, i == 0, 900), audio(at_ms + 23, 150)]
+    })
+}
+
+/// The audio and video of a file, in order; it must be without a fault.
+pub(crate) fn scan(file: &[u8]) -> Vec<Packet> {
+    let (packets, faults) = scan_torn(file);
+    assert_eq!(faults, Vec::<String>::new());
+    packets
+}
+
+/// The audio and video of a file, in order, and its faults.
+pub(crate) fn scan_torn(file: &[u8]) -> (Vec<Packet>, Vec<String>) {
+    let mut packets = Vec::new();
+    let mut faults = Vec::new();
+    let mut scanner = Scanner::default();
+    let mut parts = file.chunks(4_096);
+    loop {
+        match scanner.poll() {
+            Some(Item::Tag(tag)) if tag.packet.kind != Kind::Data => packets.push(tag.packet),
+            Some(Item::Fault(fault)) => faults.push(format!("{fault:?}")),
+            Some(_) => {}
+            None => match parts.next() {
+                Some(part) => scanner.push(part),
+                None => break,
+            },
+        }
+    }
+    scanner.finish();
+    while let Some(item) = scanner.poll() {
+        faults.push(format!("{item:?}"));
+    }
+    (packets, faults)
+}
+
+/// Asserts that `file` holds the first of `sent`, bit for bit and in order, and returns how many.
+pub(crate) fn assert_begins(file: &[Packet], sent: &[Packet]) -> usize {
+    let bodies = |packets: &[Packet]| -> Vec<(Kind, Bytes)> {
+        packets.iter().map(|p| (p.kind, p.body.clone())).collect()
+    };
+    let sent = bodies(sent);
+    let file = bodies(file);
+    assert!(sent.starts_with(&file), "not what was sent: {} packets", file.len());
+    file.len()
+}
+
+/// A property of the `onMetaData` that a file begins with.
+pub(crate) fn metadata(file: &[u8], property: &str) -> Value {
+    let size = u32::from_be_bytes([0, file[14], file[15], file[16]]) as usize;
+    let mut reader = amf0::Reader::new(&file[24..24 + size], amf0::Limits::default());
+    assert_eq!(reader.read().unwrap().as_str(), Some("onMetaData"));
+    let values = reader.read().unwrap();
+    values.property(property).unwrap_or_else(|| panic!("no {property} in {values:?}")).clone()
+}
+
+/// An archive in `recordings` on a lying disk at 14:30:52 on a day in Berlin.
+pub(crate) struct Rig {
+    pub(crate) archive: Archive,
+    pub(crate) disk: FakeDisk,
+    pub(crate) clock: Arc<FixedClock>,
+}
+
+impl Rig {
+    pub(crate) fn new(disk: FakeDisk) -> Self {
+        Self::with(disk, Config::default())
+    }
+
+    pub(crate) fn with(disk: FakeDisk, config: Config) -> Self {
+        capture_log();
+        let clock = Arc::new(FixedClock::new("2025-10-11T14:30:52.123+02:00[Europe/Berlin]"));
+        let archive = Archive::open(config, Arc::new(disk.clone()), clock.clone());
+        Self { archive, disk, clock }
+    }
+
+    pub(crate) fn start(&self, stream: &Stream) -> RecordingId {
+        let (key, cursor) = (stream.key.clone(), stream.cursor());
+        self.archive.start(StartRequest { key, cursor }).unwrap()
+    }
+
+    /// Records all that is pushed to a stream from its start to its end.
+    pub(crate) fn record(&self, mut stream: Stream, packets: Vec<Packet>) -> Vec<Packet> {
+        self.start(&stream);
+        stream.push(packets);
+        let sent = std::mem::take(&mut stream.sent);
+        drop(stream);
+        self.wait_for_end();
+        sent
+    }
+
+    pub(crate) fn wait_for_end(&self) {
+        wait_until("the recordings end", || self.archive.list().is_empty());
+    }
+
+    pub(crate) fn wait_for_packets(&self, packets: u64) {
+        wait_until("the packets are written", || self.archive.counters().packets >= packets);
+    }
+
+    pub(crate) fn file(&self, name: &str) -> Vec<u8> {
+        let files = self.disk.files();
+        let path = Path::new("recordings").join(name);
+        files.get(&path).unwrap_or_else(|| panic!("{name} is not among {:?}", files.keys())).clone()
+    }
+
+    pub(crate) fn file_names(&self) -> Vec<String> {
+        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        self.disk.files().keys().map(name).collect()
+    }
+}
