@@ -1,0 +1,7 @@
+mod calls;
+mod ends;
+mod limits;
+mod peer;
+mod players;
+mod recorded;
+mod recordings;
