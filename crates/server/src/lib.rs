@@ -1,1 +1,17 @@
-//! Skeleton.
+//! The shell around the pure crates: sockets, command line, logs and signals. The binary `rtmp-server` is `main.rs`.
+//!
+//! RTMP bytes are `rtmp`'s, container bytes `media`'s, files `archive`'s. Here stands who talks to whom and what a
+//! person sees of it: [`Server`] owns the listeners, the registry of streams and the archive; each connection is a
+//! task of its own that meets the others only in the registry.
+
+pub mod cli;
+pub mod command;
+mod config;
+mod platform;
+mod rtmp;
+mod server;
+mod telemetry;
+
+pub use config::{Config, ListenAddress, LogFormat, LogLevel};
+pub use server::{Server, StartError};
+pub use telemetry::init as init_logging;

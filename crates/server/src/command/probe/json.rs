@@ -1,0 +1,154 @@
+//! Reports for programs. Names are stable and end with their unit; what is not known is `null`.
+
+use std::io;
+
+use media::amf0::Value as Amf;
+use media::flv::probe::{Codec, IndexCheck, Track};
+use serde_json::{Map, Value, json};
+
+use super::{Probed, meaning};
+
+/// Everything that is known of a file.
+pub(super) fn object(probed: &Probed) -> Value {
+    let report = &probed.report;
+    let faults: Vec<_> = report
+        .faults
+        .iter()
+        .map(|fault| {
+            json!({
+                "offset_bytes": fault.offset,
+                "text": fault.kind.to_string(),
+                "meaning": meaning(&fault.kind),
+            })
+        })
+        .collect();
+    let header = report.header.map(|header| {
+        json!({
+            "version": header.version,
+            "has_audio": header.has_audio,
+            "has_video": header.has_video,
+        })
+    });
+    let (index, entries, wrong) = match report.index {
+        IndexCheck::None => ("none", 0, 0),
+        IndexCheck::True { entries } => ("right", entries, 0),
+        IndexCheck::Wrong { entries, wrong } => ("wrong", entries, wrong),
+    };
+    json!({
+        "file": probed.path,
+        "error": null,
+        "clean": probed.is_sound(),
+        "growing": probed.is_growing,
+        "size_bytes": probed.size_bytes,
+        "duration_ms": report.duration_ms,
+        "bit_rate_bps": super::text::mean_bit_rate(probed).map(round),
+        "tags": report.tags,
+        "header": header,
+        "tracks": report.tracks.iter().map(track).collect::<Vec<_>>(),
+        "metadata": properties(&report.metadata),
+        "metadata_messages": report.metadata_count,
+        "index": { "state": index, "entries": entries, "wrong": wrong },
+        "fault_count": report.fault_count,
+        "faults": faults,
+    })
+}
+
+/// A file that tells nothing.
+pub(super) fn unreadable(path: &str, error: &io::Error) -> Value {
+    json!({ "file": path, "error": error.to_string(), "clean": false })
+}
+
+fn track(track: &Track) -> Value {
+    let composition = track.composition_time_ms;
+    let mut object = json!({
+        "kind": track.kind.name(),
+        "id": track.id,
+        "codec": null,
+        "frames": track.frames,
+        "size_bytes": track.bytes,
+        "bit_rate_bps": track.bit_rate().map(round),
+        "frame_rate_fps": track.frame_rate().map(thousandth),
+        "first_ms": track.first_ms,
+        "last_ms": track.last_ms,
+        "duration_ms": track.duration_ms(),
+        "gap_max_ms": track.gap_max_ms,
+        "configurations": track.configs,
+        "key_frames": track.keys,
+        "key_interval_mean_ms": track.key_interval_mean_ms().map(round),
+        "key_interval_max_ms": (track.keys > 1).then_some(track.key_interval_max_ms),
+        "composition_time_min_ms": composition.map(|(least, _)| least),
+        "composition_time_max_ms": composition.map(|(_, most)| most),
+    });
+    let details = match &track.codec {
+        Codec::Unknown => json!({}),
+        Codec::Video(info) => json!({
+            "codec": info.codec.to_string(),
+            "codec_string": info.codec_string,
+            "profile": info.profile,
+            "level": info.level,
+            "width_px": known(info.width),
+            "height_px": known(info.height),
+            "bit_depth": info.bit_depth,
+            "declared_frame_rate_fps": info.frame_rate.map(thousandth),
+        }),
+        Codec::Audio(info) => json!({
+            "codec": info.codec.to_string(),
+            "codec_string": info.codec_string,
+            "profile": info.profile,
+            "sample_rate_hz": known(info.sample_rate_hz),
+            "channels": known(info.channels.into()),
+        }),
+    };
+    if let (Value::Object(object), Value::Object(details)) = (&mut object, details) {
+        object.extend(details);
+    }
+    object
+}
+
+/// 0 stands for "unknown".
+fn known(n: u32) -> Option<u32> {
+    (n > 0).then_some(n)
+}
+
+fn round(n: f64) -> Value {
+    number(n.round())
+}
+
+fn thousandth(n: f64) -> f64 {
+    (n * 1_000.0).round() / 1_000.0
+}
+
+fn properties(properties: &[(String, Amf)]) -> Value {
+    let object: Map<_, _> =
+        properties.iter().map(|(name, value)| (name.clone(), self::value(value))).collect();
+    Value::Object(object)
+}
+
+/// An AMF value; a date as text, as in `2026-11-22T16:00:00Z`.
+pub(super) fn value(amf: &Amf) -> Value {
+    match amf {
+        Amf::Number(n) => number(*n),
+        Amf::Boolean(b) => Value::Bool(*b),
+        Amf::String(text) => Value::String(text.clone()),
+        Amf::Object(properties) | Amf::EcmaArray(properties) => self::properties(properties),
+        Amf::StrictArray(values) => Value::Array(values.iter().map(value).collect()),
+        Amf::Null | Amf::Undefined => Value::Null,
+        Amf::Date(ms) => date(*ms).map_or(Value::Null, Value::String),
+    }
+}
+
+/// A number without a fraction as one; AMF has floating-point numbers only.
+fn number(n: f64) -> Value {
+    /// Up to here every whole number is exact.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
+    match n {
+        n if n.fract() == 0.0 && n.abs() <= EXACT => Value::from(n as i64),
+        _ => Value::from(n),
+    }
+}
+
+fn date(ms: f64) -> Option<String> {
+    let since = jiff::SignedDuration::try_from_secs_f64(ms / 1_000.0).ok()?;
+    jiff::Timestamp::from_duration(since).ok().map(|at| at.to_string())
+}

@@ -1,0 +1,242 @@
+//! Reports for people.
+
+use std::fmt::Write as _;
+
+use media::amf0::Value as Amf;
+use media::codec::{AudioInfo, VideoInfo};
+use media::flv::probe::{Codec, IndexCheck, Report, Track};
+use media::flv::scan::{Fault, FaultKind};
+
+use super::{Probed, json, meaning};
+use crate::command::format::{bit_rate, count, number, printable, size, time};
+
+/// Width of the names on the left.
+const LABEL: usize = 12;
+/// Longest value of a metadata property that is shown whole, in characters.
+const VALUE_MAX: usize = 100;
+/// Faults that are shown one by one; `--json` has more.
+const FAULTS_SHOWN: usize = 50;
+
+/// The whole report, with a line feed at its end.
+pub(super) fn report(probed: &Probed) -> String {
+    let report = &probed.report;
+    let mut out = format!("{}\n", probed.path);
+    let bytes = number(probed.size_bytes);
+    line(&mut out, "size", &format!("{} ({bytes} bytes)", size(probed.size_bytes)));
+    let mut duration = time(report.duration_ms);
+    if let Some(rate) = mean_bit_rate(probed) {
+        // Writing to a `String` cannot fail, here and below.
+        let _ = write!(duration, ", {} on average", bit_rate(rate));
+    }
+    line(&mut out, "duration", &duration);
+    for (i, track) in report.tracks.iter().enumerate() {
+        let label = if i == 0 { "tracks" } else { "" };
+        line(&mut out, label, &self::track(track));
+    }
+    if report.tracks.is_empty() {
+        line(&mut out, "tracks", "none");
+    }
+    if !report.tracks.is_empty() {
+        out.push('\n');
+        out.push_str(&figures(&report.tracks));
+        out.push('\n');
+    }
+    for track in report.tracks.iter().filter(|track| track.keys > 0) {
+        line(&mut out, "key frames", &key_frames(track));
+    }
+    line(&mut out, "index", &index(report.index));
+    metadata(&mut out, report);
+    faults(&mut out, probed);
+    out
+}
+
+/// Bits per second of the whole file; `None` when it has no duration.
+#[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 53 bits")]
+pub(super) fn mean_bit_rate(probed: &Probed) -> Option<f64> {
+    let duration_ms = probed.report.duration_ms;
+    (duration_ms > 0).then(|| probed.size_bytes as f64 * 8_000.0 / duration_ms as f64)
+}
+
+fn line(out: &mut String, label: &str, value: &str) {
+    let _ = writeln!(out, "  {label:LABEL$}{value}");
+}
+
+fn name(track: &Track) -> String {
+    format!("{} {}", track.kind.name(), track.id)
+}
+
+fn track(track: &Track) -> String {
+    let details = match &track.codec {
+        Codec::Unknown => "unknown codec".to_owned(),
+        Codec::Video(info) => video(info),
+        Codec::Audio(info) => audio(info),
+    };
+    let name = name(track);
+    let mut text = format!("{name:9}{details}");
+    if track.configs > 1 {
+        let _ = write!(text, ", {} configurations", track.configs);
+    }
+    text
+}
+
+fn video(info: &VideoInfo) -> String {
+    let mut words = info.codec.to_string();
+    if let Some(profile) = &info.profile {
+        let _ = write!(words, " {profile}");
+    }
+    if let Some(level) = &info.level {
+        let _ = write!(words, ", level {level}");
+    }
+    if info.width > 0 {
+        let _ = write!(words, ", {}x{}", info.width, info.height);
+    }
+    if let Some(rate) = info.frame_rate {
+        let _ = write!(words, ", {} fps declared", short(rate));
+    }
+    if let Some(bits) = info.bit_depth {
+        let _ = write!(words, ", {bits} bit");
+    }
+    if let Some(codec_string) = &info.codec_string {
+        let _ = write!(words, " ({codec_string})");
+    }
+    printable(&words)
+}
+
+fn audio(info: &AudioInfo) -> String {
+    let mut words = info.codec.to_string();
+    if let Some(profile) = &info.profile {
+        let _ = write!(words, " {profile}");
+    }
+    if info.sample_rate_hz > 0 {
+        let _ = write!(words, ", {} kHz", short(f64::from(info.sample_rate_hz) / 1_000.0));
+    }
+    match info.channels {
+        0 => {}
+        1 => words.push_str(", mono"),
+        2 => words.push_str(", stereo"),
+        n => {
+            let _ = write!(words, ", {n} channels");
+        }
+    }
+    if let Some(codec_string) = &info.codec_string {
+        let _ = write!(words, " ({codec_string})");
+    }
+    printable(&words)
+}
+
+/// A number with as many decimals as it needs, at most three.
+fn short(n: f64) -> String {
+    format!("{n:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The figures of all tracks as a table.
+fn figures(tracks: &[Track]) -> String {
+    let head = ["", "frames", "per second", "bit rate", "size", "from", "to", "longest gap"];
+    let mut rows = vec![head.map(str::to_owned)];
+    for track in tracks {
+        let known = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let if_any = |ms: u32| known((track.frames > 0).then(|| time(ms.into())));
+        rows.push([
+            name(track),
+            number(track.frames),
+            known(track.frame_rate().map(|rate| format!("{rate:.2}"))),
+            known(track.bit_rate().map(bit_rate)),
+            size(track.bytes),
+            if_any(track.first_ms),
+            if_any(track.last_ms),
+            if_any(track.gap_max_ms),
+        ]);
+    }
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..head.len()).map(width).collect();
+    let mut table = String::new();
+    for row in &rows {
+        let mut cells = row.iter().zip(&widths);
+        if let Some((first, &width)) = cells.next() {
+            let _ = write!(table, "  {first:width$}");
+        }
+        for (cell, &width) in cells {
+            let _ = write!(table, "  {cell:>width$}");
+        }
+        table.push('\n');
+    }
+    table
+}
+
+fn key_frames(track: &Track) -> String {
+    let mut text = number(track.keys);
+    if track.id > 0 {
+        let _ = write!(text, " of {}", name(track));
+    }
+    if let Some(mean_ms) = track.key_interval_mean_ms() {
+        let (mean_s, max_s) = (mean_ms / 1_000.0, f64::from(track.key_interval_max_ms) / 1_000.0);
+        let _ = write!(text, ", one every {mean_s:.2} s on average, {max_s:.2} s at the longest");
+    }
+    text
+}
+
+fn index(index: IndexCheck) -> String {
+    let entries = |n: usize| match n {
+        1 => "1 entry".to_owned(),
+        n => format!("{} entries", number(n as u64)),
+    };
+    match index {
+        IndexCheck::None => "none: players seek by reading the file".to_owned(),
+        IndexCheck::True { entries: n } => format!("{}, all right", entries(n)),
+        IndexCheck::Wrong { entries: n, wrong } => {
+            let wrong = number(wrong as u64);
+            format!("{}, {wrong} wrong: seeking may fail", entries(n))
+        }
+    }
+}
+
+fn metadata(out: &mut String, report: &Report) {
+    let width = report.metadata.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let width = width.min(24);
+    for (i, (name, value)) in report.metadata.iter().enumerate() {
+        let label = if i == 0 { "metadata" } else { "" };
+        let mut value = match (value, json::value(value)) {
+            (Amf::Number(n), _) => short(*n),
+            (_, serde_json::Value::String(text)) => text,
+            (_, other) => other.to_string(),
+        };
+        if let Some((end, _)) = value.char_indices().nth(VALUE_MAX) {
+            value.truncate(end);
+            value.push('…');
+        }
+        let (name, value) = (printable(name), printable(&value));
+        line(out, label, &format!("{name:width$}  {value}"));
+    }
+    match report.metadata_count {
+        0 => line(out, "metadata", "none"),
+        1 if report.metadata.is_empty() => line(out, "metadata", "cannot be read"),
+        1 => {}
+        n => line(out, "", &format!("{} in all; the first is shown", count(n, "message"))),
+    }
+}
+
+fn faults(out: &mut String, probed: &Probed) {
+    let Probed { report, is_growing, .. } = probed;
+    let is_end = |fault: &Fault| matches!(fault.kind, FaultKind::Truncated { .. });
+    let is_excused = |fault: &&Fault| *is_growing && is_end(fault);
+    if let Some(end) = report.faults.iter().find(is_excused) {
+        let text = "the file is being written: its last tag is not whole yet";
+        line(out, "growing", &format!("{text} (byte {})", number(end.offset)));
+    }
+    let shown: Vec<_> = report.faults.iter().filter(|fault| !is_excused(fault)).collect();
+    if shown.is_empty() {
+        return line(out, "faults", "none");
+    }
+    for (i, fault) in shown.iter().take(FAULTS_SHOWN).enumerate() {
+        let label = if i == 0 { "faults" } else { "" };
+        let (at, meaning) = (number(fault.offset), meaning(&fault.kind));
+        line(out, label, &format!("byte {at}: {}: {meaning}", fault.kind));
+    }
+    let more = report.fault_count.saturating_sub(FAULTS_SHOWN as u64);
+    if shown.len() > FAULTS_SHOWN {
+        line(out, "", &format!("and {more} more"));
+    }
+}

@@ -1,0 +1,484 @@
+//! One RTMP connection: a task that drives a session by its socket and the clock.
+//!
+//! One loop: write what there is to write, then wait for whatever comes first — bytes, packets to play, a time limit
+//! or the server's end. What a connection publishes and plays is in `publish` and `play`.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use live::{Key, KeyError, Read};
+use media::{Chunks, Packet};
+use rtmp::server::{CloseCode, Connect, Event, RejectCode, RequestId, ServerConfig, ServerSession};
+use tokio::io::{Interest, Ready};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use super::Context;
+use super::listener::Handshake;
+use super::play::{Play, Plays};
+use super::publish::Publish;
+use crate::telemetry;
+
+/// Read at once. One buffer a thread serves all connections: nothing is kept in it between two reads.
+const READ_BYTES: usize = 256 << 10;
+/// Reads in a row before others get their turn.
+const READS: usize = 4;
+/// Reads of what is left in the system's buffer when a publisher is given up: more than any buffer holds.
+const REST_READS: usize = 64;
+/// Answers that may wait for a client that does not read them, in bytes; beyond it nothing more is read from it.
+const OUTPUT_MAX: usize = 1 << 20;
+/// Parts of one vectored write.
+const SLICES: usize = 128;
+/// A client that was refused has this long to read why, then it is disconnected: some wait for that.
+const REFUSED: Duration = Duration::from_secs(3);
+/// At the server's end a player has this long to take what is left.
+const DRAIN: Duration = Duration::from_secs(2);
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The peer closed it.
+    Closed,
+    /// The system says that it is gone.
+    Socket(io::Error),
+    /// The peer broke the protocol, a limit or a time limit.
+    Session(rtmp::Error),
+    /// It sent no media for too long.
+    PublisherSilent,
+    /// It read nothing, or not enough, for too long.
+    PlayerStalled,
+    /// It made room for newer connections.
+    Handshakes,
+    /// It was refused.
+    Refused,
+    /// The server stops.
+    Stopping,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("connection closed by peer"),
+            Self::Socket(error) => write!(f, "connection lost: {error}"),
+            Self::Session(error) => write!(f, "{error}"),
+            Self::PublisherSilent => f.write_str("no data within -publish-timeout"),
+            Self::PlayerStalled => f.write_str("player too slow for -play-timeout"),
+            Self::Handshakes => f.write_str("too many handshakes"),
+            Self::Refused => f.write_str("refused"),
+            Self::Stopping => f.write_str("server stopping"),
+        }
+    }
+}
+
+/// Serves one connection until it ends.
+pub(super) async fn serve(
+    socket: TcpStream,
+    peer: SocketAddr,
+    context: Arc<Context>,
+    handshake: Handshake,
+) {
+    let mut entropy = [0; rtmp::handshake::ENTROPY_BYTES];
+    if let Err(error) = getrandom::fill(&mut entropy) {
+        return telemetry::connection_refused(peer, &error.to_string());
+    }
+    let message_bytes = context.config.max_message_size;
+    let limits = rtmp::Limits { message_bytes, ..rtmp::Limits::default() };
+    let config = ServerConfig { limits, ..ServerConfig::default() };
+    let mut connection = Connection {
+        socket,
+        session: ServerSession::new(config, &entropy, Instant::now()),
+        output: Chunks::new(),
+        blocked_since: None,
+        publishes: Vec::new(),
+        plays: Plays::default(),
+        batch: Vec::new(),
+        handshake: Some(handshake),
+        refused: None,
+        closing: None,
+        client: Client { peer, app: String::new(), name: String::new() },
+        context,
+    };
+    let end = connection.run().await;
+    connection.close(&end);
+}
+
+/// Who is at the other end.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) peer: SocketAddr,
+    app: String,
+    /// What it calls itself.
+    pub(super) name: String,
+}
+
+struct Connection {
+    socket: TcpStream,
+    session: ServerSession,
+    output: Chunks,
+    /// Since when the socket has taken nothing of the output.
+    blocked_since: Option<Instant>,
+    publishes: Vec<Publish>,
+    plays: Plays,
+    /// Packets on their way to a player; empty between two turns.
+    batch: Vec<Packet>,
+    handshake: Option<Handshake>,
+    /// After a refusal: until when it may stay without another publish or play.
+    refused: Option<Instant>,
+    /// When the server stops: until when players may take what is left.
+    closing: Option<Instant>,
+    client: Client,
+    context: Arc<Context>,
+}
+
+impl Connection {
+    async fn run(&mut self) -> End {
+        let mut stopping = self.context.stopping.clone();
+        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+        loop {
+            if let Err(end) = self.flush() {
+                self.read_rest();
+                return end;
+            }
+            if self.output.is_empty() && self.session.should_close() {
+                return End::Refused;
+            }
+            if self.closing.is_some() && self.output.is_empty() && self.plays.is_empty() {
+                return End::Stopping;
+            }
+            arm(timer.as_mut(), self.deadline());
+            let cut = async {
+                match &self.handshake {
+                    Some(handshake) => handshake.cut().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let turn = tokio::select! {
+                ready = self.socket.ready(interest(&self.output)) => match ready {
+                    Ok(ready) => self.on_ready(ready),
+                    Err(error) => Err(End::Socket(error)),
+                },
+                (play, read) = self.plays.next(&mut self.batch), if self.output.is_empty() => {
+                    self.on_read(play, read)
+                }
+                () = timer.as_mut() => self.on_time(Instant::now()),
+                Ok(_) = stopping.wait_for(|stop| *stop), if self.closing.is_none() => {
+                    self.begin_closing();
+                    Ok(())
+                }
+                () = cut => Err(End::Handshakes),
+            };
+            if let Err(end) = turn {
+                return end;
+            }
+        }
+    }
+
+    /// Gathers the session's output and writes what the socket takes.
+    fn flush(&mut self) -> Result<(), End> {
+        self.session.take_output(&mut self.output);
+        while !self.output.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = self.output.fill(&mut slices);
+            match self.socket.try_write_vectored(slices.get(..filled).unwrap_or_default()) {
+                Ok(0) => return Err(End::Closed),
+                Ok(n) => self.output.advance(n),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked_since.get_or_insert_with(Instant::now);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(End::Socket(error)),
+            }
+            self.blocked_since = None;
+        }
+        Ok(())
+    }
+
+    fn on_ready(&mut self, ready: Ready) -> Result<(), End> {
+        if ready.is_readable() || ready.is_read_closed() { self.read(READS) } else { Ok(()) }
+    }
+
+    /// Reads what has arrived, at most so many times.
+    fn read(&mut self, most: usize) -> Result<(), End> {
+        BUFFER.with_borrow_mut(|buffer| {
+            for _ in 0..most {
+                let n = match self.socket.try_read(buffer) {
+                    Ok(0) => return Err(End::Closed),
+                    Ok(n) => n,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(End::Socket(error)),
+                };
+                let now = Instant::now();
+                let taken = self.session.handle_input(now, buffer.get(..n).unwrap_or_default());
+                self.drain_events(now);
+                taken.map_err(End::Session)?;
+                if n < buffer.len() || self.session.output_len() > OUTPUT_MAX {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes what has arrived from a publisher before it is given up: it was sent, so it is recorded.
+    fn read_rest(&mut self) {
+        if !self.publishes.is_empty() {
+            // How the connection ends is known already.
+            let _ = self.read(REST_READS);
+        }
+    }
+
+    /// Acts on everything the session has to tell.
+    fn drain_events(&mut self, now: Instant) {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Media { stream, chunk_stream_id, kind, timestamp, body } => {
+                    telemetry::media_packet(
+                        kind.name(),
+                        chunk_stream_id,
+                        stream,
+                        timestamp,
+                        body.len(),
+                    );
+                    if let Some(publish) = self.publishes.iter_mut().find(|p| p.stream == stream) {
+                        publish.gather(kind, timestamp, body);
+                    }
+                }
+                Event::Connect { request, info } => self.on_connect(request, *info),
+                Event::Publish { request, stream, app, name, .. } => {
+                    self.on_publish(now, request, stream, Key::new(&app, &name));
+                }
+                Event::Play { request, stream, app, name, .. } => {
+                    self.on_play(request, stream, Key::new(&app, &name));
+                }
+                // A session that is over ends everything at once; `close` knows why.
+                Event::PublishEnded { .. } | Event::PlayEnded { .. }
+                    if self.session.should_close() => {}
+                Event::PublishEnded { stream } => {
+                    self.end_publishes(|p| p.stream == stream, &"ended by the publisher");
+                }
+                Event::PlayEnded { stream } => {
+                    self.end_plays(|p| p.stream == stream, &"ended by the player");
+                }
+                // The session holds media back and goes on at a key frame by itself.
+                Event::Pause { .. } | Event::Seek { .. } => {}
+            }
+        }
+        for publish in &mut self.publishes {
+            publish.push(now);
+        }
+    }
+
+    fn on_connect(&mut self, request: RequestId, info: Connect) {
+        self.handshake = None;
+        // Client text is for logs only.
+        self.client.app = info.app.escape_debug().take(128).collect();
+        self.client.name = info.flash_ver.escape_debug().take(64).collect();
+        telemetry::connected(self.client.peer, &self.client.app, &self.client.name);
+        self.session.accept(request);
+    }
+
+    fn on_publish(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        stream: u32,
+        key: Result<Key, KeyError>,
+    ) {
+        let refused = match (&key, self.closing) {
+            (Err(error), _) => (RejectCode::BadName, error.to_string()),
+            (_, Some(_)) => (RejectCode::Failed, "the server is stopping".to_owned()),
+            (Ok(key), None) => {
+                match Publish::start(&self.context, key, stream, &self.client, now) {
+                    Ok(publish) => {
+                        self.session.accept(request);
+                        return self.publishes.push(publish);
+                    }
+                    Err(error @ live::PublishError::Busy) => {
+                        (RejectCode::BadName, error.to_string())
+                    }
+                    Err(error) => (RejectCode::Failed, error.to_string()),
+                }
+            }
+        };
+        telemetry::publish_refused(&shown(&key), self.client.peer, &refused.1);
+        self.session.reject(request, refused.0, &refused.1);
+        self.refused = Some(Instant::now() + REFUSED);
+    }
+
+    fn on_play(&mut self, request: RequestId, stream: u32, key: Result<Key, KeyError>) {
+        let watched = match (&key, self.closing) {
+            (Err(error), _) => Err((RejectCode::NotFound, error.to_string())),
+            (_, Some(_)) => Err((RejectCode::Failed, "the server is stopping".to_owned())),
+            (Ok(key), None) => self
+                .context
+                .registry
+                .watch(key)
+                .map_err(|error| (RejectCode::Failed, error.to_string())),
+        };
+        match watched {
+            Ok(watcher) => {
+                telemetry::play_started(watcher.key(), self.client.peer, &self.client.name);
+                self.session.accept(request);
+                self.plays.push(Play::new(stream, watcher));
+            }
+            Err((code, why)) => {
+                telemetry::play_refused(&shown(&key), self.client.peer, &why);
+                self.session.reject(request, code, &why);
+                self.refused = Some(Instant::now() + REFUSED);
+            }
+        }
+    }
+
+    /// Passes on what a player's cursor gave.
+    fn on_read(&mut self, stream: u32, read: Read) -> Result<(), End> {
+        let now = Instant::now();
+        let Some(play) = self.plays.get_mut(stream) else { return Ok(()) };
+        match read {
+            Read::Packets => {
+                for packet in &self.batch {
+                    self.session.send(stream, packet);
+                }
+                self.batch.clear();
+            }
+            Read::Joined { header, dts_ms, lost } => {
+                if lost.packets == 0 {
+                    self.session.begin(stream);
+                } else if play.falls_behind(now, lost, self.context.config.play_timeout) {
+                    let why = "too slow for this stream";
+                    self.session.close_stream(stream, CloseCode::TooSlow, why);
+                    self.flush()?;
+                    return Err(End::PlayerStalled);
+                } else {
+                    telemetry::player_lags(play.key(), self.client.peer, lost);
+                }
+                for packet in header.packets() {
+                    self.session.send(stream, &Packet { dts_ms, ..packet.clone() });
+                }
+            }
+            Read::Ended { lost } => {
+                play.end_run(lost);
+                self.session.end(stream);
+                if self.closing.is_some() {
+                    self.end_plays(|p| p.stream == stream, &End::Stopping);
+                }
+            }
+            Read::Idle => {}
+        }
+        Ok(())
+    }
+
+    /// The next moment at which something is due even if nothing arrives.
+    fn deadline(&self) -> Option<Instant> {
+        let config = &self.context.config;
+        let publishes = self.publishes.iter().map(|p| p.due(config.publish_timeout));
+        let stall = self.blocked_since.map(|since| since + config.play_timeout);
+        let leaves = self.refused.filter(|_| self.is_idle());
+        let due = publishes.chain(self.session.next_timeout()).chain(stall);
+        due.chain(self.closing).chain(leaves).min()
+    }
+
+    fn on_time(&mut self, now: Instant) -> Result<(), End> {
+        if self.closing.is_some_and(|deadline| now >= deadline) {
+            return Err(End::Stopping);
+        }
+        if self.is_idle() && self.refused.is_some_and(|deadline| now >= deadline) {
+            return Err(End::Refused);
+        }
+        let config = &self.context.config;
+        if self.blocked_since.is_some_and(|since| now >= since + config.play_timeout) {
+            return Err(End::PlayerStalled);
+        }
+        if self.publishes.iter().any(|p| p.is_silent(now, config.publish_timeout)) {
+            return Err(End::PublisherSilent);
+        }
+        for publish in &mut self.publishes {
+            publish.report(now);
+        }
+        if self.session.next_timeout().is_some_and(|due| now >= due) {
+            let seen = self.session.handle_timeout(now);
+            self.drain_events(now);
+            seen.map_err(End::Session)?;
+        }
+        Ok(())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.publishes.is_empty() && self.plays.is_empty()
+    }
+
+    /// Ends what is published, and lets players take what is left of the runs that they read.
+    fn begin_closing(&mut self) {
+        self.read_rest();
+        for publish in &self.publishes {
+            let why = "the server is stopping";
+            self.session.close_stream(publish.stream, CloseCode::Stopped, why);
+        }
+        self.end_publishes(|_| true, &End::Stopping);
+        for stream in self.plays.waiting() {
+            self.session.end(stream);
+        }
+        self.end_plays(|p| !p.reads(), &End::Stopping);
+        self.closing = Some(Instant::now() + DRAIN);
+    }
+
+    /// Ends everything and tells why.
+    fn close(&mut self, end: &End) {
+        self.session.handle_eof();
+        match end {
+            End::Session(error @ rtmp::Error::Refused(_)) => {
+                telemetry::not_rtmp(self.client.peer, error);
+            }
+            End::Session(error) => telemetry::protocol_error(self.client.peer, error),
+            _ => {}
+        }
+        self.end_publishes(|_| true, end);
+        self.end_plays(|_| true, end);
+        telemetry::disconnected(self.client.peer, end);
+    }
+
+    fn end_publishes(&mut self, which: impl Fn(&Publish) -> bool, reason: &dyn fmt::Display) {
+        for publish in self.publishes.extract_if(.., |p| which(p)) {
+            publish.end(self.client.peer, reason);
+        }
+    }
+
+    fn end_plays(&mut self, which: impl Fn(&Play) -> bool, reason: &dyn fmt::Display) {
+        for play in self.plays.extract(which) {
+            telemetry::play_ended(play.key(), self.client.peer, play.lost(), reason);
+        }
+    }
+}
+
+/// What to wait for on the socket: while there is much to write, nothing more is read.
+fn interest(output: &Chunks) -> Interest {
+    match output.len() {
+        0 => Interest::READABLE,
+        1..=OUTPUT_MAX => Interest::READABLE | Interest::WRITABLE,
+        _ => Interest::WRITABLE,
+    }
+}
+
+/// Sets the timer, leaving it alone where it fires early enough: what it fires for is looked up then.
+fn arm(mut timer: Pin<&mut Sleep>, deadline: Option<Instant>) {
+    /// Nothing is due: some time far away.
+    const FAR: Duration = Duration::from_secs(3_600);
+    let deadline = deadline.unwrap_or_else(|| Instant::now() + FAR).into();
+    if timer.is_elapsed() || deadline < timer.deadline() {
+        timer.as_mut().reset(deadline);
+    }
+}
+
+fn shown(key: &Result<Key, KeyError>) -> String {
+    key.as_ref().map(Key::to_string).unwrap_or_default()
+}

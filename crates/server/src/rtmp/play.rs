@@ -1,0 +1,120 @@
+//! What a connection plays.
+
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use live::{Cursor, Key, Lost, Read, Watcher};
+use media::Packet;
+
+/// One stream that a connection plays or waits for.
+#[derive(Debug)]
+pub(super) struct Play {
+    /// The message stream id.
+    pub(super) stream: u32,
+    watcher: Watcher,
+    /// On the present run; `None` while the player waits for one.
+    cursor: Option<Cursor>,
+    lost: Lost,
+    /// Since when the player has been losing pictures without once having had all there was.
+    behind_since: Option<Instant>,
+}
+
+impl Play {
+    pub(super) fn new(stream: u32, watcher: Watcher) -> Self {
+        Self { stream, watcher, cursor: None, lost: Lost::default(), behind_since: None }
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        self.watcher.key()
+    }
+
+    /// Everything that was passed over.
+    pub(super) fn lost(&self) -> Lost {
+        self.lost
+    }
+
+    /// Whether it reads a run now.
+    pub(super) fn reads(&self) -> bool {
+        self.cursor.is_some()
+    }
+
+    /// The run is over; the next one is waited for.
+    pub(super) fn end_run(&mut self, lost: Lost) {
+        self.count(lost);
+        self.cursor = None;
+        self.behind_since = None;
+    }
+
+    /// Counts a loss. Returns whether the player has been behind for longer than `timeout`.
+    pub(super) fn falls_behind(&mut self, now: Instant, lost: Lost, timeout: Duration) -> bool {
+        self.count(lost);
+        now.duration_since(*self.behind_since.get_or_insert(now)) >= timeout
+    }
+
+    fn count(&mut self, lost: Lost) {
+        self.lost.packets += lost.packets;
+        self.lost.bytes += lost.bytes;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, batch: &mut Vec<Packet>) -> Poll<Read> {
+        loop {
+            let Some(cursor) = &mut self.cursor else {
+                let Poll::Ready(cursor) = self.watcher.poll_run(cx) else { return Poll::Pending };
+                self.cursor = Some(cursor);
+                continue;
+            };
+            let read = cursor.poll_read(cx, batch);
+            if read.is_pending() {
+                self.behind_since = None;
+            }
+            return read;
+        }
+    }
+}
+
+/// All that a connection plays, each in its turn.
+#[derive(Debug, Default)]
+pub(super) struct Plays {
+    list: Vec<Play>,
+}
+
+impl Plays {
+    pub(super) fn push(&mut self, play: Play) {
+        self.list.push(play);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(super) fn get_mut(&mut self, stream: u32) -> Option<&mut Play> {
+        self.list.iter_mut().find(|play| play.stream == stream)
+    }
+
+    /// The streams that wait for a run.
+    pub(super) fn waiting(&self) -> Vec<u32> {
+        self.list.iter().filter(|play| !play.reads()).map(|play| play.stream).collect()
+    }
+
+    /// Takes out those that `which` chooses.
+    pub(super) fn extract(&mut self, which: impl Fn(&Play) -> bool) -> Vec<Play> {
+        self.list.extract_if(.., |play| which(play)).collect()
+    }
+
+    /// The next thing that one of them read, and its stream; packets are in `batch`. Who was served is asked last
+    /// the next time. Never completes while there is nothing to play. Cancel safe.
+    pub(super) async fn next(&mut self, batch: &mut Vec<Packet>) -> (u32, Read) {
+        std::future::poll_fn(|cx| {
+            for i in 0..self.list.len() {
+                let Some(play) = self.list.get_mut(i) else { break };
+                if let Poll::Ready(read) = play.poll(cx, batch) {
+                    let stream = play.stream;
+                    self.list.rotate_left(i + 1);
+                    return Poll::Ready((stream, read));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}

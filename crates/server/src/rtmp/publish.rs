@@ -1,0 +1,96 @@
+//! What a connection publishes.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use archive::StartRequest;
+use bytes::Bytes;
+use live::{Class, Key, PublishError, Publisher, Start};
+use media::time::Unwrap;
+use media::{Kind, Packet};
+
+use super::Context;
+use super::connection::Client;
+use super::report::Report;
+use crate::telemetry;
+
+/// One stream that a connection publishes. It is registered first, then its recording starts.
+#[derive(Debug)]
+pub(super) struct Publish {
+    /// The message stream id.
+    pub(super) stream: u32,
+    publisher: Publisher,
+    clock: Unwrap,
+    /// Packets of the input that is being read; they go to the timeline together.
+    batch: Vec<Packet>,
+    last_media: Instant,
+    report: Report,
+}
+
+impl Publish {
+    /// Takes the name and, where recordings are asked for, starts one.
+    ///
+    /// # Errors
+    /// When the name is taken or the server is full.
+    pub(super) fn start(
+        context: &Context,
+        key: &Key,
+        stream: u32,
+        client: &Client,
+        now: Instant,
+    ) -> Result<Self, PublishError> {
+        let publisher = context.registry.publish(key)?;
+        telemetry::publish_started(key, client.peer, &client.name);
+        if context.config.record_all {
+            let cursor = publisher.cursor(Class::Record, Start::Oldest);
+            // The archive has logged why it cannot record; the live stream goes on.
+            let _ = context.archive.start(StartRequest { key: key.clone(), cursor });
+        }
+        Ok(Self {
+            stream,
+            publisher,
+            clock: Unwrap::default(),
+            batch: Vec::new(),
+            last_media: now,
+            report: Report::new(now),
+        })
+    }
+
+    /// Takes one message; [`Publish::push`] hands it on.
+    pub(super) fn gather(&mut self, kind: Kind, timestamp: u32, body: Bytes) {
+        let packet = self.clock.packet(kind, timestamp, body);
+        self.report.see(&packet);
+        self.batch.push(packet);
+    }
+
+    /// Hands everything gathered to players and recorders.
+    pub(super) fn push(&mut self, now: Instant) {
+        if !self.batch.is_empty() {
+            self.last_media = now;
+            self.publisher.push(&mut self.batch);
+        }
+    }
+
+    /// When something is due: the next report, or giving up.
+    pub(super) fn due(&self, timeout: Duration) -> Instant {
+        self.report.due().min(self.last_media + timeout)
+    }
+
+    /// Whether nothing came for `timeout`.
+    pub(super) fn is_silent(&self, now: Instant, timeout: Duration) -> bool {
+        now.duration_since(self.last_media) >= timeout
+    }
+
+    /// Logs what is due.
+    pub(super) fn report(&mut self, now: Instant) {
+        self.report.tick(now, &self.publisher);
+    }
+
+    /// Gives the name back, which ends the run for players and recorders.
+    pub(super) fn end(mut self, peer: SocketAddr, reason: &dyn Display) {
+        self.push(Instant::now());
+        self.report.finish(Instant::now(), &self.publisher);
+        telemetry::publish_ended(self.publisher.key(), peer, reason);
+    }
+}
