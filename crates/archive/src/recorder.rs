@@ -27,8 +27,11 @@ use crate::{Counters, Reason, RecordingId, telemetry, words};
 
 /// A batch is written when this much is there, when a key frame came, or after this time.
 const WAIT: Wait = Wait { bytes: 256 << 10, timeout: Duration::from_millis(500) };
-/// How often the metadata of a growing file is brought up to date.
+/// How often the metadata of a growing file is brought up to date; the first time at once, so that
+/// the file says what is in it from its first bytes on.
 const REFRESH: Duration = Duration::from_secs(10);
+/// How soon after the stream's header has changed.
+const REFRESH_CHANGED: Duration = Duration::from_secs(1);
 /// FLV times end at 2^32 ms. From ten minutes before that, the next key frame begins another file.
 const ROLL_FROM_MS: u64 = u32::MAX as u64 - 600_000;
 
@@ -71,7 +74,7 @@ pub(crate) struct Recorder {
     header: Header,
     /// What was pushed and not yet flushed.
     pending: Counters,
-    refreshed: Instant,
+    refresh_at: Instant,
 }
 
 /// Why a recording cannot go on.
@@ -82,7 +85,7 @@ enum Failure {
 
 impl Recorder {
     pub(crate) fn new(shared: Arc<Shared>, task: Arc<Task>, cursor: Cursor) -> Self {
-        let refreshed = shared.clock.instant();
+        let refresh_at = shared.clock.instant();
         Self {
             shared,
             task,
@@ -92,7 +95,7 @@ impl Recorder {
             rebase: Rebase::default(),
             header: Header::default(),
             pending: Counters::default(),
-            refreshed,
+            refresh_at,
         }
     }
 
@@ -200,8 +203,11 @@ impl Recorder {
         };
         match segment.push(packet, time_ms) {
             Ok(()) => {
-                self.header.push(packet);
                 self.pending.packets += 1;
+                if self.header.push(packet) {
+                    let soon = self.shared.clock.instant() + REFRESH_CHANGED;
+                    self.refresh_at = self.refresh_at.min(soon);
+                }
             }
             Err(error) => {
                 if self.task.meter.read().refused_packets + self.pending.refused_packets == 0 {
@@ -237,7 +243,7 @@ impl Recorder {
         .map_err(Failure::Create)?;
         telemetry::recorder_initialized(&self.task.key, segment.path());
         self.task.set_file(segment.path());
-        self.refreshed = self.shared.clock.instant();
+        self.refresh_at = self.shared.clock.instant();
         Ok(segment)
     }
 
@@ -266,10 +272,10 @@ impl Recorder {
     fn refresh(&mut self) -> Result<(), Failure> {
         let Some(segment) = &mut self.segment else { return Ok(()) };
         let now = self.shared.clock.instant();
-        if now.saturating_duration_since(self.refreshed) < REFRESH {
+        if now < self.refresh_at {
             return Ok(());
         }
-        self.refreshed = now;
+        self.refresh_at = now + REFRESH;
         segment.refresh().map_err(Failure::Write)
     }
 

@@ -84,6 +84,8 @@ pub struct Cursor {
     /// What was read or passed over so far; `None` until the first join.
     seen: Option<Position>,
     waker: wakers::Place,
+    /// A recorder's place among those that a publisher may wait for.
+    recorder: Option<usize>,
     /// Key frames of the run when everything was read the last time.
     seen_keys: Option<u64>,
     stop_at: Arc<AtomicU64>,
@@ -132,10 +134,15 @@ impl Cursor {
             state.stats.players += 1;
             state.stats.players_peak = state.stats.players_peak.max(state.stats.players);
         }
+        let recorder = (class == Class::Record).then(|| state.add_recorder());
+        if let Some(recorder) = recorder {
+            let from_bytes = state.end.bytes;
+            state.note_recorder(recorder, Some(from_bytes));
+        }
         drop(state);
         let stop_at = Arc::new(AtomicU64::new(u64::MAX));
         let waker = wakers::Place::default();
-        Self { timeline, class, place, seen, waker, seen_keys: None, stop_at }
+        Self { timeline, class, place, seen, waker, recorder, seen_keys: None, stop_at }
     }
 
     /// A handle that ends this reader's part of the run.
@@ -179,7 +186,8 @@ impl Cursor {
         };
         // What was left over by a full batch, or a key frame since then, is not waited for.
         let waits = |s: &State| {
-            s.end.bytes < wanted_bytes && self.seen_keys == Some(s.stats.key_frames) && !stopped(s)
+            let news = self.seen_keys != Some(s.stats.key_frames) || s.hurry || stopped(s);
+            s.end.bytes < wanted_bytes && !news
         };
         if waits(&state) {
             let asleep = state.sleepers > 0;
@@ -195,6 +203,7 @@ impl Cursor {
         let read = self.step(&mut state, batch, RECORD_BATCH_PACKETS).unwrap_or(Read::Idle);
         let all = self.seen.is_none_or(|seen| seen.packets >= state.end.packets);
         self.seen_keys = all.then_some(state.stats.key_frames);
+        state.hurry = false;
         timeline.trim(state);
         read
     }
@@ -207,17 +216,39 @@ impl Cursor {
     }
 
     /// Notices that the window has overrun this cursor.
-    fn settle(&mut self, state: &State) {
-        if self.block().is_some_and(|block| block < state.first_block()) {
-            self.place = match self.class {
-                Class::Play => Place::Out,
-                Class::Record => Place::Displaced,
-            };
+    fn settle(&mut self, state: &mut State) {
+        if self.block().is_none_or(|block| block >= state.first_block()) {
+            return;
+        }
+        self.place = match self.class {
+            Class::Play => Place::Out,
+            Class::Record => Place::Displaced,
+        };
+        // A block may go away under a reader that has read all of it and waits for the next one: it goes on there
+        // as if nothing had happened.
+        let first = state.first_block();
+        let begin = state.block(first).map(|b| b.begin);
+        if begin.is_some() && begin == self.seen {
+            if self.class == Class::Record {
+                let count = state.displaced();
+                *count = count.saturating_sub(1);
+            }
+            state.count_reader(first, self.class, true);
+            self.place = Place::At { block: first, index: 0 };
         }
     }
 
-    /// One read under the lock; `None` when there is nothing to tell.
+    /// Reads, and notes how far a recorder has come.
     fn step(&mut self, state: &mut State, batch: &mut Vec<Packet>, most: usize) -> Option<Read> {
+        let read = self.advance(state, batch, most);
+        if let (Some(recorder), Some(seen)) = (self.recorder, self.seen) {
+            state.note_recorder(recorder, Some(seen.bytes));
+        }
+        read
+    }
+
+    /// One read under the lock; `None` when there is nothing to tell.
+    fn advance(&mut self, state: &mut State, batch: &mut Vec<Packet>, most: usize) -> Option<Read> {
         let stop_at = self.stop_at.load(Ordering::Relaxed);
         self.settle(state);
         if self.block().is_none() {
@@ -307,7 +338,10 @@ impl Drop for Cursor {
     fn drop(&mut self) {
         let timeline = self.timeline.clone();
         let mut state = timeline.lock();
-        self.settle(&state);
+        self.settle(&mut state);
+        if let Some(recorder) = self.recorder {
+            state.note_recorder(recorder, None);
+        }
         match self.place {
             Place::Out => {}
             Place::Displaced => {

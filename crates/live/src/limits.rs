@@ -18,6 +18,9 @@ pub struct Limits {
     pub play_ms: i64,
     /// Bytes that a recorder may be behind before it loses groups of pictures.
     pub record_bytes: usize,
+    /// Bytes that a recorder may be behind before a publisher that sends faster than real time is held back. Small,
+    /// so that what is written is still in the processor's cache.
+    pub hold_bytes: usize,
 }
 
 impl Limits {
@@ -35,6 +38,7 @@ impl Default for Limits {
             play_bytes: 16 << 20,
             play_ms: 15_000,
             record_bytes: 64 << 20,
+            hold_bytes: 2 << 20,
         }
     }
 }

@@ -167,6 +167,13 @@ impl Publisher {
         }
     }
 
+    /// Ready while recorders are at most [`Limits::hold_bytes`] behind; `Pending` leaves the task's waker until they
+    /// are. For a publisher that sends faster than real time: held back, it loses nothing to a slow disk. A
+    /// live one must not be held.
+    pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.timeline.poll_room(cx)
+    }
+
     /// A reader of this run.
     pub fn cursor(&self, class: Class, start: Start) -> Cursor {
         Cursor::new(self.timeline.clone(), class, start)

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use media::{Header, Kind, Packet, Role};
 
@@ -52,6 +52,12 @@ pub(crate) struct State {
     pub(crate) ended: bool,
     pub(crate) stats: Stats,
     pub(crate) wakers: Wakers,
+    /// The publisher, while it waits for recorders.
+    room_waker: Option<Waker>,
+    /// The publisher waits, so recorders are to take what there is.
+    pub(crate) hurry: bool,
+    /// Body bytes that each recorder has read, in a place of its own.
+    recorders: Vec<Option<u64>>,
     /// Threads waiting on `arrived`, and the body bytes at which the first of them wants to be woken.
     pub(crate) sleepers: usize,
     pub(crate) wake_at_bytes: u64,
@@ -131,7 +137,25 @@ impl Timeline {
     pub(crate) fn trim(&self, mut state: MutexGuard<'_, State>) {
         let mut garbage = Vec::new();
         state.trim(&self.limits, &mut garbage);
+        let room = state.has_room(&self.limits);
+        let waker = if room { state.room_waker.take() } else { None };
         drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ready while recorders are at most [`Limits::hold_bytes`] behind, and half of what they may be.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.has_room(&self.limits) {
+            return Poll::Ready(());
+        }
+        state.room_waker = Some(cx.waker().clone());
+        state.hurry = true;
+        drop(state);
+        self.arrived.notify_all();
+        Poll::Pending
     }
 }
 
@@ -156,6 +180,9 @@ impl State {
             ended: false,
             stats: Stats::default(),
             wakers: Wakers::default(),
+            room_waker: None,
+            hurry: false,
+            recorders: Vec::new(),
             sleepers: 0,
             wake_at_bytes: 0,
         }
@@ -224,6 +251,28 @@ impl State {
         self.video_track.is_none()
             && packet.is_media()
             && self.blocks.back().is_none_or(|b| !b.start || b.is_full() || old(b))
+    }
+
+    fn has_room(&self, limits: &Limits) -> bool {
+        let Some(slowest) = self.recorders.iter().flatten().min() else { return true };
+        let behind = self.end.bytes.saturating_sub(*slowest);
+        behind <= limits.hold_bytes.min(limits.record_bytes / 2) as u64
+    }
+
+    /// Gives a recorder a place for [`State::note_recorder`].
+    pub(crate) fn add_recorder(&mut self) -> usize {
+        if let Some(free) = self.recorders.iter().position(Option::is_none) {
+            return free;
+        }
+        self.recorders.push(None);
+        self.recorders.len() - 1
+    }
+
+    /// Notes how far a recorder is; `None` while it reads nothing.
+    pub(crate) fn note_recorder(&mut self, place: usize, read_bytes: Option<u64>) {
+        if let Some(noted) = self.recorders.get_mut(place) {
+            *noted = read_bytes;
+        }
     }
 
     /// Drops blocks from the front until the first is needed and within its reader's bounds. The newest block stays.

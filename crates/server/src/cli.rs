@@ -8,7 +8,8 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use crate::Config;
 use crate::command::Command;
 
-/// Records live streams that OBS, FFmpeg and other encoders publish by RTMP, and serves them to players.
+/// Records live streams that OBS, FFmpeg and other encoders publish by RTMP, and serves them to
+/// players.
 ///
 /// Flags may be written with one dash or two: -record-all true, -record-all=true, --record-all.
 #[derive(Debug, Parser)]
@@ -57,8 +58,9 @@ pub(crate) fn defaults() -> Config {
     parse(["rtmp-server".into()]).map(|cli| cli.config).expect("the defaults are valid")
 }
 
-/// The arguments as clap wants them: long flags with two dashes, and `--loop` with its number or none behind `=`,
-/// since clap would take what follows for the number. What follows `--` stays as it is.
+/// The arguments as clap wants them: long flags with two dashes, and `--loop` with its number or
+/// none behind `=`, since clap would take what follows for the number. What follows `--` stays as
+/// it is.
 fn plain(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args = args.into_iter().peekable();
     let mut plain: Vec<_> = args.next().into_iter().collect();
@@ -81,7 +83,8 @@ fn plain(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     plain
 }
 
-/// Gives a long flag with one dash its second one. Single letters (`-h`) and everything else stay as they are.
+/// Gives a long flag with one dash its second one. Single letters (`-h`) and everything else stay
+/// as they are.
 fn dashes(arg: OsString) -> OsString {
     match arg.as_encoded_bytes() {
         [b'-', first, _, ..] if first.is_ascii_alphabetic() => {
@@ -168,7 +171,8 @@ fn any_of(words: &[String]) -> String {
     }
 }
 
-/// The name of an argument as clap shows it (`--listen <ADDRESS>`, `<URL>...`) in the way this program writes it.
+/// The name of an argument as clap shows it (`--listen <ADDRESS>`, `<URL>...`) in the way this
+/// program writes it.
 fn flag(shown: &str) -> String {
     let word = shown.split(' ').next().unwrap_or_default();
     match word.strip_prefix("--") {

@@ -52,8 +52,9 @@ impl Command {
 /// Completes at the first request to stop.
 type Stop = oneshot::Receiver<()>;
 
-/// Runs `work` to its end on this thread. It is told of the first request to stop; a second one ends the process at
-/// once, even while the work waits for a disk that hangs: signals have a thread of their own.
+/// Runs `work` to its end on this thread. It is told of the first request to stop; a second one
+/// ends the process at once, even while the work waits for a disk that hangs: signals have a thread
+/// of their own.
 fn block_on<T>(work: impl AsyncFnOnce(Stop) -> Result<T, Error>) -> Result<T, Error> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

@@ -55,7 +55,8 @@ pub struct Config {
     #[arg(long, value_name = "N", default_value = "10000", value_parser = count)]
     pub max_connections_per_address: usize,
 
-    /// Most connections that have not finished their handshake; beyond it the oldest of them is dropped
+    /// Most connections that have not finished their handshake; beyond it the oldest of them is
+    /// dropped
     #[arg(long, value_name = "N", default_value = "2000", value_parser = count)]
     pub max_handshakes: usize,
 

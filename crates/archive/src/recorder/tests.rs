@@ -98,13 +98,41 @@ fn a_growing_file_is_brought_up_to_date() {
     rig.start(&stream);
     stream.push(clip(4));
     rig.wait_for_packets(stream.sent.len() as u64);
-    assert!(!rig.disk.calls().contains(&Call::WriteAt));
+    // The first time at once, or a player that opens the file knows nothing of its first seconds.
+    let file = || rig.file("live_growing_20251011_143052.flv");
+    wait_until("the metadata is patched", || {
+        metadata(&file(), "hasVideo") == Value::from(true)
+            && metadata(&file(), "hasAudio") == Value::from(true)
+    });
+    let is_current = || {
+        let file = file();
+        metadata(&file, "filesize").as_f64() == Some(file.len() as f64)
+    };
+    stream.push(second(4));
+    rig.wait_for_packets(stream.sent.len() as u64);
+    assert!(!is_current());
     rig.clock.advance(Duration::from_secs(10));
-    wait_until("the metadata is patched", || rig.disk.calls().contains(&Call::WriteAt));
-    let file = rig.file("live_growing_20251011_143052.flv");
-    assert_eq!(scan(&file).len(), stream.sent.len());
-    assert_eq!(metadata(&file, "filesize").as_f64(), Some(file.len() as f64));
-    assert!(metadata(&file, "duration").as_f64().unwrap() >= 3.9);
+    wait_until("the metadata is patched again", is_current);
+    assert_eq!(scan(&file()).len(), stream.sent.len());
+    assert!(metadata(&file(), "duration").as_f64().unwrap() >= 4.9);
+}
+
+#[test]
+fn a_growing_file_soon_says_what_has_changed() {
+    let rig = Rig::new(FakeDisk::default());
+    let mut stream = Stream::publish("live", "changing");
+    rig.start(&stream);
+    let file = || rig.file("live_changing_20251011_143052.flv");
+    let has = |what: &str| metadata(&file(), what) == Value::from(true);
+    // Sound that comes after the first pictures.
+    stream.push([video_config(1), video(0, true, 900)]);
+    rig.wait_for_packets(stream.sent.len() as u64);
+    wait_until("the metadata knows of the pictures", || has("hasVideo"));
+    stream.push([audio_config(), audio(10, 150), video(1_000, true, 900)]);
+    rig.wait_for_packets(stream.sent.len() as u64);
+    assert!(!has("hasAudio"));
+    rig.clock.advance(Duration::from_secs(1));
+    wait_until("the metadata knows of the sound", || has("hasAudio"));
 }
 
 #[test]
@@ -173,8 +201,9 @@ fn record_slowly(rig: &Rig, stream: &mut Stream) {
     for part in [clip(1), second(1).collect(), second(2).collect()] {
         stream.push(part);
         let sent = stream.sent.len() as u64;
-        wait_until("written or failed", || {
-            rig.archive.list().is_empty() || rig.archive.counters().packets >= sent
+        wait_until("written and refreshed for the first time, or failed", || {
+            let written = rig.archive.counters().packets >= sent;
+            rig.archive.list().is_empty() || written && rig.disk.calls().contains(&Call::WriteAt)
         });
         let before = rig.disk.calls().len();
         rig.clock.advance(Duration::from_secs(10));

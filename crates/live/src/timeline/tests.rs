@@ -211,6 +211,80 @@ fn overrun_recorder_resumes_at_the_oldest_key_frame_still_there() {
 }
 
 #[test]
+fn a_reader_with_everything_read_is_not_overrun() {
+    for class in [Class::Play, Class::Record] {
+        let limits = Limits { play_bytes: 1_500, record_bytes: 1_500, ..Limits::default() };
+        let mut run = Run::new(limits);
+        run.push_all("k");
+        let mut cursor = run.cursor(class, Start::Oldest);
+        assert_eq!(drain(&mut cursor).0, [0]);
+        // The block that it stands at the end of goes: too many bytes, and a newer place to start.
+        run.push_all("k");
+        assert_eq!(drain(&mut cursor), (vec![1], vec![]), "{class:?}");
+        run.push_all("f");
+        assert_eq!(drain(&mut cursor), (vec![2], vec![]), "{class:?}");
+        // And it is counted where it stands, so that its leaving gives everything back.
+        run.push_all("k");
+        drop(cursor);
+        assert_eq!(run.timeline.lock().window_bytes(), 1_096, "{class:?}");
+        // One that has not read everything is.
+        let mut cursor = run.cursor(class, Start::Newest);
+        assert_eq!(drain(&mut cursor).0, [3]);
+        run.push_all("fk");
+        let (numbers, others) = drain(&mut cursor);
+        assert_eq!(numbers, [5], "{class:?}");
+        assert_eq!(joined(&others[0]).1, Lost { packets: 1, bytes: 1_000 });
+    }
+}
+
+#[test]
+fn publisher_may_wait_for_recorders_and_is_woken_when_they_have_caught_up() {
+    struct Flag(std::sync::atomic::AtomicBool);
+    impl std::task::Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+    let flag = Arc::new(Flag(false.into()));
+    let waker = Waker::from(flag.clone());
+    let cx = &mut Context::from_waker(&waker);
+    let limits = Limits { record_bytes: 20 * 1_096, ..Limits::default() };
+    let mut run = Run::new(limits);
+    run.push_all(&"kf".repeat(8));
+    // Nobody records, so there is nothing to wait for.
+    assert!(run.timeline.poll_room(cx).is_ready());
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    drain(&mut cursor);
+    run.push_all(&"kf".repeat(4));
+    assert!(run.timeline.poll_room(cx).is_ready());
+    run.push_all("kfkf");
+    assert!(run.timeline.poll_room(cx).is_pending());
+    assert!(run.timeline.lock().hurry, "recorders are asked to read at once");
+    assert!(!flag.0.load(std::sync::atomic::Ordering::Relaxed));
+    drain(&mut cursor);
+    assert!(flag.0.load(std::sync::atomic::Ordering::Relaxed));
+    assert!(run.timeline.poll_room(cx).is_ready());
+}
+
+#[test]
+fn publisher_waits_for_the_slowest_recorder_and_not_for_one_that_is_gone() {
+    let cx = &mut Context::from_waker(Waker::noop());
+    let limits = Limits { hold_bytes: 2_000, ..Limits::default() };
+    let mut run = Run::new(limits);
+    let mut fast = run.cursor(Class::Record, Start::Oldest);
+    let slow = run.cursor(Class::Record, Start::Oldest);
+    run.push_all("kff");
+    drain(&mut fast);
+    assert!(run.timeline.poll_room(cx).is_pending());
+    drop(slow);
+    assert!(run.timeline.poll_room(cx).is_ready());
+    run.push_all("fff");
+    assert!(run.timeline.poll_room(cx).is_pending());
+    drain(&mut fast);
+    assert!(run.timeline.poll_room(cx).is_ready());
+}
+
+#[test]
 fn recorder_overrun_at_the_end_is_told_what_it_lost() {
     let limits = Limits { record_bytes: 300_000, ..Limits::default() };
     let mut run = Run::new(limits);

@@ -29,11 +29,12 @@ pub(super) enum ClientError {
     #[error("cannot connect to {server}: {source}; {}", advice(source))]
     Connect { server: String, source: io::Error },
     #[error(
-        "cannot connect to {server}: no answer within {} s; check the address and firewalls between",
+        "cannot connect to {server}: no answer within {} s; check the address, and firewalls on \
+         the way",
         CONNECT.as_secs()
     )]
     NoAnswer { server: String },
-    #[error("{server} refused: {code}{}{description}", if description.is_empty() { "" } else { ": " })]
+    #[error("{server} refused: {code}{description}")]
     Refused { server: String, code: String, description: String },
     #[error("{server} closed the connection {when}")]
     Closed { server: String, when: &'static str },
@@ -68,8 +69,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Connects and waits until the server has granted the publish or the play. The session has its own time limits
-    /// for each stage.
+    /// Connects and waits until the server has granted the publish or the play. The session has its
+    /// own time limits for each stage.
     pub(super) async fn open(url: &Url, role: Role) -> Result<Self, ClientError> {
         let mut entropy = [0; rtmp::handshake::ENTROPY_BYTES];
         getrandom::fill(&mut entropy)?;
@@ -90,8 +91,8 @@ impl Client {
         Ok(client)
     }
 
-    /// Writes what the socket takes, then waits for an event, for the socket or until `wake`, whichever is first.
-    /// Cancel safe.
+    /// Writes what the socket takes, then waits for an event, for the socket or until `wake`,
+    /// whichever is first. Cancel safe.
     ///
     /// # Errors
     /// When the connection is over; events that came before were returned by earlier turns.
@@ -146,7 +147,8 @@ impl Client {
         self.output.len() + self.session.output_len()
     }
 
-    /// Ends the stream in order and closes the connection, as far as the server lets that happen in time.
+    /// Ends the stream in order and closes the connection, as far as the server lets that happen in
+    /// time.
     pub(super) async fn close(mut self) {
         self.session.close();
         let goodbye = async {
@@ -159,8 +161,8 @@ impl Client {
             if self.socket.shutdown().await.is_err() {
                 return;
             }
-            // What the server still sends has to be read: closing a socket with unread bytes resets the connection,
-            // and with it what we sent last.
+            // What the server still sends has to be read: closing a socket with unread bytes resets
+            // the connection, and with it what we sent last.
             while self.socket.readable().await.is_ok() {
                 match self.socket.try_read(&mut self.input) {
                     Ok(0) => return,
@@ -189,11 +191,11 @@ impl Client {
 
     fn refused(&self, code: &str, description: &str) -> ClientError {
         let code = if code.is_empty() { "no reason given" } else { code };
-        ClientError::Refused {
-            server: self.server.clone(),
-            code: printable(code),
-            description: printable(description),
-        }
+        let description = match description {
+            "" => String::new(),
+            _ => format!(": {}", printable(description)),
+        };
+        ClientError::Refused { server: self.server.clone(), code: printable(code), description }
     }
 
     /// Writes what the socket takes at once. What goes wrong is told by the next turn.

@@ -70,7 +70,10 @@ pub(super) fn printable(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {
         // Marks of direction reorder what stands around them.
-        let is_mark = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let is_mark = matches!(
+            c,
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        );
         if c.is_control() || is_mark {
             // Writing to a `String` cannot fail.
             let _ = write!(clean, "{}", c.escape_default());

@@ -1,6 +1,7 @@
 //! Tells what is in FLV files and everything that is wrong with them.
 //!
-//! `media::flv::probe` finds it out; here files are read and reports shown: `text` for people, `json` for programs.
+//! `media::flv::probe` finds it out; here files are read and reports shown: `text` for people,
+//! `json` for programs.
 
 mod json;
 mod text;
@@ -27,8 +28,8 @@ Examples:
 
 A file that is being recorded can be probed; that its last tag is cut off is then no fault.
 
-Exit code: 0 when nothing is wrong with any file, 1 when something is or a file cannot be read, 2 when the command \
-line is wrong.")]
+Exit code: 0 when nothing is wrong with any file, 1 when something is or a file cannot be read, \
+2 when the command line is wrong.")]
 pub struct Probe {
     /// FLV files
     #[arg(value_name = "FILE", required = true)]
@@ -117,7 +118,8 @@ fn probe(path: &Path) -> io::Result<Probed> {
     Ok(Probed { path: shown(path), size_bytes, is_growing, report })
 }
 
-/// Reads the whole file, or seeks over what tells nothing. Returns the report and the bytes that it is about.
+/// Reads the whole file, or seeks over what tells nothing. Returns the report and the bytes that it
+/// is about.
 fn scan(file: &mut File, bar: &ProgressBar) -> io::Result<(Report, u64)> {
     let mut scanner = Scanner::new(Bodies::Skip);
     let mut probe = probe::Probe::new();
@@ -149,7 +151,8 @@ fn scan(file: &mut File, bar: &ProgressBar) -> io::Result<(Report, u64)> {
     }
 }
 
-/// Whether the file is being written: it has grown, or grows within the time in which a recorder writes.
+/// Whether the file is being written: it has grown, or grows within the time in which a recorder
+/// writes.
 fn grows(file: &File, size_bytes: u64) -> io::Result<bool> {
     let metadata = file.metadata()?;
     if metadata.len() > size_bytes {

@@ -1,4 +1,5 @@
-//! Publishes an FLV file, or the built-in clip, as an encoder would: in real time, once or again and again.
+//! Publishes an FLV file, or the built-in clip, as an encoder would: in real time, once or again
+//! and again.
 //!
 //! Reading is in `source`, times are in `schedule`.
 
@@ -31,8 +32,8 @@ Examples:
 
 Ctrl-C ends the stream in order.
 
-Exit code: 0 when everything was published or Ctrl-C was pressed, 1 when something failed, 2 when the command line \
-is wrong.")]
+Exit code: 0 when everything was published or Ctrl-C was pressed, 1 when something failed, 2 when \
+the command line is wrong.")]
 pub struct Publish {
     /// FLV file to publish, or demo for the built-in clip (a file of that name is ./demo)
     #[arg(value_name = "SOURCE")]
@@ -98,8 +99,9 @@ impl Sender {
         }
     }
 
-    /// Sends everything, each packet when it is due. Packets that are late, because the socket or the machine was
-    /// busy, follow at once: the stream's clock is that of the machine, not of the network.
+    /// Sends everything, each packet when it is due. Packets that are late, because the socket or
+    /// the machine was busy, follow at once: the stream's clock is that of the machine, not of the
+    /// network.
     async fn run(&mut self) -> Result<(), Error> {
         let mut next = self.next()?;
         while next.is_some() || self.client.queued() > 0 {

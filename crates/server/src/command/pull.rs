@@ -1,7 +1,7 @@
 //! Plays a stream of a foreign server and records it.
 //!
-//! What goes into the file, and when, is in `recording`; here are the connection and the ends: the stream's, the
-//! wanted duration's, the person's and the network's.
+//! What goes into the file, and when, is in `recording`; here are the connection and the ends: the
+//! stream's, the wanted duration's, the person's and the network's.
 
 mod recording;
 
@@ -25,11 +25,12 @@ Examples:
   rtmp-server pull rtmp://localhost:1935/live/test test.flv
   rtmp-server pull -duration 10m -timeout 2h rtmp://example.com/live/test test.flv
 
-Waits for a stream that has not begun, and ends when it ends. Ctrl-C ends it as well. The file is finished in \
-every case.
+Waits for a stream that has not begun, and ends when it ends. Ctrl-C ends it as well. The file is \
+finished in every case.
 
-Exit code: 0 when the stream ended, -duration was reached or Ctrl-C was pressed; 1 when the stream did not begin, the \
-connection was lost or the file cannot be written; 2 when the command line is wrong.")]
+Exit code: 0 when the stream ended, -duration was reached or Ctrl-C was pressed; 1 when the \
+stream did not begin, the connection was lost or the file cannot be written; 2 when the command \
+line is wrong.")]
 pub struct Pull {
     /// What to play: rtmp://HOST[:PORT]/APP/NAME
     #[arg(value_name = "URL", value_parser = Url::parse)]
@@ -76,9 +77,9 @@ impl Pull {
             client = Client::open(&self.url, Role::Play) => client?,
             _ = &mut stop => return Ok(()),
         };
-        let progress = Progress::new();
+        let mut progress = Progress::new();
         let ended = tokio::select! {
-            ended = self.receive(recording, &mut client, &progress) => ended,
+            ended = self.receive(recording, &mut client, &mut progress) => ended,
             _ = &mut stop => Ok(()),
         };
         progress.bar.finish_and_clear();
@@ -93,7 +94,7 @@ impl Pull {
         &self,
         recording: &mut Recording,
         client: &mut Client,
-        progress: &Progress,
+        progress: &mut Progress,
     ) -> Result<(), Error> {
         let began = Instant::now();
         let mut newest = began;
@@ -149,7 +150,7 @@ impl Pull {
 /// A line that is drawn over and over where somebody looks.
 struct Progress {
     bar: ProgressBar,
-    shown: std::cell::Cell<Option<Instant>>,
+    shown: Option<Instant>,
 }
 
 impl Progress {
@@ -158,14 +159,14 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        Self { bar, shown: std::cell::Cell::new(None) }
+        Self { bar, shown: None }
     }
 
-    fn show(&self, now: Instant, began: Instant, recording: &Recording) {
-        if self.shown.get().is_some_and(|shown| now.duration_since(shown) < TICK) {
+    fn show(&mut self, now: Instant, began: Instant, recording: &Recording) {
+        if self.shown.is_some_and(|shown| now.duration_since(shown) < TICK) {
             return;
         }
-        self.shown.set(Some(now));
+        self.shown = Some(now);
         self.bar.tick();
         self.bar.set_message(match recording.has_media() {
             true => format!(

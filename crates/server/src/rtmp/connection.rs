@@ -9,6 +9,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{self, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use live::{Key, KeyError, Read};
@@ -154,7 +155,8 @@ impl Connection {
             if self.closing.is_some() && self.output.is_empty() && self.plays.is_empty() {
                 return End::Stopping;
             }
-            arm(timer.as_mut(), self.deadline());
+            let held = self.is_held(Instant::now());
+            arm(timer.as_mut(), self.deadline(held));
             let cut = async {
                 match &self.handshake {
                     Some(handshake) => handshake.cut().await,
@@ -162,10 +164,11 @@ impl Connection {
                 }
             };
             let turn = tokio::select! {
-                ready = self.socket.ready(interest(&self.output)) => match ready {
-                    Ok(ready) => self.on_ready(ready),
+                ready = ready(&self.socket, interest(&self.output, held)) => match ready {
+                    Ok(ready) => self.on_ready(ready, held),
                     Err(error) => Err(End::Socket(error)),
                 },
+                () = room(&self.publishes), if held => Ok(()),
                 (play, read) = self.plays.next(&mut self.batch), if self.output.is_empty() => {
                     self.on_read(play, read)
                 }
@@ -203,8 +206,15 @@ impl Connection {
         Ok(())
     }
 
-    fn on_ready(&mut self, ready: Ready) -> Result<(), End> {
-        if ready.is_readable() || ready.is_read_closed() { self.read(READS) } else { Ok(()) }
+    fn on_ready(&mut self, ready: Ready, held: bool) -> Result<(), End> {
+        let reads = (ready.is_readable() || ready.is_read_closed()) && !held;
+        if reads { self.read(READS) } else { Ok(()) }
+    }
+
+    /// Whether nothing more is to be read until recorders have caught up.
+    fn is_held(&self, now: Instant) -> bool {
+        let cx = &mut task::Context::from_waker(Waker::noop());
+        self.publishes.iter().any(|publish| publish.poll_room(now, cx).is_pending())
     }
 
     /// Reads what has arrived, at most so many times.
@@ -330,7 +340,8 @@ impl Connection {
             Ok(watcher) => {
                 telemetry::play_started(watcher.key(), self.client.peer, &self.client.name);
                 self.session.accept(request);
-                self.plays.push(Play::new(stream, watcher));
+                let timeout = self.context.config.play_timeout;
+                self.plays.push(Play::new(stream, watcher, timeout));
             }
             Err((code, why)) => {
                 telemetry::play_refused(&shown(&key), self.client.peer, &why);
@@ -354,7 +365,7 @@ impl Connection {
             Read::Joined { header, dts_ms, lost } => {
                 if lost.packets == 0 {
                     self.session.begin(stream);
-                } else if play.falls_behind(now, lost, self.context.config.play_timeout) {
+                } else if play.falls_behind(now, lost) {
                     let why = "too slow for this stream";
                     self.session.close_stream(stream, CloseCode::TooSlow, why);
                     self.flush()?;
@@ -379,12 +390,13 @@ impl Connection {
     }
 
     /// The next moment at which something is due even if nothing arrives.
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, held: bool) -> Option<Instant> {
         let config = &self.context.config;
         let publishes = self.publishes.iter().map(|p| p.due(config.publish_timeout));
         let stall = self.blocked_since.map(|since| since + config.play_timeout);
         let leaves = self.refused.filter(|_| self.is_idle());
-        let due = publishes.chain(self.session.next_timeout()).chain(stall);
+        let lives = self.publishes.iter().map(Publish::live_at).filter(|_| held);
+        let due = publishes.chain(self.session.next_timeout()).chain(stall).chain(lives);
         due.chain(self.closing).chain(leaves).min()
     }
 
@@ -460,13 +472,31 @@ impl Connection {
     }
 }
 
-/// What to wait for on the socket: while there is much to write, nothing more is read.
-fn interest(output: &Chunks) -> Interest {
+/// What to wait for on the socket: while there is much to write, or the publisher is held, nothing more is read.
+fn interest(output: &Chunks, held: bool) -> Option<Interest> {
     match output.len() {
-        0 => Interest::READABLE,
-        1..=OUTPUT_MAX => Interest::READABLE | Interest::WRITABLE,
-        _ => Interest::WRITABLE,
+        0 if held => None,
+        0 => Some(Interest::READABLE),
+        1..=OUTPUT_MAX if !held => Some(Interest::READABLE | Interest::WRITABLE),
+        _ => Some(Interest::WRITABLE),
     }
+}
+
+async fn ready(socket: &TcpStream, interest: Option<Interest>) -> io::Result<Ready> {
+    match interest {
+        Some(interest) => socket.ready(interest).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Completes when no recorder is too far behind any more.
+async fn room(publishes: &[Publish]) {
+    std::future::poll_fn(|cx| {
+        let now = Instant::now();
+        let held = publishes.iter().any(|publish| publish.poll_room(now, cx).is_pending());
+        if held { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
 }
 
 /// Sets the timer, leaving it alone where it fires early enough: what it fires for is looked up then.

@@ -15,13 +15,23 @@ pub(super) struct Play {
     /// On the present run; `None` while the player waits for one.
     cursor: Option<Cursor>,
     lost: Lost,
-    /// Since when the player has been losing pictures without once having had all there was.
-    behind_since: Option<Instant>,
+    behind: Option<Behind>,
+    /// How long it may keep losing pictures.
+    timeout: Duration,
+}
+
+/// A player that loses pictures. Having everything there is right after a loss says nothing of it, since it goes on
+/// with the newest picture; having everything a while after does.
+#[derive(Debug, Clone, Copy)]
+struct Behind {
+    since: Instant,
+    last_loss: Instant,
 }
 
 impl Play {
-    pub(super) fn new(stream: u32, watcher: Watcher) -> Self {
-        Self { stream, watcher, cursor: None, lost: Lost::default(), behind_since: None }
+    pub(super) fn new(stream: u32, watcher: Watcher, timeout: Duration) -> Self {
+        let (cursor, lost, behind) = Default::default();
+        Self { stream, watcher, cursor, lost, behind, timeout }
     }
 
     pub(super) fn key(&self) -> &Key {
@@ -42,13 +52,15 @@ impl Play {
     pub(super) fn end_run(&mut self, lost: Lost) {
         self.count(lost);
         self.cursor = None;
-        self.behind_since = None;
+        self.behind = None;
     }
 
-    /// Counts a loss. Returns whether the player has been behind for longer than `timeout`.
-    pub(super) fn falls_behind(&mut self, now: Instant, lost: Lost, timeout: Duration) -> bool {
+    /// Counts a loss. Returns whether the player has kept losing pictures for its time.
+    pub(super) fn falls_behind(&mut self, now: Instant, lost: Lost) -> bool {
         self.count(lost);
-        now.duration_since(*self.behind_since.get_or_insert(now)) >= timeout
+        let since = self.behind.map_or(now, |behind| behind.since);
+        self.behind = Some(Behind { since, last_loss: now });
+        now.duration_since(since) >= self.timeout
     }
 
     fn count(&mut self, lost: Lost) {
@@ -64,8 +76,10 @@ impl Play {
                 continue;
             };
             let read = cursor.poll_read(cx, batch);
-            if read.is_pending() {
-                self.behind_since = None;
+            if read.is_pending()
+                && self.behind.is_some_and(|behind| behind.last_loss.elapsed() >= self.timeout)
+            {
+                self.behind = None;
             }
             return read;
         }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use archive::StartRequest;
@@ -25,7 +26,42 @@ pub(super) struct Publish {
     /// Packets of the input that is being read; they go to the timeline together.
     batch: Vec<Packet>,
     last_media: Instant,
+    pace: Pace,
     report: Report,
+}
+
+/// How far the stream's own clock is ahead of the one on the wall.
+#[derive(Debug)]
+struct Pace {
+    began: Instant,
+    newest_ms: Option<i64>,
+    /// Time that the stream has carried.
+    media: Duration,
+}
+
+impl Pace {
+    /// A stream that is ahead by less than this counts as live: encoders begin with what they have buffered.
+    const SLACK: Duration = Duration::from_secs(2);
+    /// A longer step of the stream's clock is a jump and counts as no time.
+    const STEP_MS: i64 = 1_000;
+
+    fn see(&mut self, packet: &Packet) {
+        let newest_ms = self.newest_ms.unwrap_or(packet.dts_ms);
+        let step_ms = packet.dts_ms.saturating_sub(newest_ms);
+        if packet.is_media() && !(-Self::STEP_MS..0).contains(&step_ms) {
+            self.newest_ms = Some(packet.dts_ms);
+            if let Ok(step_ms @ 0..) = u64::try_from(step_ms)
+                && step_ms <= Self::STEP_MS.unsigned_abs()
+            {
+                self.media += Duration::from_millis(step_ms);
+            }
+        }
+    }
+
+    /// When the wall clock will have caught up.
+    fn live_at(&self) -> Instant {
+        self.began + self.media.saturating_sub(Self::SLACK)
+    }
 }
 
 impl Publish {
@@ -53,6 +89,7 @@ impl Publish {
             clock: Unwrap::default(),
             batch: Vec::new(),
             last_media: now,
+            pace: Pace { began: now, newest_ms: None, media: Duration::ZERO },
             report: Report::new(now),
         })
     }
@@ -61,6 +98,7 @@ impl Publish {
     pub(super) fn gather(&mut self, kind: Kind, timestamp: u32, body: Bytes) {
         let packet = self.clock.packet(kind, timestamp, body);
         self.report.see(&packet);
+        self.pace.see(&packet);
         self.batch.push(packet);
     }
 
@@ -70,6 +108,17 @@ impl Publish {
             self.last_media = now;
             self.publisher.push(&mut self.batch);
         }
+    }
+
+    /// Pending while the publisher is to be held back: it sends faster than real time, and the recording could not
+    /// keep what more it sends. A live publisher is never held.
+    pub(super) fn poll_room(&self, now: Instant, cx: &mut std::task::Context<'_>) -> Poll<()> {
+        if now >= self.pace.live_at() { Poll::Ready(()) } else { self.publisher.poll_room(cx) }
+    }
+
+    /// When a publisher that is held back is live again.
+    pub(super) fn live_at(&self) -> Instant {
+        self.pace.live_at()
     }
 
     /// When something is due: the next report, or giving up.
@@ -94,3 +143,6 @@ impl Publish {
         telemetry::publish_ended(self.publisher.key(), peer, reason);
     }
 }
+
+#[cfg(test)]
+mod tests;

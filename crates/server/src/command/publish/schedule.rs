@@ -66,7 +66,8 @@ pub(super) struct Pacer {
 }
 
 impl Pacer {
-    /// The stream's time 0 is due at `origin`. Every time is reckoned from there, so that lateness does not add up.
+    /// The stream's time 0 is due at `origin`. Every time is reckoned from there, so that lateness
+    /// does not add up.
     pub(super) fn new(speed: Speed, origin: Instant) -> Self {
         Self { origin, speed }
     }
@@ -141,8 +142,8 @@ impl Passes {
         self.left != Some(0)
     }
 
-    /// Begins the next pass, where the frames of this one end. `false` when it had none: the next would have none
-    /// either.
+    /// Begins the next pass, where the frames of this one end. `false` when it had none: the next
+    /// would have none either.
     pub(super) fn start_again(&mut self) -> bool {
         let Some(end_ms) = self.audio.end_ms().max(self.video.end_ms()) else { return false };
         self.left = self.left.map(|left| left.saturating_sub(1));
@@ -153,8 +154,9 @@ impl Passes {
         true
     }
 
-    /// The packet as it is to be sent, its time that of the stream. `None` for what must not be sent at a seam: a
-    /// header that the server has already, and the end of a sequence that goes on.
+    /// The packet as it is to be sent, its time that of the stream. `None` for what must not be
+    /// sent at a seam: a header that the server has already, and the end of a sequence that goes
+    /// on.
     pub(super) fn place(&mut self, packet: Packet) -> Option<Packet> {
         let at_ms = self.rebase.map(&packet);
         match packet.kind {
@@ -199,7 +201,8 @@ const OF_A_FILE: [&str; 8] = [
     "keyframes",
 ];
 
-/// An `onMetaData` without what is only true of a file; any other packet, and one that cannot be read, as it is.
+/// An `onMetaData` without what is only true of a file; any other packet, and one that cannot be
+/// read, as it is.
 fn live_metadata(packet: Packet) -> Packet {
     /// An index of 100,000 key frames.
     const LIMITS: Limits = Limits { depth: 32, values: 300_000, string_bytes: 1 << 20 };

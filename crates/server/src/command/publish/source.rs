@@ -52,6 +52,8 @@ pub(super) struct Source {
     /// `None` for the built-in clip.
     path: Option<PathBuf>,
     size_bytes: u64,
+    /// Where the tag ends that was handed out last.
+    position: u64,
     scanner: Scanner,
     buffer: Vec<u8>,
     /// Read to see whether there is one.
@@ -61,8 +63,8 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Opens the file and reads as far as the first packet, so that what cannot be published is known before
-    /// anything is.
+    /// Opens the file and reads as far as the first packet, so that what cannot be published is
+    /// known before anything is.
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
         let (input, path) = match path.to_str() {
             Some(DEMO_NAME) => (Input::Demo(DEMO), None),
@@ -76,6 +78,7 @@ impl Source {
             input,
             path,
             size_bytes,
+            position: 0,
             scanner: Scanner::new(Bodies::Keep),
             buffer: vec![0; READ_BYTES],
             first: None,
@@ -89,7 +92,8 @@ impl Source {
         Ok(source)
     }
 
-    /// The next packet with its time in the file; `None` at the end. What is broken is passed over and counted.
+    /// The next packet with its time in the file; `None` at the end. What is broken is passed over
+    /// and counted.
     pub(super) fn next(&mut self) -> Result<Option<Packet>, SourceError> {
         if let Some(packet) = self.first.take() {
             return Ok(Some(packet));
@@ -98,7 +102,10 @@ impl Source {
         loop {
             while let Some(item) = self.scanner.poll() {
                 match item {
-                    Item::Tag(tag) => return Ok(Some(tag.packet)),
+                    Item::Tag(tag) => {
+                        self.position = tag.offset + tag.size;
+                        return Ok(Some(tag.packet));
+                    }
                     Item::Fault(fault) if fault.kind == FaultKind::Signature => {
                         return Err(SourceError::NotFlv { path: self.to_string() });
                     }
@@ -138,9 +145,9 @@ impl Source {
         self.size_bytes
     }
 
-    /// Bytes of the file that were read in this pass.
+    /// How far into the file the last packet reaches.
     pub(super) fn position(&self) -> u64 {
-        self.scanner.position()
+        self.position
     }
 
     /// How much was wrong in the first pass.

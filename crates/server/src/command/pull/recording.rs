@@ -12,7 +12,8 @@ use media::{Chunks, Kind, Role};
 
 use crate::command::format::{count, mean_rate, printable, size, time};
 
-/// What was received reaches the operating system at each key frame and after this time at the latest.
+/// What was received reaches the operating system at each key frame and after this time at the
+/// latest.
 const FLUSH: Duration = Duration::from_secs(1);
 /// Bytes that wait for a flush at most.
 const FLUSH_BYTES: usize = 1 << 20;
@@ -73,7 +74,8 @@ impl Recording {
         })
     }
 
-    /// Records a message. `false`, and the message is not recorded, when it begins at `end_ms` or later.
+    /// Records a message. `false`, and the message is not recorded, when it begins at `end_ms` or
+    /// later.
     pub(super) fn push(
         &mut self,
         now: Instant,
@@ -120,8 +122,8 @@ impl Recording {
         self.muxer.position()
     }
 
-    /// Ends the file: the rest of the stream, then the metadata and the index, then the disk is waited for. Returns
-    /// what became of it. A file without audio and video is removed.
+    /// Ends the file: the rest of the stream, then the metadata and the index, then the disk is
+    /// waited for. Returns what became of it. A file without audio and video is removed.
     pub(super) fn finish(mut self) -> Result<String, RecordError> {
         let path = shown(&self.path);
         if !self.has_media {
@@ -156,7 +158,8 @@ impl Recording {
         self.flushed = now;
         if let Err(source) = self.write() {
             self.is_broken = true;
-            // The file plays as far as its last whole tag; if even that fails, it plays as far as it goes.
+            // The file plays as far as its last whole tag; if even that fails, it plays as far as
+            // it goes.
             let _ = self.file.set_len(self.size_bytes);
             return Err(RecordError::Write { path: shown(&self.path), source });
         }

@@ -11,7 +11,8 @@ fn packet(kind: Kind, at_ms: i64, body: &'static [u8]) -> Packet {
     Packet::new(kind, at_ms, Bytes::from_static(body))
 }
 
-/// Metadata, configurations, and four frames of video and five of audio: 160 ms of video, 115 ms of audio.
+/// Metadata, configurations, and four frames of video and five of audio: 160 ms of video, 115 ms of
+/// audio.
 fn clip(first_ms: i64) -> Vec<Packet> {
     let mut frames = vec![
         packet(Kind::Video, 0, VIDEO_CONFIG),
