@@ -29,6 +29,8 @@ pub enum Class {
 pub enum Start {
     /// With the newest group of pictures.
     Newest,
+    /// With the first group of pictures: for a player that waited for the run, whose place was kept.
+    First,
     /// With the first packet of the run if that is still there, else with the oldest group of pictures.
     Oldest,
 }
@@ -95,6 +97,8 @@ pub struct Cursor {
 enum Place {
     /// Waiting for a block at which decoding can start.
     Out,
+    /// Likewise, a player that waited for the run: counted in the first block while that is there.
+    Reserved,
     /// Likewise, a recorder that was overrun: counted in the block it will resume at.
     Displaced,
     At {
@@ -129,6 +133,10 @@ impl Cursor {
             place = Place::At { block: 0, index: 0 };
             seen = Some(Position::default());
             state.count_reader(0, class, true);
+        }
+        if start == Start::First {
+            place = Place::Reserved;
+            state.reserved = state.reserved.saturating_sub(1);
         }
         if class == Class::Play {
             state.stats.players += 1;
@@ -210,9 +218,13 @@ impl Cursor {
 
     fn block(&self) -> Option<u64> {
         match self.place {
-            Place::Out | Place::Displaced => None,
+            Place::Out | Place::Reserved | Place::Displaced => None,
             Place::At { block, .. } => Some(block),
         }
+    }
+
+    fn is_reserved(&self) -> bool {
+        matches!(self.place, Place::Reserved)
     }
 
     /// Notices that the window has overrun this cursor.
@@ -277,7 +289,7 @@ impl Cursor {
     fn join(&mut self, state: &mut State) -> Option<Read> {
         let block = match (self.class, self.seen) {
             // A run that ended has no newest start, but what it still holds may be read.
-            (Class::Play, _) if !state.ended => state.newest_start()?,
+            (Class::Play, _) if !state.ended && !self.is_reserved() => state.newest_start()?,
             (_, seen) => state.oldest_start(seen.unwrap_or_default())?,
         };
         let (header, begin, dts_ms) =
@@ -287,6 +299,9 @@ impl Cursor {
             packets: begin.packets.saturating_sub(seen.packets),
             bytes: begin.bytes.saturating_sub(seen.bytes),
         };
+        if self.is_reserved() {
+            state.count_reader(0, self.class, false);
+        }
         if !matches!(self.place, Place::Displaced) {
             state.count_reader(block, self.class, true);
         }
@@ -344,6 +359,7 @@ impl Drop for Cursor {
         }
         match self.place {
             Place::Out => {}
+            Place::Reserved => state.count_reader(0, self.class, false),
             Place::Displaced => {
                 let count = state.displaced();
                 *count = count.saturating_sub(1);

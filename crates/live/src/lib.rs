@@ -1,6 +1,6 @@
 //! Live streams: one bounded timeline per run, a cursor for everybody who reads it, and the registry of names.
 //!
-//! A [`Publisher`] appends packets to the [`timeline`] of its run. Players, recorders and everyone else hold a
+//! A [`Publisher`] appends packets to the timeline of its run. Players, recorders and everyone else hold a
 //! [`Cursor`]. A cursor that falls out of the window resumes at a key frame and is told what it lost, so a slow
 //! reader costs neither the publisher nor other readers anything.
 //!

@@ -26,11 +26,23 @@ struct Shared {
 /// A name in use; forgotten when nobody publishes it and nobody waits for it.
 #[derive(Debug, Default)]
 struct Stream {
+    /// The present run, or the last one while somebody who waited for it has not begun to read it.
     run: Option<Arc<Timeline>>,
+    /// Whether that run is being published.
+    live: bool,
     /// Runs so far, so that a watcher never gets the same one twice.
     runs: u64,
     watchers: usize,
     wakers: Wakers,
+}
+
+impl Stream {
+    /// Lets go of a run that is over and that nobody waits to read.
+    fn settle(&mut self) {
+        if !self.live && self.run.as_ref().is_some_and(|run| run.lock().reserved == 0) {
+            self.run = None;
+        }
+    }
 }
 
 /// Why a stream cannot be published.
@@ -82,11 +94,13 @@ impl Registry {
             return Err(PublishError::TooManyStreams { limit });
         }
         let stream = streams.entry(key.clone()).or_default();
-        if stream.run.is_some() {
+        if stream.live {
             return Err(PublishError::Busy);
         }
-        let timeline = Arc::new(Timeline::new(self.shared.limits.clone()));
+        let waiting = u32::try_from(stream.watchers).unwrap_or(u32::MAX);
+        let timeline = Arc::new(Timeline::new(self.shared.limits.clone(), waiting));
         stream.run = Some(timeline.clone());
+        stream.live = true;
         stream.runs += 1;
         stream.wakers.take(&mut wakers);
         drop(streams);
@@ -115,7 +129,8 @@ impl Registry {
         Ok(Watcher {
             shared: self.shared.clone(),
             key: key.clone(),
-            seen_runs: 0,
+            since_runs: stream.runs,
+            joins: stream.live,
             place: Place::default(),
         })
     }
@@ -137,6 +152,7 @@ impl Shared {
         let mut streams = self.lock();
         if let Some(stream) = streams.get_mut(key) {
             change(stream);
+            stream.settle();
             if stream.run.is_none() && stream.watchers == 0 {
                 streams.remove(key);
             }
@@ -193,7 +209,7 @@ impl Publisher {
 impl Drop for Publisher {
     fn drop(&mut self) {
         self.timeline.end();
-        self.shared.release(&self.key, |stream| stream.run = None);
+        self.shared.release(&self.key, |stream| stream.live = false);
     }
 }
 
@@ -202,7 +218,10 @@ impl Drop for Publisher {
 pub struct Watcher {
     shared: Arc<Shared>,
     key: Key,
-    seen_runs: u64,
+    /// Runs of the stream when this watcher came, or took the last one: a later run has a place for it.
+    since_runs: u64,
+    /// Whether the stream was live when this watcher came, and it has not begun to read that run.
+    joins: bool,
     place: Place,
 }
 
@@ -212,17 +231,20 @@ impl Watcher {
         &self.key
     }
 
-    /// A player's cursor on the present run, or `Pending` until the next one begins. Each run is given once.
+    /// A player's cursor on the present run, or `Pending` until the next one begins. Each run is given once. Who
+    /// waited gets it from its first key frame on, even when it is over by then.
     pub fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Cursor> {
         let mut streams = self.shared.lock();
         let Some(stream) = streams.get_mut(&self.key) else { return Poll::Pending };
-        if let Some(run) = &stream.run
-            && stream.runs > self.seen_runs
+        let waited = stream.runs > self.since_runs;
+        if let Some(run) = stream.run.clone()
+            && (waited || (self.joins && stream.live))
         {
-            self.seen_runs = stream.runs;
-            let run = run.clone();
-            drop(streams);
-            return Poll::Ready(Cursor::new(run, Class::Play, Start::Newest));
+            (self.since_runs, self.joins) = (stream.runs, false);
+            let start = if waited { Start::First } else { Start::Newest };
+            let cursor = Cursor::new(run, Class::Play, start);
+            stream.settle();
+            return Poll::Ready(cursor);
         }
         stream.wakers.register(&mut self.place, cx.waker());
         Poll::Pending
@@ -236,8 +258,14 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.shared
-            .release(&self.key, |stream| stream.watchers = stream.watchers.saturating_sub(1));
+        self.shared.release(&self.key, |stream| {
+            stream.watchers = stream.watchers.saturating_sub(1);
+            if let Some(run) = &stream.run
+                && stream.runs > self.since_runs
+            {
+                run.release();
+            }
+        });
     }
 }
 

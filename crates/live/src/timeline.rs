@@ -56,6 +56,8 @@ pub(crate) struct State {
     room_waker: Option<Waker>,
     /// The publisher waits, so recorders are to take what there is.
     pub(crate) hurry: bool,
+    /// Players that waited for this run and have not begun to read it.
+    pub(crate) reserved: u32,
     /// Body bytes that each recorder has read, in a place of its own.
     recorders: Vec<Option<u64>>,
     /// Threads waiting on `arrived`, and the body bytes at which the first of them wants to be woken.
@@ -86,8 +88,23 @@ pub(crate) struct Block {
 }
 
 impl Timeline {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, state: Mutex::new(State::new()), arrived: Condvar::new() }
+    /// An empty window. `waiting` players were there before the run and get it from its first key frame on, however
+    /// late they come to read it: the beginning is kept for them, within the bounds of players.
+    pub(crate) fn new(limits: Limits, waiting: u32) -> Self {
+        let mut state = State::new();
+        state.reserved = waiting;
+        if let Some(first) = state.blocks.front_mut() {
+            first.players = waiting;
+        }
+        Self { limits, state: Mutex::new(state), arrived: Condvar::new() }
+    }
+
+    /// Gives back the place of a player that waited and left.
+    pub(crate) fn release(&self) {
+        let mut state = self.lock();
+        state.reserved = state.reserved.saturating_sub(1);
+        state.count_reader(0, Class::Play, false);
+        self.trim(state);
     }
 
     /// The state. A panic elsewhere leaves it whole: every change under the lock is complete before any call that
@@ -182,6 +199,7 @@ impl State {
             wakers: Wakers::default(),
             room_waker: None,
             hurry: false,
+            reserved: 0,
             recorders: Vec::new(),
             sleepers: 0,
             wake_at_bytes: 0,

@@ -122,6 +122,13 @@ pub(crate) fn not_rtmp(peer: SocketAddr, error: &dyn Display) {
     }
 }
 
+pub(crate) fn timed_out(peer: SocketAddr, error: &dyn Display) {
+    static LIMIT: Limit = Limit::new();
+    if let Some(suppressed) = LIMIT.pass() {
+        info!(%peer, %error, suppressed, "connection closed: timed out");
+    }
+}
+
 pub(crate) fn protocol_error(peer: SocketAddr, error: &dyn Display) {
     static LIMIT: Limit = Limit::new();
     if let Some(suppressed) = LIMIT.pass() {

@@ -69,6 +69,42 @@ fn waiting_player_gets_each_run_once() {
 }
 
 #[test]
+fn waiting_player_gets_all_of_a_run_that_was_over_before_it_looked() {
+    let registry = Registry::new(Limits::default());
+    let mut watcher = registry.watch(&key("a")).unwrap();
+    let gone = registry.watch(&key("a")).unwrap();
+    let mut publisher = registry.publish(&key("a")).unwrap();
+    let roles = [Role::Frame, Role::Key, Role::Frame, Role::Key, Role::Frame];
+    publisher.push(&mut roles.map(frame).to_vec());
+    drop((publisher, gone));
+    let mut cursor = poll_run(&mut watcher).unwrap();
+    let cx = &mut Context::from_waker(Waker::noop());
+    let mut batch = Vec::new();
+    assert!(matches!(cursor.poll_read(cx, &mut batch), Poll::Ready(Read::Joined { .. })));
+    assert!(matches!(cursor.poll_read(cx, &mut batch), Poll::Ready(Read::Packets)));
+    assert_eq!(batch.iter().map(|p| p.role).collect::<Vec<_>>(), roles[1..]);
+    assert!(matches!(cursor.poll_read(cx, &mut batch), Poll::Ready(Read::Ended { .. })));
+    assert!(poll_run(&mut watcher).is_none());
+    // One who comes after the end waits for the next run.
+    assert!(poll_run(&mut registry.watch(&key("a")).unwrap()).is_none());
+    drop((cursor, watcher));
+    assert_eq!(registry.stream_count(), 0);
+}
+
+#[test]
+fn what_is_kept_for_waiting_players_is_given_back_when_they_leave() {
+    let registry = Registry::new(Limits::default());
+    let watchers = [registry.watch(&key("a")).unwrap(), registry.watch(&key("a")).unwrap()];
+    let mut publisher = registry.publish(&key("a")).unwrap();
+    for _ in 0..10 {
+        publisher.push(&mut vec![frame(Role::Key), frame(Role::Frame)]);
+    }
+    assert_eq!(publisher.timeline.lock().window_bytes(), 20 * 97);
+    drop(watchers);
+    assert_eq!(publisher.timeline.lock().window_bytes(), 2 * 97);
+}
+
+#[test]
 fn each_waiting_task_is_woken_once_a_run_and_once_an_append() {
     let registry = Registry::new(Limits::default());
     let count = Arc::new(Count(AtomicUsize::new(0)));

@@ -29,7 +29,7 @@ struct Run {
 
 impl Run {
     fn new(limits: Limits) -> Self {
-        Self { timeline: Arc::new(Timeline::new(limits)), next: 0 }
+        Self { timeline: Arc::new(Timeline::new(limits, 0)), next: 0 }
     }
 
     fn push(&mut self, kind: Kind, role: Role, len: usize) {

@@ -160,10 +160,12 @@ impl Muxer {
     /// that was not put out yet.
     ///
     /// An `onMetaData` is put out unless it is the file's first and comes before all media (it is
-    /// in the first tag then) or repeats the one before. An empty
-    /// body is a tag as well, for every message is in the file: FFmpeg, mpv and VLC pass over it in
-    /// silence. GStreamer 1.22 stops at an empty video tag, but not at an empty audio tag, which is
-    /// the one that publishers send (silence).
+    /// in the first tag then) or says nothing new: FFmpeg takes one between the frames for a track
+    /// of subtitles, and `GStreamer` 1.22 repeats its own every second with another `creationdate`.
+    ///
+    /// An empty body is a tag as well, for every message is in the file: FFmpeg, mpv and VLC pass
+    /// over it in silence. `GStreamer` 1.22 stops at an empty video tag, but not at an empty audio
+    /// tag, which is the one that publishers send (silence).
     ///
     /// # Errors
     /// [`Error`]; the packet is not in the file, everything else goes on.
@@ -173,7 +175,13 @@ impl Muxer {
         if packet.kind == Kind::Data && packet.role == Role::Metadata {
             let is_repeated = self.metadata.as_ref() == Some(&packet.body);
             let is_first = self.metadata.is_none() && !self.has_media();
-            if is_repeated || self.merge(packet) && is_first {
+            let in_first_tag = is_repeated
+                || match self.merge(packet) {
+                    Merged::Unreadable => false,
+                    Merged::Known => true,
+                    Merged::News => is_first,
+                };
+            if in_first_tag {
                 self.counters.metadata_merged += 1;
                 return Ok(());
             }
@@ -236,13 +244,18 @@ impl Muxer {
         Ok(())
     }
 
-    /// Takes over the values of an `onMetaData`; `false` when it cannot be understood.
-    fn merge(&mut self, packet: &Packet) -> bool {
+    /// Takes over the values of an `onMetaData`.
+    fn merge(&mut self, packet: &Packet) -> Merged {
         self.metadata = Some(packet.body.clone());
         let Some(properties) = meta::properties(&packet.body, METADATA_LIMITS) else {
-            return false;
+            return Merged::Unreadable;
         };
+        let mut merged = Merged::Known;
         for (name, value) in properties {
+            let is_known = |(known, old): &(String, Value)| *known == name && *old == value;
+            if name != CREATION_DATE && !self.publisher.iter().any(is_known) {
+                merged = Merged::News;
+            }
             if let Some(i) = self.publisher.iter().position(|(known, _)| *known == name) {
                 self.publisher_bytes -= encoded_bytes(&self.publisher.remove(i));
             }
@@ -255,7 +268,7 @@ impl Muxer {
                 self.counters.properties_cut += 1;
             }
         }
-        true
+        merged
     }
 
     fn region(&self) -> Region {
@@ -291,6 +304,20 @@ impl Muxer {
             || !self.facts.has(Kind::Audio) && AUDIO_ONLY.contains(&name)
     }
 }
+
+/// What an `onMetaData` told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Merged {
+    /// It cannot be decoded.
+    Unreadable,
+    /// Nothing that was not known, but for its [`CREATION_DATE`].
+    Known,
+    /// A value that is new or another.
+    News,
+}
+
+/// When the publisher made its metadata.
+const CREATION_DATE: &str = "creationdate";
 
 /// Properties of the publisher that are about another file, or that stand for the muxer's own.
 const STALE: [&str; 8] = [

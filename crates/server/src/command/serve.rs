@@ -4,12 +4,9 @@ use std::process::ExitCode;
 
 use tokio::runtime::Builder;
 
-use super::Error;
+use super::{EXIT_AT_ONCE, Error};
 use crate::platform::StopSignals;
 use crate::{Config, Server, init_logging};
-
-/// A second request to stop ends the process at once with this code.
-const EXIT_AT_ONCE: i32 = 130;
 
 /// Runs the server until SIGINT or SIGTERM, then finishes every file. A second signal exits at once.
 ///

@@ -411,8 +411,9 @@ impl Connection {
         if self.blocked_since.is_some_and(|since| now >= since + config.play_timeout) {
             return Err(End::PlayerStalled);
         }
-        if self.publishes.iter().any(|p| p.is_silent(now, config.publish_timeout)) {
-            return Err(End::PublisherSilent);
+        let silent = |p: &Publish| p.is_silent(now, self.context.config.publish_timeout);
+        if self.publishes.iter().any(silent) {
+            self.give_up_silent(now)?;
         }
         for publish in &mut self.publishes {
             publish.report(now);
@@ -423,6 +424,21 @@ impl Connection {
             seen.map_err(End::Session)?;
         }
         Ok(())
+    }
+
+    /// Gives up publishers that sent nothing. What has arrived counts, however late it is read; a publisher that is
+    /// held back cannot send.
+    fn give_up_silent(&mut self, now: Instant) -> Result<(), End> {
+        if self.is_held(now) {
+            self.publishes.iter_mut().for_each(|publish| publish.touch(now));
+        } else {
+            self.read(READS)?;
+        }
+        let timeout = self.context.config.publish_timeout;
+        match self.publishes.iter().any(|p| p.is_silent(now, timeout)) {
+            true => Err(End::PublisherSilent),
+            false => Ok(()),
+        }
     }
 
     fn is_idle(&self) -> bool {
@@ -450,6 +466,10 @@ impl Connection {
         match end {
             End::Session(error @ rtmp::Error::Refused(_)) => {
                 telemetry::not_rtmp(self.client.peer, error);
+            }
+            // Port scanners and load balancers connect and say nothing.
+            End::Session(error @ rtmp::Error::Timeout(_)) => {
+                telemetry::timed_out(self.client.peer, error);
             }
             End::Session(error) => telemetry::protocol_error(self.client.peer, error),
             _ => {}

@@ -126,9 +126,14 @@ impl Publish {
         self.report.due().min(self.last_media + timeout)
     }
 
+    /// Begins the time without media anew.
+    pub(super) fn touch(&mut self, now: Instant) {
+        self.last_media = now;
+    }
+
     /// Whether nothing came for `timeout`.
     pub(super) fn is_silent(&self, now: Instant, timeout: Duration) -> bool {
-        now.duration_since(self.last_media) >= timeout
+        now.saturating_duration_since(self.last_media) >= timeout
     }
 
     /// Logs what is due.

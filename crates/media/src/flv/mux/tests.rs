@@ -304,6 +304,29 @@ fn the_first_metadata_is_in_the_first_tag_alone_and_later_ones_at_their_time_too
 }
 
 #[test]
+fn metadata_that_tells_nothing_but_another_creation_date_is_no_tag() {
+    let at = |second: &str, title: &str| {
+        let date = Value::from(format!("Sun Nov 22 17:06:{second} 2026"));
+        on_meta_data(&[("title", Value::from(title)), ("creationdate", date)])
+    };
+    let packets = [
+        (at("08", "a"), 0),
+        (key(), 0),
+        (at("09", "a"), 280),
+        (at("10", "b"), 1_280),
+        (at("11", "b"), 2_280),
+    ];
+    let mut muxer = muxer();
+    let bytes = file(&mut muxer, &packets);
+    let tags = tags(&bytes);
+    let data: Vec<_> = tags.iter().skip(1).filter(|tag| tag.2.kind == Kind::Data).collect();
+    assert_eq!(data.iter().map(|tag| tag.1).collect::<Vec<_>>(), [1_280]);
+    assert_eq!(muxer.counters().metadata_merged, 3);
+    let newest = Value::from("Sun Nov 22 17:06:11 2026");
+    assert_eq!(property(&bytes, "creationdate"), Some(newest));
+}
+
+#[test]
 fn metadata_that_comes_after_media_or_cannot_be_read_is_a_tag() {
     let late = on_meta_data(&[("title", Value::from("late"))]);
     let bytes = file(&mut muxer(), &[(key(), 0), (late, 40)]);

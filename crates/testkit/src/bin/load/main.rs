@@ -1,0 +1,62 @@
+//! Publishes and plays many streams over loopback, checks every byte, and says what that cost.
+//!
+//! ```text
+//! cargo run --release -p testkit --bin load -- --publishers 8 --flat-out --record
+//! cargo run --release -p testkit --bin load -- --players 300 --kbps 4000
+//! ```
+//!
+//! Each repetition runs the server and then a plain loop that does the same work without any
+//! protocol (see `plain`): what the machine itself takes for it. Both get the same bytes at the
+//! same times from the same sockets, and their processor time is read in the same way. The ratio
+//! of the two is what can be compared between machines.
+
+#[cfg(target_os = "linux")]
+mod bank;
+#[cfg(target_os = "linux")]
+mod check;
+#[cfg(target_os = "linux")]
+mod figures;
+#[cfg(target_os = "linux")]
+mod options;
+#[cfg(target_os = "linux")]
+mod plain;
+#[cfg(target_os = "linux")]
+mod play;
+#[cfg(target_os = "linux")]
+mod publish;
+#[cfg(target_os = "linux")]
+mod report;
+#[cfg(target_os = "linux")]
+mod target;
+#[cfg(target_os = "linux")]
+mod trial;
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    use clap::Parser as _;
+    use std::process::ExitCode;
+
+    let options = options::Options::parse();
+    let done = match &options.command {
+        Some(options::Command::Plain(work)) => plain::serve(work).map(|()| true),
+        None => trial::run(&options),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> std::process::ExitCode {
+    eprintln!("load: only Linux tells what another process costs");
+    std::process::ExitCode::FAILURE
+}
+
+/// What went wrong, in words.
+#[cfg(target_os = "linux")]
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
