@@ -208,7 +208,7 @@ impl Connection {
 
     fn on_ready(&mut self, ready: Ready, held: bool) -> Result<(), End> {
         let reads = (ready.is_readable() || ready.is_read_closed()) && !held;
-        if reads { self.read(READS) } else { Ok(()) }
+        if reads { self.read(READS, true) } else { Ok(()) }
     }
 
     /// Whether nothing more is to be read until recorders have caught up.
@@ -217,8 +217,8 @@ impl Connection {
         self.publishes.iter().any(|publish| publish.poll_room(now, cx).is_pending())
     }
 
-    /// Reads what has arrived, at most so many times.
-    fn read(&mut self, most: usize) -> Result<(), End> {
+    /// Reads what has arrived, at most so many times; if `holds`, no more than recorders have room for.
+    fn read(&mut self, most: usize, holds: bool) -> Result<(), End> {
         BUFFER.with_borrow_mut(|buffer| {
             for _ in 0..most {
                 let n = match self.socket.try_read(buffer) {
@@ -232,7 +232,8 @@ impl Connection {
                 let taken = self.session.handle_input(now, buffer.get(..n).unwrap_or_default());
                 self.drain_events(now);
                 taken.map_err(End::Session)?;
-                if n < buffer.len() || self.session.output_len() > OUTPUT_MAX {
+                let is_all = n < buffer.len();
+                if is_all || self.session.output_len() > OUTPUT_MAX || holds && self.is_held(now) {
                     break;
                 }
             }
@@ -244,7 +245,7 @@ impl Connection {
     fn read_rest(&mut self) {
         if !self.publishes.is_empty() {
             // How the connection ends is known already.
-            let _ = self.read(REST_READS);
+            let _ = self.read(REST_READS, false);
         }
     }
 
@@ -432,7 +433,7 @@ impl Connection {
         if self.is_held(now) {
             self.publishes.iter_mut().for_each(|publish| publish.touch(now));
         } else {
-            self.read(READS)?;
+            self.read(READS, true)?;
         }
         let timeout = self.context.config.publish_timeout;
         match self.publishes.iter().any(|p| p.is_silent(now, timeout)) {

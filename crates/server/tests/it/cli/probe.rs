@@ -1,0 +1,99 @@
+//! `rtmp-server probe`
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use testkit::tools::Output;
+
+use super::{code, run};
+use crate::record::{packets, record, small};
+
+fn probe(args: &[&str], file: &Path) -> Output {
+    run(["probe"].iter().chain(args).copied().chain([file.to_str().unwrap()]))
+}
+
+fn json(output: &Output) -> Value {
+    assert_eq!(output.text().lines().count(), 1, "one line a file");
+    serde_json::from_str(&output.text()).unwrap()
+}
+
+/// A copy of a recording in which something is changed.
+fn damaged(file: &Path, dir: &Path, damage: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
+    let mut bytes = std::fs::read(file).unwrap();
+    damage(&mut bytes);
+    let copy = dir.join("damaged.flv");
+    std::fs::write(&copy, bytes).unwrap();
+    copy
+}
+
+#[test]
+fn a_recording_is_described_and_sound() {
+    let sent = packets(1, small(), 300);
+    let (_server, file) = record(&sent);
+    let output = probe(&[], &file);
+    assert_eq!((code(&output), &*output.stderr), (Some(0), ""));
+    let text = output.text();
+    for part in [file.to_str().unwrap(), "H.264", "1280x720", "AAC", "48 kHz", "key frames"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    for flag in ["-json", "--json"] {
+        let output = probe(&[flag], &file);
+        assert_eq!((code(&output), &*output.stderr), (Some(0), ""));
+        let report = json(&output);
+        assert_eq!(report["clean"], true);
+        assert_eq!(report["fault_count"], 0);
+        assert_eq!(report["index"]["state"], "right");
+        assert_eq!(report["size_bytes"], std::fs::metadata(&file).unwrap().len());
+        assert_eq!(report["tags"], sent.len());
+        assert_eq!(report["metadata"]["streamKey"], "live/test");
+        let frames = |kind: &str| {
+            let tracks = report["tracks"].as_array().unwrap();
+            tracks.iter().find(|track| track["kind"] == kind).unwrap()["frames"].clone()
+        };
+        let sent = |kind: media::Kind| {
+            sent.iter().filter(|packet| packet.kind == kind && packet.is_media()).count()
+        };
+        assert_eq!(frames("video"), sent(media::Kind::Video));
+        assert_eq!(frames("audio"), sent(media::Kind::Audio));
+    }
+}
+
+#[test]
+fn a_damaged_file_is_told_by_the_exit_code_and_in_words() {
+    let (_server, file) = record(&packets(1, small(), 100));
+    let dir = tempfile::tempdir().unwrap();
+    let damages: [(&str, fn(&mut Vec<u8>)); 4] = [
+        ("PreviousTagSize", |bytes| *bytes.last_mut().unwrap() ^= 1),
+        ("cut off", |bytes| bytes.truncate(bytes.len() - 100)),
+        ("no tag", |bytes| bytes.extend([0xff; 40])),
+        ("no FLV signature", |bytes| bytes[0] = b'X'),
+    ];
+    for (word, damage) in damages {
+        let copy = damaged(&file, dir.path(), damage);
+        let output = probe(&[], &copy);
+        assert_eq!(code(&output), Some(1), "{word}");
+        assert!(output.text().contains(word), "{word}: {}", output.text());
+        let output = probe(&["--json"], &copy);
+        assert_eq!(code(&output), Some(1), "{word}");
+        let report = json(&output);
+        assert_eq!(report["clean"], false, "{word}");
+        let faults = report["faults"].as_array().unwrap();
+        assert!(faults.iter().any(|fault| fault["text"].as_str().unwrap().contains(word)));
+    }
+}
+
+#[test]
+fn several_files_are_told_one_by_one_and_one_that_is_missing_does_not_hide_the_others() {
+    let (_server, file) = record(&packets(1, small(), 100));
+    let file = file.to_str().unwrap();
+    let output = run(["probe", file, "no such.flv", file]);
+    assert_eq!(code(&output), Some(1));
+    assert_eq!(output.text().matches(file).count(), 2);
+    assert!(output.stderr.starts_with("rtmp-server: cannot read no such.flv: "), "{}", output.stderr);
+    let output = run(["probe", "--json", file, "no such.flv"]);
+    assert_eq!(code(&output), Some(1));
+    let lines: Vec<Value> =
+        output.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["clean"], &lines[1]["clean"]), (&true.into(), &false.into()));
+    assert_eq!(lines[1]["file"], "no such.flv");
+}

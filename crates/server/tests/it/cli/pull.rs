@@ -1,0 +1,128 @@
+//! `rtmp-server pull`
+
+use std::path::Path;
+
+use testkit::tools::Running;
+use testkit::{Server, block_on, flv};
+
+use super::{TIMEOUT, code, command, error_line, run};
+use crate::record::{Live, assert_finished, recorded, small, tree, wait_until};
+use crate::support::BINARY;
+
+/// A pull that waits for a stream which does not exist yet.
+fn start(server: &Server, file: &Path) -> Running {
+    let running = Running::start(&mut command([
+        "pull".as_ref(),
+        server.url("live/test").as_ref(),
+        file.as_os_str(),
+    ]));
+    server.wait_for_log("play started", &[("stream_key", "live/test")]);
+    running
+}
+
+/// A stream, as far as a pull has begun to record it.
+async fn begin(server: &Server, file: &Path) -> Live {
+    let mut live = Live::start(&server.url("live/test"), 1, small()).await;
+    // No more than one group of pictures, until it has joined.
+    live.send(8).await;
+    wait_until("the pull has begun", || recorded(file) > 0);
+    live
+}
+
+#[test]
+fn a_stream_that_is_waited_for_is_recorded_as_it_is() {
+    let mut server = Server::start(Path::new(BINARY));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pulled.flv");
+    let running = start(&server, &file);
+    let sent = block_on(async {
+        let mut live = begin(&server, &file).await;
+        live.send(600).await;
+        live.finish().await
+    });
+    let output = running.wait(TIMEOUT).success();
+    assert!(output.stderr.contains("recorded "), "{}", output.stderr);
+    server.stop();
+    assert_finished(&file, &sent);
+}
+
+#[test]
+fn a_file_that_exists_is_not_touched() {
+    let server = Server::start(Path::new(BINARY));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("theirs.flv");
+    std::fs::write(&file, "theirs").unwrap();
+    let line = error_line(&run(["pull", &server.url("live/test"), file.to_str().unwrap()]), 1);
+    assert!(line.contains("theirs.flv") && line.contains("exists"), "{line}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "theirs");
+    assert!(server.logs().iter().all(|line| line.message != "play started"), "not even asked for");
+}
+
+#[test]
+fn ctrl_c_ends_a_pull_and_finishes_its_file() {
+    let mut server = Server::start(Path::new(BINARY));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pulled.flv");
+    let running = start(&server, &file);
+    block_on(async {
+        let mut live = begin(&server, &file).await;
+        live.send(300).await;
+        let most = live.sent.len() - 1;
+        wait_until("all of it is in the file", || recorded(&file) >= most);
+        let output = running.interrupt(TIMEOUT);
+        assert_eq!(code(&output), Some(0), "{}", output.stderr);
+        assert_finished(&file, &live.sent);
+        // Others have not noticed.
+        live.send(100).await;
+        live.finish().await;
+    });
+    server.stop();
+}
+
+#[test]
+fn ctrl_c_before_a_stream_has_begun_leaves_no_file() {
+    let mut server = Server::start(Path::new(BINARY));
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(&server, &dir.path().join("pulled.flv"));
+    let output = running.interrupt(TIMEOUT);
+    assert_eq!(code(&output), Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains("nothing was recorded"), "{}", output.stderr);
+    server.stop();
+    assert!(tree(dir.path()).is_empty());
+}
+
+#[test]
+fn a_pull_that_gets_nothing_gives_up() {
+    let mut server = Server::start(Path::new(BINARY));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pulled.flv");
+    let url = server.url("live/test?token=secret");
+    let output = run(["pull", "-timeout", "300ms", &url, file.to_str().unwrap()]);
+    assert_eq!(code(&output), Some(1), "{}", output.stderr);
+    let last = output.stderr.lines().last().unwrap();
+    assert_eq!(last, "rtmp-server: live/test did not begin within 0.3 s (-timeout)");
+    assert!(!output.stderr.contains("secret"), "{}", output.stderr);
+    server.stop();
+    assert!(tree(dir.path()).is_empty());
+}
+
+#[test]
+fn a_pull_whose_server_dies_keeps_what_it_has() {
+    let mut server = Server::start(Path::new(BINARY));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pulled.flv");
+    let running = start(&server, &file);
+    let sent = block_on(async {
+        let mut live = begin(&server, &file).await;
+        live.send(300).await;
+        let most = live.sent.len() - 1;
+        wait_until("all of it is in the file", || recorded(&file) >= most);
+        server.kill();
+        live.sent
+    });
+    let output = running.wait(TIMEOUT);
+    assert_eq!(code(&output), Some(1), "{}", output.stderr);
+    assert!(output.stderr.lines().last().unwrap().starts_with("rtmp-server: "), "{}", output.stderr);
+    flv::assert_recorded(&file, &sent);
+    assert_finished(&file, &sent);
+}

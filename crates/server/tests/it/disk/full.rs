@@ -1,0 +1,111 @@
+//! Disks without room.
+
+use media::Packet;
+use testkit::{Server, SourceConfig, block_on, flv};
+
+use super::assert_one_error;
+use super::mount::Mount;
+use crate::record::{Live, assert_finished, closed, file_of, small};
+use crate::support::recording;
+
+const MIB: u64 = 1 << 20;
+
+fn stream() -> SourceConfig {
+    SourceConfig { video_kbps: 4_000, ..small() }
+}
+
+/// Streams more than there is room for; returns what was sent.
+async fn fill(server: &Server, name: &str, bytes: u64) -> Vec<Packet> {
+    let mut live = Live::start(&server.url(name), 1, stream()).await;
+    live.send_bytes(usize::try_from(bytes).unwrap()).await;
+    let full = server.wait_for_log("recorder write error", &[("stream_key", name)]);
+    assert_eq!(full.level, "ERROR");
+    // Long after the error: no packet is told of again.
+    live.send(1_000).await;
+    live.finish().await
+}
+
+/// A disk that becomes full: the beginning plays, the stream goes on, each recording is told of
+/// once, and there are recordings again when there is room again.
+fn becomes_full(disk: &Mount, bytes: u64) {
+    let mut server = recording().record_dir(disk.record_dir()).start();
+    server.allow("recorder write error");
+    let full = "no space left on device";
+    let sent = block_on(fill(&server, "live/one", 3 * bytes));
+    let line = closed(&server, "live/one");
+    assert_one_error(&server, "live/one", "recorder write error", full);
+    assert_eq!(line.field("reason").as_deref(), Some("failed"));
+    let file = file_of(&server, "live/one");
+    // Without any fault: also the torn end is cut off.
+    let kept = flv::compare(&file, &sent).unwrap();
+    assert!(kept > 10, "{kept} packets");
+    let in_file = std::fs::metadata(&file).unwrap().len();
+    assert_eq!(line.field("bytes"), Some(in_file.to_string()));
+
+    // Others that begin now find no room either; one line each, and no empty file.
+    server.allow("failed to create recorder");
+    block_on(async {
+        for name in ["live/two", "live/three"] {
+            let mut live = Live::start(&server.url(name), 1, stream()).await;
+            live.send(2_000).await;
+            live.finish().await;
+        }
+    });
+    for name in ["live/two", "live/three"] {
+        server.wait_for_log("publish ended", &[("stream_key", name)]);
+        let of_name = |line: &testkit::server::LogLine| {
+            line.level == "ERROR" && line.field("stream_key").as_deref() == Some(name)
+        };
+        crate::record::wait_until("the error is told", || server.logs().iter().any(of_name));
+        assert_eq!(server.logs().iter().filter(|line| of_name(line)).count(), 1, "{name}");
+    }
+
+    // The disk has room again.
+    std::fs::remove_file(&file).unwrap();
+    let sent = block_on(async {
+        let mut live = Live::start(&server.url("live/four"), 4, small()).await;
+        live.send(200).await;
+        live.finish().await
+    });
+    closed(&server, "live/four");
+    server.stop();
+    assert_finished(&file_of(&server, "live/four"), &sent);
+}
+
+#[test]
+fn a_full_file_system_in_memory() {
+    let Some(disk) = Mount::tmpfs(2 * MIB) else { return };
+    becomes_full(&disk, 2 * MIB);
+}
+
+#[test]
+fn a_full_ext4() {
+    let Some(disk) = Mount::ext4(10 * MIB) else { return };
+    becomes_full(&disk, 6 * MIB);
+}
+
+#[test]
+fn streams_that_share_a_full_disk_all_go_on() {
+    let Some(disk) = Mount::tmpfs(4 * MIB) else { return };
+    let mut server = recording().record_dir(disk.record_dir()).start();
+    server.allow("recorder write error");
+    let names = ["live/a", "live/b", "live/c"];
+    let sent = block_on(async {
+        let server = &server;
+        let fill = |name: &'static str| fill(server, name, 6 * MIB);
+        let (a, b, c) = tokio::join!(fill(names[0]), fill(names[1]), fill(names[2]));
+        [a, b, c]
+    });
+    let mut kept = 0;
+    for (name, sent) in names.iter().zip(&sent) {
+        closed(&server, name);
+        assert_one_error(&server, name, "recorder write error", "no space left on device");
+        // A file that got nothing before the others had taken all is not left behind.
+        let file = file_of(&server, name);
+        if file.exists() {
+            kept += flv::compare(&file, sent).unwrap();
+        }
+    }
+    assert!(kept > 100, "{kept} packets in all");
+    server.stop();
+}

@@ -1,0 +1,117 @@
+//! Small file systems of a test's own.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use testkit::tools;
+
+/// The capability to mount, as a bit of `CapEff` in `/proc/self/status`.
+const CAP_SYS_ADMIN: u32 = 21;
+/// Longest that a program of the system may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Waits for the end of its input, which comes also when the tests are killed; then thaws and
+/// unmounts, whatever still uses the file system.
+const WARDEN: &str = r#"cat; fsfreeze -u "$1"; umount -l "$1""#;
+
+/// A file system that is mounted until this is dropped.
+pub(super) struct Mount {
+    point: PathBuf,
+    dir: TempDir,
+    warden: Child,
+}
+
+impl Mount {
+    /// A file system in memory with room for so many bytes.
+    pub(super) fn tmpfs(bytes: u64) -> Option<Self> {
+        let this = Self::place(&["mount", "umount"])?;
+        run(Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=0777"), "tmpfs"])
+            .arg(&this.point));
+        Some(this)
+    }
+
+    /// ext4 in a file of so many bytes.
+    pub(super) fn ext4(bytes: u64) -> Option<Self> {
+        let this = Self::place(&["mkfs.ext4", "mount", "umount", "fsfreeze"])?;
+        if !Path::new("/dev/loop-control").exists() {
+            eprintln!("passed over: there are no loop devices");
+            return None;
+        }
+        let image = this.dir.path().join("image");
+        File::create_new(&image).and_then(|file| file.set_len(bytes)).unwrap();
+        // Nothing kept back for root, and a short journal: the room is for the test.
+        run(Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0", "-J", "size=4"]).arg(&image));
+        run(Command::new("mount").args(["-o", "loop,noatime"]).arg(&image).arg(&this.point));
+        Some(this)
+    }
+
+    /// A place to mount on; `None` where nothing can be mounted.
+    fn place(programs: &[&str]) -> Option<Self> {
+        if !programs.iter().all(|name| tools::program(name).is_some()) {
+            eprintln!("passed over: a fast run");
+            return None;
+        }
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+        let capabilities = u64::from_str_radix(line.trim(), 16).unwrap();
+        if capabilities >> CAP_SYS_ADMIN & 1 == 0 {
+            eprintln!("passed over: only root can mount");
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let point = dir.path().join("disk");
+        std::fs::create_dir(&point).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", WARDEN, "sh"]).arg(&point);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        // Of no concern to it is a Ctrl-C at the terminal of the tests.
+        let warden = command.process_group(0).spawn().unwrap();
+        Some(Self { point, dir, warden })
+    }
+
+    /// A directory in it for recordings; it does not exist yet.
+    pub(super) fn record_dir(&self) -> PathBuf {
+        self.point.join("recordings")
+    }
+
+    pub(super) fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        run(Command::new("mount").args(["-o", &options]).arg(&self.point));
+    }
+
+    /// Lets every write wait until the guard is dropped. The guard must be dropped before the server
+    /// that writes: a process that waits for a frozen disk cannot even be killed.
+    pub(super) fn freeze(&self) -> Freeze<'_> {
+        run(Command::new("fsfreeze").arg("-f").arg(&self.point));
+        Freeze(self)
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // What it says is nobody's business: a file system that could not be mounted, for one.
+        drop(self.warden.stdin.take());
+        let _ = self.warden.wait();
+    }
+}
+
+/// A disk that hangs.
+pub(super) struct Freeze<'a>(&'a Mount);
+
+impl Drop for Freeze<'_> {
+    fn drop(&mut self) {
+        let thawed = Command::new("fsfreeze").arg("-u").arg(&self.0.point).output();
+        let is_thawed = thawed.as_ref().is_ok_and(|output| output.status.success());
+        assert!(is_thawed || std::thread::panicking(), "cannot thaw: {thawed:?}");
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = tools::run(command, TIMEOUT);
+    assert!(output.is_success(), "{command:?}: {:?} {}", output.status, output.stderr);
+}

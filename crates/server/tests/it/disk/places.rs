@@ -1,0 +1,52 @@
+//! Directories that are none, or no more.
+
+use testkit::block_on;
+
+use super::{assert_not_recorded, assert_records, errors};
+use crate::record::{Live, closed, file_of, recorded, small, tree, wait_until};
+use crate::support::recording;
+
+#[test]
+fn a_stream_goes_on_where_the_directory_is_a_file() {
+    let outside = tempfile::tempdir().unwrap();
+    let file = outside.path().join("recordings");
+    std::fs::write(&file, "theirs").unwrap();
+    for (dir, error) in [(file.clone(), "file exists"), (file.join("below"), "not a directory")] {
+        let mut server = recording().record_dir(dir).start();
+        assert_not_recorded(&server, "live/test", error);
+        server.stop();
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "theirs");
+    assert_eq!(tree(outside.path()).len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_is_removed_stops_no_stream_and_comes_back_with_the_next_publish() {
+    let outside = tempfile::tempdir().unwrap();
+    let dir = outside.path().join("a/recordings");
+    let mut server = recording().record_dir(&dir).start();
+    block_on(async {
+        let mut live = Live::start(&server.url("live/test"), 1, small()).await;
+        live.send(100).await;
+        let file = file_of(&server, "live/test");
+        wait_until("something is in the file", || recorded(&file) > 0);
+        server.allow("recorder close error");
+        server.allow("recorder write error");
+        std::fs::remove_dir_all(outside.path().join("a")).unwrap();
+        live.send(300).await;
+        live.finish().await;
+    });
+    closed(&server, "live/test");
+    let found = errors(&server);
+    let [line] = found.as_slice() else { panic!("one error line, not {found:?}") };
+    // Which of the two depends on whether the stream is older than the period of a look at the
+    // file.
+    assert!(["recorder close error", "recorder write error"].contains(&&*line.message), "{line}");
+    assert_eq!(line.field("error").as_deref(), Some("the file was deleted"));
+    assert_eq!(line.field("stream_key").as_deref(), Some("live/test"));
+    assert!(tree(outside.path()).is_empty(), "{:?}", tree(outside.path()));
+    assert_records(&server, "live/again");
+    server.stop();
+    assert_eq!(server.recordings().len(), 1);
+}

@@ -1,0 +1,166 @@
+//! The FFmpeg programs and what is asked of them.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use testkit::tools::{self, Running};
+
+use super::packets::Listing;
+
+/// The longest that any of these programs may run. A few seconds are usual.
+pub(crate) const LONGEST: Duration = Duration::from_secs(60);
+
+/// One FFmpeg program.
+#[derive(Debug, Clone)]
+pub(crate) struct Ffmpeg(PathBuf);
+
+impl Ffmpeg {
+    /// FFmpeg 5; `None` in a fast run, which is told.
+    pub(crate) fn five() -> Option<Self> {
+        told(tools::ffmpeg5()).map(Self)
+    }
+
+    /// FFmpeg 9; `None` in a fast run, which is told.
+    pub(crate) fn nine() -> Option<Self> {
+        told(tools::ffmpeg9()).map(Self)
+    }
+
+    /// A command that says on standard error what went wrong, and nothing else.
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(&self.0);
+        command.args(["-hide_banner", "-nostdin", "-nostats", "-v", "warning", "-y"]).args(args);
+        command
+    }
+
+    /// The packets of a file, each by its hash; no warning may be given.
+    pub(crate) fn packets(&self, file: &Path) -> Listing {
+        self.listing(&[], file, &["-c", "copy"])
+    }
+
+    /// The packets of a file that are read after a seek to `second`.
+    pub(crate) fn packets_from(&self, file: &Path, second: &str) -> Listing {
+        self.listing(&["-ss", second], file, &["-c", "copy"])
+    }
+
+    /// The pictures that are decoded after a seek to `second`.
+    pub(crate) fn pictures_from(&self, file: &Path, second: &str) -> Listing {
+        self.listing(&["-ss", second], file, &["-map", "0:v"])
+    }
+
+    fn listing(&self, input: &[&str], file: &Path, output: &[&str]) -> Listing {
+        let mut command = self.command(["-copyts"]);
+        command.args(input).arg("-i").arg(file).args(output).args(["-f", "framehash", "-"]);
+        let output = tools::run(&mut command, LONGEST).success();
+        assert_eq!(output.stderr, "", "warnings on {}", file.display());
+        Listing::parse(&output.text())
+    }
+
+    /// Packs the packets of `source` into an FLV file as it would publish them, with other options
+    /// of its output.
+    pub(crate) fn pack(&self, source: &Path, options: &[&str], flv: &Path) {
+        let mut command = self.command(["-i"]);
+        command.arg(source).args(["-c", "copy"]).args(options).args(["-f", "flv"]).arg(flv);
+        let _ = tools::run(&mut command, LONGEST).success();
+    }
+
+    /// Publishes the packets of `source` as fast as the server takes them.
+    pub(crate) fn publish(&self, source: &Path, url: &str) -> Running {
+        self.publish_with(source, &[], &[], url)
+    }
+
+    /// Publishes in real time, so that a player that waits for the stream can join it.
+    pub(crate) fn publish_live(&self, source: &Path, url: &str) -> Running {
+        self.publish_with(source, &LIVE, &[], url)
+    }
+
+    /// Publishes with options of the input and of the output.
+    pub(crate) fn publish_with(
+        &self,
+        source: &Path,
+        input: &[&str],
+        output: &[&str],
+        url: &str,
+    ) -> Running {
+        let mut command = self.command(input);
+        command.arg("-i").arg(source).args(["-c", "copy"]).args(output).args(["-f", "flv", url]);
+        Running::start(&mut command)
+    }
+
+    /// Plays into a listing of packets with the times that the server gives, written to `listing`
+    /// as they come.
+    pub(crate) fn play(&self, url: &str, listing: &Path) -> Running {
+        let mut command = self.command(["-copyts", "-i", url, "-c", "copy", "-flush_packets", "1"]);
+        command.args(["-f", "framehash"]).arg(listing);
+        Running::start(&mut command)
+    }
+}
+
+/// Options of an input that is published in real time.
+pub(crate) const LIVE: [&str; 1] = ["-re"];
+
+/// Waits for a program that should end by itself and well; returns what it had to say.
+pub(crate) fn ended(running: Running) -> String {
+    running.wait(LONGEST).success().stderr
+}
+
+/// Passes a program on, and says so when there is none.
+pub(crate) fn told(program: Option<PathBuf>) -> Option<PathBuf> {
+    if program.is_none() {
+        println!("passed over: RTMP_SERVER_TEST_FAST=1 does without other programs");
+    }
+    program
+}
+
+/// A source of 320x180 at 25 pictures a second with a key frame each second, and a tone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source {
+    /// The ending of the file's name, which is its container.
+    pub(crate) container: &'static str,
+    /// The video codec in FFmpeg's words, and options of its encoder.
+    pub(crate) video: Option<(&'static str, &'static [&'static str])>,
+    /// The audio codec in FFmpeg's words, and options of its encoder.
+    pub(crate) audio: Option<(&'static str, &'static [&'static str])>,
+}
+
+/// Pictures between two key frames.
+pub(crate) const KEY_INTERVAL: usize = 25;
+
+/// H.264 with B-frames.
+pub(crate) const H264: (&str, &[&str]) =
+    ("h264", &["-c:v", "libx264", "-preset", "veryfast", "-bf", "2"]);
+/// AAC, stereo.
+pub(crate) const AAC: (&str, &[&str]) = ("aac", &["-c:a", "aac", "-b:a", "64k"]);
+/// What most encoders send.
+pub(crate) const USUAL: Source = Source { container: "mp4", video: Some(H264), audio: Some(AAC) };
+
+impl Source {
+    /// Encodes `seconds` of it into a file in `dir`.
+    pub(crate) fn encode(&self, ffmpeg: &Ffmpeg, seconds: u32, dir: &Path) -> PathBuf {
+        let file = dir.join(format!("source{seconds}")).with_extension(self.container);
+        let mut command = ffmpeg.command::<&str>([]);
+        let mut input = |filter: &str| {
+            command.args(["-f", "lavfi", "-i"]).arg(format!("{filter}:d={seconds}"));
+        };
+        if self.video.is_some() {
+            input("testsrc2=s=320x180:r=25");
+        }
+        if self.audio.is_some() {
+            // No two packets of noise are the same.
+            input("anoisesrc=r=48000:a=0.1:seed=1");
+        }
+        if let Some((_, options)) = self.video {
+            let group = KEY_INTERVAL.to_string();
+            command
+                .args(["-pix_fmt", "yuv420p", "-keyint_min", &group, "-g", &group])
+                .args(options);
+        }
+        if let Some((_, options)) = self.audio {
+            command.args(["-ac", "2"]).args(options);
+        }
+        // Some encoders have lines of their own for standard error.
+        let _ = tools::run(command.arg(&file), LONGEST).success();
+        file
+    }
+}

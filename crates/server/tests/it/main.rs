@@ -1,0 +1,18 @@
+//! The whole program, seen from outside: one file a feature, through the harness of `testkit`.
+
+#![cfg(test)]
+
+mod cli;
+mod disk;
+mod docs;
+mod ffmpeg;
+mod files;
+mod gstreamer;
+mod limits;
+mod obs;
+mod pace;
+mod play;
+mod players;
+mod publish;
+mod record;
+mod support;

@@ -1,0 +1,124 @@
+//! One time base for audio and video, which starts at 0 and only grows.
+
+use bytes::Bytes;
+use media::{Kind, Packet};
+use testkit::source::{AUDIO_CONFIG, VIDEO_CONFIG};
+use testkit::{SourceConfig, block_on, flv};
+
+use super::{assert_finished, closed, file_in, packets, publish, record, small};
+use crate::support::recording;
+
+fn key(at_ms: i64) -> Packet {
+    Packet::new(Kind::Video, at_ms, Bytes::from_static(&[0x17, 1, 0, 0, 0, 0, 0, 0, 1, 0x65]))
+}
+
+fn sound(at_ms: i64) -> Packet {
+    Packet::new(Kind::Audio, at_ms, Bytes::from_static(&[0xaf, 1, 0x21, 0x10]))
+}
+
+fn headers(at_ms: i64) -> [Packet; 2] {
+    [
+        Packet::new(Kind::Video, at_ms, Bytes::from_static(VIDEO_CONFIG)),
+        Packet::new(Kind::Audio, at_ms, Bytes::from_static(AUDIO_CONFIG)),
+    ]
+}
+
+/// Records packets and returns the times of the audio and video that is in the file.
+fn times(sent: &[Packet]) -> Vec<u32> {
+    let (_server, file) = record(sent);
+    assert_finished(&file, sent);
+    let tags = flv::Flv::read(&file).unwrap().tags;
+    let media = tags.iter().filter(|tag| tag.packet.kind != Kind::Data);
+    media.map(|tag| tag.header.timestamp_ms).collect()
+}
+
+#[test]
+fn a_recording_starts_at_zero_wherever_the_publishers_clock_is() {
+    for start_ms in [0, 1, 3_600_000, 0xFF_FFFF, 0x100_0000, 0x7FFF_FFF0, 1_760_000_000] {
+        let sent = packets(1, SourceConfig { start_ms, ..small() }, 60);
+        let times = times(&sent);
+        assert_eq!(times[0], 0, "{start_ms}");
+        let expected: Vec<_> =
+            sent[1..].iter().map(|p| u32::try_from(p.dts_ms - start_ms).unwrap()).collect();
+        assert_eq!(times, expected, "{start_ms}");
+    }
+}
+
+#[test]
+fn headers_at_zero_before_media_that_has_run_for_an_hour_make_no_gap() {
+    let start = 3_600_000;
+    let frames = [key(start), sound(start + 5), key(start + 40), sound(start + 26)];
+    let sent = [&headers(0)[..], &frames].concat();
+    assert_eq!(times(&sent), [0, 0, 0, 5, 40, 26]);
+    // A header in mid-stream stands where it came.
+    let more = [&headers(0)[..], &[key(start + 80)]].concat();
+    let sent = [sent, more].concat();
+    assert_eq!(times(&sent), [0, 0, 0, 5, 40, 26, 40, 40, 80]);
+}
+
+#[test]
+fn sound_that_is_a_little_older_than_the_first_picture_is_at_zero() {
+    let sent = [&headers(0)[..], &[key(1_000), sound(980), sound(1_001), key(1_040)]].concat();
+    assert_eq!(times(&sent), [0, 0, 0, 0, 1, 40]);
+}
+
+#[test]
+fn times_of_more_than_24_bits_are_right() {
+    // Steps of less than an hour, which are no new clock, up to both sides of the border.
+    let steps = [0, 3_500_000, 7_000_000, 10_500_000, 14_000_000, 16_777_214];
+    let border = [16_777_215, 16_777_216, 16_777_217, 20_000_000];
+    for start in [0, 5_000] {
+        let all = steps.iter().chain(&border);
+        let sent: Vec<_> =
+            headers(start).into_iter().chain(all.map(|at| key(start + at))).collect();
+        let times = times(&sent);
+        assert_eq!(times[times.len() - 4..], [16_777_215, 16_777_216, 16_777_217, 20_000_000]);
+    }
+}
+
+#[test]
+fn the_wrap_of_the_publishers_clock_is_not_seen_in_the_file() {
+    let wrap = 1 << 32;
+    let start_ms = wrap - 1_000;
+    let sent = packets(1, SourceConfig { start_ms, ..small() }, 200);
+    assert!(sent.last().unwrap().dts_ms > wrap, "the wrap is in the middle");
+    let times = times(&sent);
+    assert_eq!(times[0], 0);
+    assert_eq!(i64::from(*times.last().unwrap()), sent.last().unwrap().dts_ms - start_ms);
+    assert!(times.is_sorted());
+}
+
+#[test]
+fn a_step_back_of_the_publishers_clock_never_goes_back_in_the_file() {
+    // Jitter is held; a new clock goes on where the file is.
+    let frames = [key(10_000), key(10_040), key(10_020), key(10_080), key(500), key(540)];
+    let sent = [&headers(0)[..], &frames].concat();
+    assert_eq!(times(&sent), [0, 0, 0, 40, 40, 80, 80, 120]);
+}
+
+#[test]
+fn a_stream_of_fifty_days_goes_on_in_a_second_file() {
+    let mut server = recording().start();
+    let hour = 3_600_000;
+    let frames = (0..1_200).map(|i| key(i * hour));
+    let sent: Vec<_> = headers(0).into_iter().chain(frames).collect();
+    block_on(publish(&server, "live/test", &sent));
+    let last = file_in(&server, &closed(&server, "live/test"));
+    server.stop();
+    let first = file_in(&server, &server.wait_for_log("segment finished", &[]));
+    assert_eq!(server.recordings().len(), 2);
+    let (a, b) = (flv::Flv::read(&first).unwrap(), flv::Flv::read(&last).unwrap());
+    assert_eq!((a.faults, b.faults), (vec![], vec![]));
+    // 1,193 hours fit in 32 bits; ten minutes before their end the next key frame is cut at.
+    let times = |tags: &[media::flv::scan::Tag]| -> Vec<_> {
+        let media = tags.iter().filter(|tag| tag.packet.is_media());
+        media.map(|tag| tag.header.timestamp_ms).collect()
+    };
+    let expected = |hours: u32| -> Vec<_> { (0..hours).map(|i| i * 3_600_000).collect() };
+    assert_eq!(times(&a.tags), expected(1_193));
+    assert_eq!(times(&b.tags), expected(7));
+    let configs = |tags: &[media::flv::scan::Tag]| -> Vec<Bytes> {
+        tags.iter().skip(1).take(2).map(|tag| tag.packet.body.clone()).collect()
+    };
+    assert_eq!(configs(&b.tags), configs(&a.tags), "each file has the headers");
+}
