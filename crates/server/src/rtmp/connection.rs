@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use live::{Key, KeyError, Read};
 use media::{Chunks, Packet};
 use rtmp::server::{CloseCode, Connect, Event, RejectCode, RequestId, ServerConfig, ServerSession};
-use tokio::io::{Interest, Ready};
+use tokio::io::Ready;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
@@ -142,9 +142,22 @@ struct Connection {
 
 impl Connection {
     async fn run(&mut self) -> End {
-        let mut stopping = self.context.stopping.clone();
+        let stopping = self.context.stopping.clone();
+        let mut stopped = stopping.clone();
+        // The sender lives as long as the server does.
+        let mut stopped = pin!(async move { stopped.wait_for(|stop| *stop).await.is_ok() });
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         loop {
+            // Looked at in each turn, so that a connection that always has something to do cannot put them off.
+            let now = Instant::now();
+            if self.closing.is_none() && *stopping.borrow() {
+                self.begin_closing();
+            }
+            if timer.deadline() <= now.into()
+                && let Err(end) = self.on_time(now)
+            {
+                return end;
+            }
             if let Err(end) = self.flush() {
                 self.read_rest();
                 return end;
@@ -155,29 +168,28 @@ impl Connection {
             if self.closing.is_some() && self.output.is_empty() && self.plays.is_empty() {
                 return End::Stopping;
             }
-            let held = self.is_held(Instant::now());
-            arm(timer.as_mut(), self.deadline(held));
+            let held = self.is_held(now);
+            arm(timer.as_mut(), self.deadline(held), now);
             let cut = async {
                 match &self.handshake {
                     Some(handshake) => handshake.cut().await,
                     None => std::future::pending().await,
                 }
             };
+            // Everything here is cancel safe. What wakes a task most often comes first.
             let turn = tokio::select! {
-                ready = ready(&self.socket, interest(&self.output, held)) => match ready {
-                    Ok(ready) => self.on_ready(ready, held),
-                    Err(error) => Err(End::Socket(error)),
-                },
-                () = room(&self.publishes), if held => Ok(()),
+                biased;
                 (play, read) = self.plays.next(&mut self.batch), if self.output.is_empty() => {
                     self.on_read(play, read)
                 }
-                () = timer.as_mut() => self.on_time(Instant::now()),
-                Ok(_) = stopping.wait_for(|stop| *stop), if self.closing.is_none() => {
-                    self.begin_closing();
-                    Ok(())
-                }
-                () = cut => Err(End::Handshakes),
+                ready = ready(&self.socket, interest(&self.output, held)) => match ready {
+                    Ok(ready) => self.on_ready(ready),
+                    Err(error) => Err(End::Socket(error)),
+                },
+                () = room(&self.publishes), if held => Ok(()),
+                () = timer.as_mut() => Ok(()),
+                _ = &mut stopped, if self.closing.is_none() => Ok(()),
+                () = cut, if self.handshake.is_some() => Err(End::Handshakes),
             };
             if let Err(end) = turn {
                 return end;
@@ -206,9 +218,9 @@ impl Connection {
         Ok(())
     }
 
-    fn on_ready(&mut self, ready: Ready, held: bool) -> Result<(), End> {
-        let reads = (ready.is_readable() || ready.is_read_closed()) && !held;
-        if reads { self.read(READS, true) } else { Ok(()) }
+    /// Reads what has arrived; what can be written now is written by the loop.
+    fn on_ready(&mut self, ready: Ready) -> Result<(), End> {
+        if ready.is_readable() { self.read(READS, true) } else { Ok(()) }
     }
 
     /// Whether nothing more is to be read until recorders have caught up.
@@ -494,20 +506,26 @@ impl Connection {
 }
 
 /// What to wait for on the socket: while there is much to write, or the publisher is held, nothing more is read.
-fn interest(output: &Chunks, held: bool) -> Option<Interest> {
-    match output.len() {
-        0 if held => None,
-        0 => Some(Interest::READABLE),
-        1..=OUTPUT_MAX if !held => Some(Interest::READABLE | Interest::WRITABLE),
-        _ => Some(Interest::WRITABLE),
-    }
+fn interest(output: &Chunks, held: bool) -> Ready {
+    let read = if held || output.len() > OUTPUT_MAX { Ready::EMPTY } else { Ready::READABLE };
+    let write = if output.is_empty() { Ready::EMPTY } else { Ready::WRITABLE };
+    read | write
 }
 
-async fn ready(socket: &TcpStream, interest: Option<Interest>) -> io::Result<Ready> {
-    match interest {
-        Some(interest) => socket.ready(interest).await,
-        None => std::future::pending().await,
-    }
+/// Waits for any of `interest`. The socket keeps one waker for each direction, which costs less than
+/// [`TcpStream::ready`] does where thousands wait.
+async fn ready(socket: &TcpStream, interest: Ready) -> io::Result<Ready> {
+    std::future::poll_fn(|cx| {
+        let mut ready = Ready::EMPTY;
+        if interest.is_readable() && socket.poll_read_ready(cx)?.is_ready() {
+            ready |= Ready::READABLE;
+        }
+        if interest.is_writable() && socket.poll_write_ready(cx)?.is_ready() {
+            ready |= Ready::WRITABLE;
+        }
+        if ready.is_empty() { Poll::Pending } else { Poll::Ready(Ok(ready)) }
+    })
+    .await
 }
 
 /// Completes when no recorder is too far behind any more.
@@ -521,11 +539,11 @@ async fn room(publishes: &[Publish]) {
 }
 
 /// Sets the timer, leaving it alone where it fires early enough: what it fires for is looked up then.
-fn arm(mut timer: Pin<&mut Sleep>, deadline: Option<Instant>) {
+fn arm(mut timer: Pin<&mut Sleep>, deadline: Option<Instant>, now: Instant) {
     /// Nothing is due: some time far away.
     const FAR: Duration = Duration::from_secs(3_600);
-    let deadline = deadline.unwrap_or_else(|| Instant::now() + FAR).into();
-    if timer.is_elapsed() || deadline < timer.deadline() {
+    let deadline = deadline.unwrap_or_else(|| now + FAR).into();
+    if timer.deadline() <= now.into() || deadline < timer.deadline() {
         timer.as_mut().reset(deadline);
     }
 }

@@ -1,7 +1,7 @@
 //! Disks that fail: the live stream always goes on, and what was written stays playable.
 //!
-//! The faults are real ones of real file systems. Small file systems are mounted for it, which needs
-//! root and Linux; a loop device carries ext4, since tmpfs can neither be frozen nor be made
+//! The faults are real ones of real file systems. Small file systems are mounted for it, which
+//! needs root and Linux; a loop device carries ext4, since tmpfs can neither be frozen nor be made
 //! read-only while it is written to.
 
 #[cfg(target_os = "linux")]

@@ -17,8 +17,11 @@ fn json(output: &Output) -> Value {
     serde_json::from_str(&output.text()).unwrap()
 }
 
+/// What is done to a file.
+type Damage = fn(&mut Vec<u8>);
+
 /// A copy of a recording in which something is changed.
-fn damaged(file: &Path, dir: &Path, damage: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
+fn damaged(file: &Path, dir: &Path, damage: Damage) -> PathBuf {
     let mut bytes = std::fs::read(file).unwrap();
     damage(&mut bytes);
     let copy = dir.join("damaged.flv");
@@ -62,7 +65,7 @@ fn a_recording_is_described_and_sound() {
 fn a_damaged_file_is_told_by_the_exit_code_and_in_words() {
     let (_server, file) = record(&packets(1, small(), 100));
     let dir = tempfile::tempdir().unwrap();
-    let damages: [(&str, fn(&mut Vec<u8>)); 4] = [
+    let damages: [(&str, Damage); 4] = [
         ("PreviousTagSize", |bytes| *bytes.last_mut().unwrap() ^= 1),
         ("cut off", |bytes| bytes.truncate(bytes.len() - 100)),
         ("no tag", |bytes| bytes.extend([0xff; 40])),
@@ -89,7 +92,11 @@ fn several_files_are_told_one_by_one_and_one_that_is_missing_does_not_hide_the_o
     let output = run(["probe", file, "no such.flv", file]);
     assert_eq!(code(&output), Some(1));
     assert_eq!(output.text().matches(file).count(), 2);
-    assert!(output.stderr.starts_with("rtmp-server: cannot read no such.flv: "), "{}", output.stderr);
+    assert!(
+        output.stderr.starts_with("rtmp-server: cannot read no such.flv: "),
+        "{}",
+        output.stderr
+    );
     let output = run(["probe", "--json", file, "no such.flv"]);
     assert_eq!(code(&output), Some(1));
     let lines: Vec<Value> =

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use media::Packet;
 use media::Kind;
+use media::Packet;
 use testkit::tools::Running;
 use testkit::{Player, Publisher, block_on, flv};
 

@@ -122,7 +122,11 @@ fn a_pull_whose_server_dies_keeps_what_it_has() {
     });
     let output = running.wait(TIMEOUT);
     assert_eq!(code(&output), Some(1), "{}", output.stderr);
-    assert!(output.stderr.lines().last().unwrap().starts_with("rtmp-server: "), "{}", output.stderr);
+    assert!(
+        output.stderr.lines().last().unwrap().starts_with("rtmp-server: "),
+        "{}",
+        output.stderr
+    );
     flv::assert_recorded(&file, &sent);
     assert_finished(&file, &sent);
 }

@@ -110,6 +110,8 @@ fn a_publisher_that_is_faster_than_real_time_waits_for_a_disk_that_hangs() {
                 publisher.close().await.unwrap();
             });
         });
+        // Dropped when this panics, so that the thread ends.
+        let freeze = freeze;
         let file = file_of(&server, "live/test");
         wait_until("something is in the file", || recorded(&file) > 0);
         let frozen = disk.freeze();
@@ -138,8 +140,8 @@ fn has_exited(server: &Server) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }
 
-/// Asks a server to stop while it writes to a frozen disk. Returns its exit code and the errors that
-/// it logged.
+/// Asks a server to stop while it writes to a frozen disk. Returns its exit code and the errors
+/// that it logged.
 fn stop_frozen(
     disk: &Mount,
     shutdown_timeout: &str,

@@ -1,8 +1,8 @@
 //! Small file systems of a test's own.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -84,8 +84,8 @@ impl Mount {
         run(Command::new("mount").args(["-o", &options]).arg(&self.point));
     }
 
-    /// Lets every write wait until the guard is dropped. The guard must be dropped before the server
-    /// that writes: a process that waits for a frozen disk cannot even be killed.
+    /// Lets every write wait until the guard is dropped. The guard must be dropped before the
+    /// server that writes: a process that waits for a frozen disk cannot even be killed.
     pub(super) fn freeze(&self) -> Freeze<'_> {
         run(Command::new("fsfreeze").arg("-f").arg(&self.point));
         Freeze(self)

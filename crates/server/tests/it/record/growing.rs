@@ -160,44 +160,29 @@ fn programs_read_a_growing_file() {
     assert_finished(&file_of(&server, "live/test"), &clip);
 }
 
-/// Kills a server in mid-stream, when there are `at_least` packets in its file. Returns the file and
-/// what was sent.
+/// Kills a server in mid-stream, when there are `at_least` packets in its file. Returns the file
+/// and what was sent.
 fn kill(at_least: usize, config: SourceConfig) -> (Server, PathBuf, Vec<Packet>) {
     let mut server = recording().start();
     let sent = packets(1, config, 6_000);
-    thread::scope(|scope| {
-        let publisher = scope.spawn(|| {
-            block_on(async {
-                let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
-                for part in sent.chunks(50) {
-                    if publisher.send_all(part).await.is_err() {
-                        return;
-                    }
+    let (url, to_send) = (server.url("live/test"), sent.clone());
+    let publisher = thread::spawn(move || {
+        block_on(async {
+            let mut publisher = Publisher::connect(&url).await.unwrap();
+            for part in to_send.chunks(50) {
+                if publisher.send_all(part).await.is_err() {
+                    return;
                 }
-                // It was killed in the silence after the last packet then.
-                publisher.closed().await.ok();
-            });
+            }
+            // It was killed in the silence after the last packet then.
+            publisher.closed().await.ok();
         });
-        let file = file_of(&server, "live/test");
-        wait_until("packets in the file", || recorded(&file) >= at_least);
-        let pid = rustix_pid(&server);
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-        publisher.join().unwrap();
     });
+    let file = file_of(&server, "live/test");
+    wait_until("packets in the file", || recorded(&file) >= at_least);
     server.kill();
-    let file = file_of_killed(&server);
+    publisher.join().unwrap();
     (server, file, sent)
-}
-
-fn rustix_pid(server: &Server) -> rustix::process::Pid {
-    let pid = i32::try_from(server.pid()).unwrap();
-    rustix::process::Pid::from_raw(pid).unwrap()
-}
-
-fn file_of_killed(server: &Server) -> PathBuf {
-    let files = server.recordings();
-    let [file] = files.as_slice() else { panic!("{files:?}") };
-    file.clone()
 }
 
 #[test]
