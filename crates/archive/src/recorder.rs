@@ -75,6 +75,8 @@ pub(crate) struct Recorder {
     /// What was pushed and not yet flushed.
     pending: Counters,
     refresh_at: Instant,
+    /// When the segment was created.
+    created: Instant,
 }
 
 /// Why a recording cannot go on.
@@ -85,7 +87,7 @@ enum Failure {
 
 impl Recorder {
     pub(crate) fn new(shared: Arc<Shared>, task: Arc<Task>, cursor: Cursor) -> Self {
-        let refresh_at = shared.clock.instant();
+        let now = shared.clock.instant();
         Self {
             shared,
             task,
@@ -95,7 +97,8 @@ impl Recorder {
             rebase: Rebase::default(),
             header: Header::default(),
             pending: Counters::default(),
-            refresh_at,
+            refresh_at: now,
+            created: now,
         }
     }
 
@@ -243,7 +246,8 @@ impl Recorder {
         .map_err(Failure::Create)?;
         telemetry::recorder_initialized(&self.task.key, segment.path());
         self.task.set_file(segment.path());
-        self.refresh_at = self.shared.clock.instant();
+        self.created = self.shared.clock.instant();
+        self.refresh_at = self.created;
         Ok(segment)
     }
 
@@ -275,7 +279,9 @@ impl Recorder {
         if now < self.refresh_at {
             return Ok(());
         }
-        self.refresh_at = now + REFRESH;
+        // A young file changes most: at one second, two, four, …
+        let age = now.saturating_duration_since(self.created);
+        self.refresh_at = now + age.clamp(REFRESH_CHANGED, REFRESH);
         segment.refresh().map_err(Failure::Write)
     }
 

@@ -14,4 +14,4 @@ mod telemetry;
 
 pub use config::{Config, ListenAddress, LogFormat, LogLevel};
 pub use server::{Server, StartError};
-pub use telemetry::init as init_logging;
+pub use telemetry::{Logging, init as init_logging};

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(Stop::Wrong(line)) => {
-            eprintln!("rtmp-server: {line}");
+            complain(&line);
             return ExitCode::from(EXIT_USAGE);
         }
     };
@@ -28,8 +28,13 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("rtmp-server: {error}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// One line on standard error. Where that is closed or full there is nobody to tell, and the exit code still says it.
+fn complain(what: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "rtmp-server: {what}");
 }

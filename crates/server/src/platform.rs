@@ -36,30 +36,55 @@ pub(crate) fn is_exhausted(error: &std::io::Error) -> bool {
     }
 }
 
-/// Completes at a request to stop: SIGINT or SIGTERM; Ctrl-C, Ctrl-Break or closing the console on Windows.
+/// Completes at a request to stop: SIGINT, SIGTERM, or SIGHUP when the terminal is closed, unless `nohup` or the like
+/// has this process ignore that.
 #[cfg(unix)]
 pub(crate) struct StopSignals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
 impl StopSignals {
     pub(crate) fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup,
         })
     }
 
     /// The name of the next request to stop. Cancel safe.
     pub(crate) async fn next(&mut self) -> &'static str {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
+            _ = hangup => "SIGHUP",
         }
     }
+}
+
+/// Whether SIGHUP (1) was being ignored when the process began; a handler would undo that.
+#[cfg(target_os = "linux")]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|m| m & 1 == 1)
+}
+
+/// Elsewhere it cannot be asked without unsafe code; `nohup` takes the output off the terminal.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn ignores_hangup() -> bool {
+    !std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
 /// Completes at a request to stop: Ctrl-C, Ctrl-Break, or closing the console.

@@ -99,9 +99,10 @@ impl Server {
                 telemetry::listening(addr);
             }
         }
-        let port = listeners.first().and_then(|l| l.local_addr().ok()).map_or(0, |a| a.port());
         let record_dir = archive::path::display(&context.config.record_dir).to_string();
-        telemetry::ready(port, context.config.record_all, &record_dir);
+        if let Some(addr) = listeners.first().and_then(|l| l.local_addr().ok()) {
+            telemetry::ready(addr, context.config.record_all, &record_dir);
+        }
         let mut listener = Listener::new(listeners, context.clone());
         tokio::select! {
             () = listener.run() => {}

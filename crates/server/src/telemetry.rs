@@ -11,27 +11,46 @@ use live::{Key, Lost, Stats};
 use media::codec::{AudioInfo, VideoInfo};
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 use crate::config::{LogFormat, LogLevel};
 use crate::rtmp::Rates;
 
+/// Lines that wait for a reader of the log that does not read; beyond it lines are lost, never a stream.
+const LINES: usize = 20_000;
+
+/// Writes what is left of the log when it is dropped, waiting a second at most.
+#[derive(Debug)]
+#[must_use = "the log ends when this is dropped"]
+pub struct Logging(#[expect(dead_code, reason = "held for its drop")] WorkerGuard);
+
 /// Starts logging to standard error: for people on a terminal, plain or as JSON elsewhere. To be called once.
-pub fn init(level: LogLevel, format: LogFormat) {
+///
+/// A thread of its own writes, so that a terminal or a pipe that nobody reads stops no stream; a log that cannot be
+/// written is lost without a word, since there is nobody left to tell.
+pub fn init(level: LogLevel, format: LogFormat) -> Logging {
     let level = match level {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LINES)
+        .thread_name("log")
+        .finish(std::io::stderr());
     let lines = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .log_internal_errors(false)
+        .with_writer(writer);
     match format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
+    Logging(guard)
 }
 
 /// At most one line in this time for each kind of line that a peer can cause.
@@ -63,16 +82,16 @@ pub(crate) fn listening(addr: SocketAddr) {
 }
 
 /// What a person who just started the server wants to know next.
-pub(crate) fn ready(port: u16, record_all: bool, record_dir: &str) {
+pub(crate) fn ready(addr: SocketAddr, record_all: bool, record_dir: &str) {
+    let local = addr.ip().is_unspecified() || addr.ip().is_loopback();
+    let host = if local { format!("localhost:{}", addr.port()) } else { addr.to_string() };
     if record_all {
         info!(%record_dir, "recording every stream");
     } else {
         info!("recording nothing; start with -record-all true to record every stream");
     }
-    info!(
-        "publish to rtmp://localhost:{port}/live/test (OBS: server rtmp://localhost:{port}/live, key test)"
-    );
-    info!("play with ffplay rtmp://localhost:{port}/live/test");
+    info!("publish to rtmp://{host}/live/test (OBS: server rtmp://{host}/live, key test)");
+    info!("play with ffplay rtmp://{host}/live/test");
 }
 
 pub(crate) fn file_limit(limit: Option<u64>, wanted: u64) {

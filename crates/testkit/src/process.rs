@@ -87,6 +87,8 @@ pub enum Signal {
     Interrupt,
     /// `SIGTERM`.
     Terminate,
+    /// `SIGHUP`, as by a terminal that is closed.
+    Hangup,
 }
 
 /// Sends a signal to a child that was not waited for yet.
@@ -98,6 +100,7 @@ pub fn signal(child: &Child, signal: Signal) -> io::Result<()> {
     let signal = match signal {
         Signal::Interrupt => rustix::process::Signal::INT,
         Signal::Terminate => rustix::process::Signal::TERM,
+        Signal::Hangup => rustix::process::Signal::HUP,
     };
     let pid = rustix::process::Pid::from_child(child);
     Ok(rustix::process::kill_process(pid, signal)?)

@@ -8,12 +8,12 @@ use super::{EXIT_AT_ONCE, Error};
 use crate::platform::StopSignals;
 use crate::{Config, Server, init_logging};
 
-/// Runs the server until SIGINT or SIGTERM, then finishes every file. A second signal exits at once.
+/// Runs the server until SIGINT, SIGTERM or SIGHUP, then finishes every file. A second signal exits at once.
 ///
 /// # Errors
 /// When the server cannot start.
 pub fn serve(config: Config) -> Result<ExitCode, Error> {
-    init_logging(config.log_level, config.log_format);
+    let _logging = init_logging(config.log_level, config.log_format);
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     let finished = runtime.block_on(async {
         let mut signals = StopSignals::new()?;

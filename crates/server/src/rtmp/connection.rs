@@ -92,7 +92,9 @@ pub(super) async fn serve(
         return telemetry::connection_refused(peer, &error.to_string());
     }
     let message_bytes = context.config.max_message_size;
-    let limits = rtmp::Limits { message_bytes, ..rtmp::Limits::default() };
+    // `live::Key` has the limit of names, and what it refuses is logged.
+    let name_bytes = 65_536;
+    let limits = rtmp::Limits { message_bytes, name_bytes, ..rtmp::Limits::default() };
     let config = ServerConfig { limits, ..ServerConfig::default() };
     let mut connection = Connection {
         socket,
