@@ -309,6 +309,11 @@ impl Connection {
         // Client text is for logs only.
         self.client.app = info.app.escape_debug().take(128).collect();
         self.client.name = info.flash_ver.escape_debug().take(64).collect();
+        if info.app.len() > Key::MAX_BYTES {
+            let why = "the application name is too long";
+            telemetry::connection_refused(self.client.peer, why);
+            return self.session.reject(request, RejectCode::BadName, why);
+        }
         telemetry::connected(self.client.peer, &self.client.app, &self.client.name);
         self.session.accept(request);
     }

@@ -184,14 +184,18 @@ async fn a_string_too_long_ends_the_connection() {
 async fn names_too_long_are_refused() {
     let server = recording().start();
     server.allow("publish refused");
+    server.allow("connection refused");
     let mut wire = Wire::connected(server.addr(), "live").await.unwrap();
     for length in [4_097, 60_000] {
         assert!(wire.publish(&"x".repeat(length)).await.is_err());
     }
+    let line = server.wait_for_log("publish refused", &[]);
+    assert!(line.field("reason").unwrap().contains("at most 4096"), "{line}");
     // Each is short enough, both together are not.
     let mut long = Wire::connected(server.addr(), &"a".repeat(4_000)).await.unwrap();
     assert!(long.publish(&"b".repeat(200)).await.is_err());
     assert!(Wire::connected(server.addr(), &"a".repeat(4_097)).await.is_err());
+    server.wait_for_log("connection refused", &[("reason", "the application name is too long")]);
     serves(&server, "live/after").await;
 }
 
