@@ -71,6 +71,11 @@ fn a_growing_file_can_be_probed_at_any_moment() {
     let file = file_of(&server);
     let copy = server.dir().join("copy.flv");
     let mut counts = Vec::new();
+    // FFmpeg takes the rate of AAC from a frame; before the first it tells the 44,100 Hz of the FLV flags.
+    wait_until("sound in the file", || {
+        let packets = flv::Flv::read(&file).map(|flv| flv.media()).unwrap_or_default();
+        packets.iter().any(|p| p.kind == media::Kind::Audio && p.role == media::Role::Frame)
+    });
     while sender.is_running() {
         judge::ffprobe_growing(&ffprobe, &file).assert_demo();
         // Of the file at one moment all is asked.
