@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use std::time::Duration;
 use live::{Cursor, Key, StopHandle};
 
 use crate::counters::Meter;
+use crate::events::Events;
+use crate::gate::Gate;
 use crate::hash::hash64;
 use crate::recorder::{Recorder, Task};
 use crate::{Clock, Counters, Disk, Error, telemetry};
@@ -43,6 +46,21 @@ impl Default for Config {
 /// Names a recording, unlike any other of this or another server: 16 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordingId(u64);
+
+/// The text is no [`RecordingId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a recording id of 16 hex digits")]
+pub struct BadId;
+
+impl FromStr for RecordingId {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let is_hex = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let id = is_hex.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        id.map(Self).ok_or(BadId)
+    }
+}
 
 impl fmt::Display for RecordingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,6 +127,10 @@ pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) total: Meter,
+    /// Where recorders tell the catalog what happens.
+    pub(crate) events: Events,
+    /// Where recorders learn of free space.
+    pub(crate) gate: Gate,
     state: Mutex<State>,
     /// A recorder has finished.
     finished: Condvar,
@@ -131,8 +153,10 @@ struct Active {
 impl Archive {
     /// An archive in `config.record_dir`. Nothing is touched before the first recording.
     pub fn open(config: Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Self {
-        let (total, state, finished) = Default::default();
-        Self { shared: Arc::new(Shared { config, disk, clock, total, state, finished }) }
+        let (total, gate, state, finished) = Default::default();
+        let (events, _) = Events::new();
+        let shared = Shared { config, disk, clock, total, events, gate, state, finished };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Begins a recording. Its file appears with the first packet; whether the directory can be

@@ -3,9 +3,12 @@
 //! [`Disk`] and [`DiskFile`] are traits because tests need a disk that lies. [`SystemDisk`] is the
 //! real one. What differs between platforms is here, with a portable twin.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+#[cfg(not(unix))]
+use std::io::Read;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use media::Chunks;
 
@@ -20,12 +23,40 @@ pub trait Disk: Send + Sync {
     /// Those of the operating system.
     fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
 
-    /// Creates a file that nobody else has, for writing.
+    /// Creates a file that nobody else has, for reading and writing, and locks it until it is
+    /// closed.
     ///
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] when there is anything of this name, which then stays as it
     /// is; those of the operating system.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Opens a file that exists, for reading and writing, and locks it until it is closed. The next
+    /// append goes to its end.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] while another process or another part of this one has it
+    /// locked; those of the operating system.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Gives a file another name on the same file system.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] when there is anything of the new name, which then stays as
+    /// it is; those of the operating system.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// What is in a directory, in no order; without `.` and `..`.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn list(&self, dir: &Path) -> io::Result<Vec<Entry>>;
+
+    /// The file system that `path`, which must exist, is on.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn space(&self, path: &Path) -> io::Result<Space>;
 
     /// Removes a file.
     ///
@@ -40,8 +71,45 @@ pub trait Disk: Send + Sync {
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 }
 
+/// What [`Disk::list`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its path: that of the directory, and its name.
+    pub path: PathBuf,
+    /// Whether it is a directory. A symbolic link is neither followed nor listed.
+    pub is_dir: bool,
+    /// Bytes of a file.
+    pub size_bytes: u64,
+    /// When it was changed last, in ms since 1970.
+    pub modified_ms: i64,
+}
+
+/// A file system and its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Tells file systems apart.
+    pub device: u64,
+    /// Bytes that this program may still write.
+    pub free_bytes: u64,
+    /// Bytes of the whole file system.
+    pub total_bytes: u64,
+}
+
 /// A file that is appended to, and patched near its beginning.
 pub trait DiskFile: Send {
+    /// Bytes of the file.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn size(&mut self) -> io::Result<u64>;
+
+    /// Reads into `buffer` from `offset` and returns how many bytes that were: fewer only at the
+    /// end of the file.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
     /// Appends some of `slices`, in order, and returns how many bytes that were.
     ///
     /// # Errors
@@ -105,10 +173,55 @@ impl Disk for SystemDisk {
 
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        options.read(true).write(true).create_new(true);
         restrict(&mut options);
         let file = options.open(path)?;
+        lock(&file)?;
         Ok(Box::new(SystemFile { file, len: 0 }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+        lock(&file)?;
+        let len = file.seek(SeekFrom::End(0))?;
+        Ok(Box::new(SystemFile { file, len }))
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        // A second name fails where there is one; a rename would take its place.
+        std::fs::hard_link(from, to)?;
+        std::fs::remove_file(from)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(dir)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if !kind.is_dir() && !kind.is_file() {
+                continue;
+            }
+            let metadata = match entry.metadata() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                metadata => metadata?,
+            };
+            let since_1970 = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            entries.push(Entry {
+                path: entry.path(),
+                is_dir: kind.is_dir(),
+                size_bytes: metadata.len(),
+                modified_ms: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
+            });
+        }
+        Ok(entries)
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        Ok(Space {
+            device: device(path)?,
+            free_bytes: fs4::available_space(path)?,
+            total_bytes: fs4::total_space(path)?,
+        })
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -128,6 +241,14 @@ struct SystemFile {
 }
 
 impl DiskFile for SystemFile {
+    fn size(&mut self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        read_at(&mut self.file, offset, buffer, self.len)
+    }
+
     fn append(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let written = self.file.write_vectored(slices)?;
         self.len += written as u64;
@@ -158,6 +279,60 @@ impl DiskFile for SystemFile {
         }
         Ok(())
     }
+}
+
+/// Locks a file for as long as it is open. Where a file system has no locks there are none.
+fn lock(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(io::Error::new(io::ErrorKind::WouldBlock, "the file is in use by another program"))
+        }
+        Err(TryLockError::Error(e)) if e.kind() != io::ErrorKind::Unsupported => Err(e),
+        Err(TryLockError::Error(_)) | Ok(()) => Ok(()),
+    }
+}
+
+/// Reads until the buffer is full or the file ends.
+#[cfg(unix)]
+fn read_at(file: &mut File, offset: u64, buffer: &mut [u8], _len: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match std::os::unix::fs::FileExt::read_at(file, rest, offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Elsewhere by way of the file's own position, which goes back to where appends go.
+#[cfg(not(unix))]
+fn read_at(file: &mut File, offset: u64, buffer: &mut [u8], len: u64) -> io::Result<usize> {
+    file.seek(SeekFrom::Start(offset))?;
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    file.seek(SeekFrom::Start(len))?;
+    Ok(filled)
+}
+
+#[cfg(unix)]
+fn device(path: &Path) -> io::Result<u64> {
+    Ok(std::os::unix::fs::MetadataExt::dev(&std::fs::metadata(path)?))
+}
+
+/// Elsewhere by the prefix of the path: the drive.
+#[cfg(not(unix))]
+fn device(path: &Path) -> io::Result<u64> {
+    let path = path.canonicalize()?;
+    let drive = path.components().next().map(|c| c.as_os_str().to_owned()).unwrap_or_default();
+    Ok(crate::hash::hash64([drive.as_encoded_bytes()]))
 }
 
 /// Recordings are for their owner and group, further limited by the umask.

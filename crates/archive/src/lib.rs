@@ -5,22 +5,28 @@
 //! viewers never do, and no failure of a recording reaches them. RTMP, HTTP and the choice of what
 //! to record live in `server`; container bytes in `media`.
 
+mod about;
 mod archive;
 mod clock;
 mod counters;
 mod disk;
 mod error;
+mod events;
+mod gate;
 mod hash;
+mod ledger;
 pub mod path;
 mod recorder;
 mod segment;
 mod telemetry;
 
-pub use archive::{Archive, Config, Reason, RecordingId, StartRequest, Status};
+pub use about::{About, BadHash, Cut, Hash};
+pub use archive::{Archive, BadId, Config, Reason, RecordingId, StartRequest, Status};
 pub use clock::{Clock, SystemClock};
 pub use counters::Counters;
-pub use disk::{Disk, DiskFile, SystemDisk};
+pub use disk::{Disk, DiskFile, Entry, Space, SystemDisk};
 pub use error::{Error, words};
+pub use ledger::{Amount, Gap, GapReason, Ledger, UnknownReason};
 
 #[cfg(test)]
 mod testing;

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use jiff::Zoned;
 use live::{Cursor, Key, Lost, Read, Wait};
-use media::amf0::Value;
 use media::time::Rebase;
 use media::{Header, Packet, Role};
 
@@ -23,7 +22,7 @@ use crate::archive::Shared;
 use crate::counters::Meter;
 use crate::path::Name;
 use crate::segment::Segment;
-use crate::{Counters, Reason, RecordingId, telemetry, words};
+use crate::{About, Counters, Cut, Reason, RecordingId, telemetry, words};
 
 /// A batch is written when this much is there, when a key frame came, or after this time.
 const WAIT: Wait = Wait { bytes: 256 << 10, timeout: Duration::from_millis(500) };
@@ -240,7 +239,7 @@ impl Recorder {
             &*self.shared.disk,
             &self.shared.config.record_dir,
             &Name::new(self.task.key.as_str(), &start),
-            self.identity(&start),
+            &self.about(&start),
             &self.header,
         )
         .map_err(Failure::Create)?;
@@ -252,14 +251,19 @@ impl Recorder {
     }
 
     /// What the file says of itself, wherever it is copied to.
-    fn identity(&self, start: &Zoned) -> Vec<(String, Value)> {
-        let fields = [
-            ("recordingId", self.task.id.to_string()),
-            ("streamKey", self.task.key.as_str().to_owned()),
-            ("startTime", start.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()),
-            ("server", self.shared.config.server.clone()),
-        ];
-        fields.map(|(name, value)| (name.to_owned(), Value::from(value))).into()
+    fn about(&self, start: &Zoned) -> About {
+        About {
+            recording: self.task.id,
+            stream_key: self.task.key.as_str().to_owned(),
+            segment: 1,
+            start_time: start.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string(),
+            start_ms: self.finished_ms,
+            cut: Cut::Start,
+            gap_before: None,
+            first_packet: 0,
+            chain_before: None,
+            server: self.shared.config.server.clone(),
+        }
     }
 
     fn flush(&mut self) -> Result<(), Failure> {

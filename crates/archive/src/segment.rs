@@ -7,10 +7,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use media::amf0::Value;
 use media::flv::mux::{self, Muxer};
 use media::{Chunks, Header, Packet};
 
+use crate::About;
 use crate::disk::{Disk, DiskFile, append_all};
 use crate::path::{CANDIDATES, Name};
 
@@ -31,11 +31,12 @@ impl Segment {
         disk: &dyn Disk,
         dir: &Path,
         name: &Name,
-        extra: Vec<(String, Value)>,
+        about: &About,
         header: &Header,
     ) -> io::Result<Self> {
         disk.create_dir_all(dir)?;
         let (path, file) = create_file(disk, dir, name)?;
+        let extra = about.properties();
         let mut muxer = Muxer::new(mux::Options { extra, ..mux::Options::default() });
         let mut out = Chunks::new();
         muxer.start(header, &mut out);

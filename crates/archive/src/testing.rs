@@ -17,7 +17,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use crate::clock::fixed::FixedClock;
 use crate::disk::fake::FakeDisk;
-use crate::{Archive, Config, RecordingId, StartRequest};
+use crate::{About, Archive, Config, Cut, RecordingId, StartRequest};
 
 /// Lines by stream key. Recorders are threads, so the capture is global and each test has keys of
 /// its own.
@@ -274,5 +274,21 @@ impl Rig {
     pub(crate) fn file_names(&self) -> Vec<String> {
         let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
         self.disk.files().keys().map(name).collect()
+    }
+}
+
+/// The identity of a first segment.
+pub(crate) fn about() -> About {
+    About {
+        recording: "0123456789abcdef".parse().unwrap(),
+        stream_key: "live/test".to_owned(),
+        segment: 1,
+        start_time: "2025-10-11T14:30:52.123+02:00".to_owned(),
+        start_ms: 0,
+        cut: Cut::Start,
+        gap_before: None,
+        first_packet: 0,
+        chain_before: None,
+        server: "rtmp-server/test".to_owned(),
     }
 }

@@ -1,16 +1,21 @@
 //! A disk in memory that fails as it is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
-use super::{Disk, DiskFile};
+use super::{Disk, DiskFile, Entry, Space};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
     CreateDir,
     CreateNew,
+    Open,
+    Rename,
+    List,
+    Space,
+    Read,
     Remove,
     SyncDir,
     Append,
@@ -48,16 +53,33 @@ struct Shared {
     released: Condvar,
 }
 
-#[derive(Default)]
 struct State {
     dirs: Vec<PathBuf>,
     /// Names, and the number of what they name.
     names: BTreeMap<PathBuf, usize>,
     contents: Vec<Vec<u8>>,
+    /// Files that are open.
+    locked: BTreeSet<usize>,
+    space: Space,
     calls: Vec<Call>,
     plan: Option<Plan>,
     hanging: bool,
     released: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let (dirs, names, contents, locked, calls, plan) = Default::default();
+        let space = Space { device: 1, free_bytes: 1 << 40, total_bytes: 1 << 41 };
+        let (hanging, released) = (false, false);
+        Self { dirs, names, contents, locked, space, calls, plan, hanging, released }
+    }
+}
+
+impl State {
+    fn lock(&mut self, number: usize) -> io::Result<()> {
+        if self.locked.insert(number) { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
 }
 
 impl FakeDisk {
@@ -78,6 +100,11 @@ impl FakeDisk {
         let number = state.contents.len();
         state.contents.push(contents.to_owned());
         state.names.insert(path.into(), number);
+    }
+
+    /// Sets how much room there is.
+    pub(crate) fn set_space(&self, space: Space) {
+        self.shared.state.lock().unwrap().space = space;
     }
 
     /// Deletes all names, as `rm -r` does while files are open.
@@ -139,6 +166,7 @@ impl Disk for FakeDisk {
         let number = state.contents.len();
         state.contents.push(Vec::new());
         state.names.insert(path.to_owned(), number);
+        state.lock(number)?;
         Ok(Box::new(FakeFile { shared: self.shared.clone(), number }))
     }
 
@@ -146,6 +174,51 @@ impl Disk for FakeDisk {
         self.shared.enter(Call::Remove)?;
         let removed = self.shared.state.lock().unwrap().names.remove(path);
         removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.shared.enter(Call::Open)?;
+        let mut state = self.shared.state.lock().unwrap();
+        let number = *state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        state.lock(number)?;
+        drop(state);
+        Ok(Box::new(FakeFile { shared: self.shared.clone(), number }))
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.shared.enter(Call::Rename)?;
+        let mut state = self.shared.state.lock().unwrap();
+        if state.names.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let number = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        state.names.insert(to.to_owned(), number);
+        Ok(())
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
+        self.shared.enter(Call::List)?;
+        let state = self.shared.state.lock().unwrap();
+        if !state.dirs.iter().any(|known| known.starts_with(dir)) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let entry = |path: &PathBuf, is_dir, size_bytes| Entry {
+            path: path.clone(),
+            is_dir,
+            size_bytes,
+            modified_ms: 0,
+        };
+        let inside = |path: &Path| path.parent() == Some(dir);
+        let dirs = state.dirs.iter().flat_map(|known| known.ancestors().map(Path::to_owned));
+        let dirs: BTreeSet<_> = dirs.filter(|path| inside(path)).collect();
+        let files = state.names.iter().filter(|(path, _)| inside(path));
+        let files = files.map(|(path, n)| entry(path, false, state.contents[*n].len() as u64));
+        Ok(dirs.iter().map(|path| entry(path, true, 0)).chain(files).collect())
+    }
+
+    fn space(&self, _path: &Path) -> io::Result<Space> {
+        self.shared.enter(Call::Space)?;
+        Ok(self.shared.state.lock().unwrap().space)
     }
 
     fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
@@ -164,7 +237,28 @@ impl FakeFile {
     }
 }
 
+impl Drop for FakeFile {
+    fn drop(&mut self) {
+        self.shared.state.lock().unwrap().locked.remove(&self.number);
+    }
+}
+
 impl DiskFile for FakeFile {
+    fn size(&mut self) -> io::Result<u64> {
+        self.shared.enter(Call::Read)?;
+        Ok(self.shared.state.lock().unwrap().contents[self.number].len() as u64)
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.shared.enter(Call::Read)?;
+        let state = self.shared.state.lock().unwrap();
+        let offset = usize::try_from(offset).unwrap();
+        let rest = state.contents[self.number].get(offset..).unwrap_or_default();
+        let read = rest.len().min(buffer.len());
+        buffer[..read].copy_from_slice(&rest[..read]);
+        Ok(read)
+    }
+
     fn append(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let fault = self.shared.enter(Call::Append)?;
         let mut bytes: Vec<u8> = slices.iter().flat_map(|s| s.iter().copied()).collect();

@@ -3,6 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use live::{Class, Limits, Start};
 use media::Kind;
+use media::amf0::Value;
 
 use super::*;
 use crate::disk::fake::{Call, FakeDisk, Fault};

@@ -2,12 +2,12 @@ use std::io;
 
 use super::*;
 use crate::disk::fake::{Call, FakeDisk, Fault};
-use crate::testing::{clip, scan};
+use crate::testing::{about, clip, scan};
 
 fn create(disk: &FakeDisk) -> io::Result<Segment> {
     let start = "2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap();
     let name = Name::new("live/test", &start);
-    Segment::create(disk, Path::new("rec"), &name, Vec::new(), &Header::default())
+    Segment::create(disk, Path::new("rec"), &name, &about(), &Header::default())
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! What happens to recordings, told to the catalog without waiting for it.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use crate::{About, Hash, Ledger};
+
+/// Most events that wait for the catalog; each is some hundred bytes. Beyond it they are lost, and
+/// the catalog reads the directory again when it comes to itself.
+const WAITING_MAX: usize = 8_192;
+
+/// A file that is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finished {
+    /// Under its final name.
+    pub(crate) path: PathBuf,
+    pub(crate) about: About,
+    pub(crate) ledger: Ledger,
+    /// Bytes of the file.
+    pub(crate) size_bytes: u64,
+    /// Its length on the recording clock, in ms.
+    pub(crate) length_ms: u64,
+    /// When its last packet came, by the clock on the wall: RFC 3339 with ms and offset.
+    pub(crate) end_time: String,
+    /// Of the whole file.
+    pub(crate) hash: Hash,
+    /// Over the recording up to and with this file.
+    pub(crate) chain: Hash,
+}
+
+/// Something that the catalog keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A file is being written.
+    Opened { path: PathBuf, about: About },
+    /// A file is whole.
+    Finished(Finished),
+    /// A file that was left unfinished is whole.
+    Recovered(Finished),
+    /// A file could not be understood and has another name now.
+    SetAside { from: PathBuf, to: PathBuf, reason: String },
+}
+
+/// Where recorders tell what happens.
+#[derive(Debug)]
+pub(crate) struct Events {
+    queue: SyncSender<Event>,
+    lost: AtomicU64,
+}
+
+impl Events {
+    /// The two ends of the queue.
+    pub(crate) fn new() -> (Self, Receiver<Event>) {
+        let (queue, events) = sync_channel(WAITING_MAX);
+        (Self { queue, lost: AtomicU64::new(0) }, events)
+    }
+
+    /// Tells an event. Never waits: when the queue is full the event is counted as lost.
+    pub(crate) fn send(&self, event: Event) {
+        if self.queue.try_send(event).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Events lost since the last call.
+    pub(crate) fn take_lost(&self) -> u64 {
+        self.lost.swap(0, Ordering::Relaxed)
+    }
+}
