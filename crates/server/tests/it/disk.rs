@@ -9,14 +9,18 @@ mod full;
 #[cfg(target_os = "linux")]
 mod hangs;
 #[cfg(target_os = "linux")]
-mod mount;
+pub(crate) mod mount;
 #[cfg(unix)]
 mod permission;
 mod places;
 #[cfg(target_os = "linux")]
 mod readonly;
+#[cfg(target_os = "linux")]
+mod trouble;
 #[cfg(unix)]
 pub(crate) mod user;
+#[cfg(target_os = "linux")]
+mod viewer;
 
 use std::path::PathBuf;
 
