@@ -103,7 +103,8 @@ fn sound_alone_is_cut_at_any_packet() {
 #[test]
 fn other_programs_play_each_file_alone() {
     let Some(ffprobe) = tools::ffprobe() else { return eprintln!("passed over: a fast run") };
-    let clip = testkit::flv::clip(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.flv")));
+    let clip =
+        testkit::flv::clip(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.flv")));
     let mut server = recording().args(["-record-rotate-duration", "3s"]).start();
     block_on(publish(&server, "live/test", &clip));
     closed(&server, "live/test");

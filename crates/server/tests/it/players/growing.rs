@@ -59,11 +59,12 @@ fn vlc_starts_in_the_middle_of_a_growing_file() {
     set_mode(server.record_dir(), 0o755);
     set_mode(&file, 0o644);
     let (part, remux) = vlc.remux("part.ts");
-    vlc::run(vlc.command(["--start-time=20", "--stop-time=22", &remux], &file));
-    // It begins with the key frame at 18.08 s, which the index has led it to: that at 2 s of the
-    // clip when it comes for the third time.
+    vlc::run(vlc.command(["--start-time=21", "--stop-time=23", &remux], &file));
+    // It begins with the key frame at 20.08 s, which the index has led it to: that at 4 s of the
+    // clip when it comes for the third time. At its end VLC's multiplexer drops what it holds.
     let all = judge::pictures(&ffmpeg, &sender::demo());
     let got = judge::pictures(&ffmpeg, &part);
-    assert!(got.len() > 50 && all[50..].starts_with(&got), "{} pictures", got.len());
+    let sure = got.get(..got.len().saturating_sub(3)).unwrap_or_default();
+    assert!(sure.len() > 50 && all[100..].starts_with(sure), "{} pictures", got.len());
     finish(server, sender);
 }
