@@ -6,7 +6,7 @@ use testkit::{Server, block_on};
 
 #[cfg(target_os = "linux")]
 use crate::disk::mount::Mount;
-use crate::record::parts::{assert_one_recording, assert_verified, parts};
+use crate::record::parts::{assert_one_recording, assert_verified, is_complete, parts};
 use crate::record::{Live, closed, file_of, packets, publish, small, wait_until};
 use crate::support::recording;
 
@@ -16,7 +16,7 @@ fn a_recording_stops_while_there_is_room_and_goes_on_when_there_is_room_again() 
     let Some(disk) = Mount::tmpfs(16 << 20) else { return };
     let builder = recording().record_dir(disk.record_dir()).args(["-record-min-free", "4MiB"]);
     let mut server = builder.start();
-    ["free space is low", "recording stopped: too little free space", "recording resumed"]
+    ["disk space is low", "disk is full: recording stops", "recording resumed"]
         .into_iter()
         .for_each(|message| server.allow(message));
     let sent = block_on(async {
@@ -24,8 +24,7 @@ fn a_recording_stops_while_there_is_room_and_goes_on_when_there_is_room_again() 
         live.send(100).await;
         let file = file_of(&server, "live/test");
         let filler = disk.occupy(13 << 20);
-        let is_finished = || crate::record::parts::is_complete(&file);
-        wait_until("the file is finished", is_finished);
+        wait_until("the file is finished", || is_complete(&file));
         live.send(200).await;
         std::fs::remove_file(filler).unwrap();
         server.wait_for_log("recording resumed", &[("stream_key", "live/test")]);
