@@ -11,6 +11,7 @@ mod counters;
 mod disk;
 mod error;
 mod hash;
+mod marks;
 pub mod path;
 mod recorder;
 mod segment;
@@ -21,6 +22,7 @@ pub use clock::{Clock, SystemClock};
 pub use counters::Counters;
 pub use disk::{Disk, DiskFile, SystemDisk};
 pub use error::{Error, words};
+pub use marks::{Every, Marks, MarksError, Schedule};
 
 #[cfg(test)]
 mod testing;
