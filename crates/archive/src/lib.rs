@@ -15,6 +15,7 @@ mod events;
 mod gate;
 mod hash;
 mod ledger;
+mod marks;
 pub mod path;
 mod recorder;
 mod segment;
@@ -27,6 +28,7 @@ pub use counters::Counters;
 pub use disk::{Disk, DiskFile, Entry, Space, SystemDisk};
 pub use error::{Error, words};
 pub use ledger::{Amount, Gap, GapReason, Ledger, UnknownReason};
+pub use marks::{Every, Marks, MarksError, Schedule};
 
 #[cfg(test)]
 mod testing;
