@@ -45,6 +45,11 @@ pub struct Config {
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration)]
     pub play_timeout: Duration,
 
+    /// Players of a publisher that is gone wait this long for it to come back before they are told
+    /// the end; 0 for not at all
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration_or_zero)]
+    pub play_hold: Duration,
+
     /// Longest that a stop waits for open files and connections
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub shutdown_timeout: Duration,
@@ -265,8 +270,12 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A time, or `0`.
 fn duration_or_zero(text: &str) -> Result<Duration, String> {
-    if text == "0" { Ok(Duration::ZERO) } else { duration(text) }
+    match text {
+        "0" => Ok(Duration::ZERO),
+        _ => duration(text).map_err(|error| format!("{error}; or 0")),
+    }
 }
 
 /// Shorter than this, packets are written one by one.
