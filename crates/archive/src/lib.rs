@@ -9,6 +9,7 @@ mod about;
 mod archive;
 mod clock;
 mod counters;
+mod digest;
 mod disk;
 mod error;
 mod events;
@@ -18,6 +19,7 @@ mod ledger;
 mod marks;
 pub mod path;
 mod recorder;
+mod recover;
 mod segment;
 mod telemetry;
 
