@@ -9,14 +9,17 @@ mod about;
 mod archive;
 mod clock;
 mod counters;
+mod digest;
 mod disk;
 mod error;
 mod events;
 mod gate;
 mod hash;
 mod ledger;
+mod marks;
 pub mod path;
 mod recorder;
+mod recover;
 mod segment;
 mod telemetry;
 
@@ -27,6 +30,7 @@ pub use counters::Counters;
 pub use disk::{Disk, DiskFile, Entry, Space, SystemDisk};
 pub use error::{Error, words};
 pub use ledger::{Amount, Gap, GapReason, Ledger, UnknownReason};
+pub use marks::{Every, Marks, MarksError, Schedule};
 
 #[cfg(test)]
 mod testing;

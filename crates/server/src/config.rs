@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use archive::path::Template;
+use archive::{Every, Schedule};
 use bytesize::ByteSize;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
@@ -42,6 +44,11 @@ pub struct Config {
     /// A player that takes nothing, or keeps losing pictures, for this long is disconnected
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration)]
     pub play_timeout: Duration,
+
+    /// Players of a publisher that is gone wait this long for it to come back before they are told
+    /// the end; 0 for not at all
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration_or_zero)]
+    pub play_hold: Duration,
 
     /// Longest that a stop waits for open files and connections
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
@@ -83,6 +90,48 @@ pub struct Config {
     /// Most memory of a stream that waits for a slow disk
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     pub record_queue: usize,
+
+    /// Most memory of all streams together that waits for slow disks
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
+    pub record_queue_total: usize,
+
+    /// Longest that a packet waits before the operating system has it: what a killed process costs
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = flush)]
+    pub record_flush: Duration,
+
+    /// How often the disk is waited for: what a power cut costs; 0 for once at the end of each file
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration_or_zero)]
+    pub record_sync: Duration,
+
+    /// Names of files, below the record directory; docs/ref/names.md has all parts
+    #[arg(long, value_name = "TEMPLATE", default_value = "{stream_key}_{timestamp}")]
+    pub record_path: Template,
+
+    /// A new file when this one is so long, or off
+    #[arg(long, value_name = "TIME", default_value = "off", value_parser = off_or(rotation))]
+    pub record_rotate_duration: Switch<Duration>,
+
+    /// A new file when this one is so large, or off
+    #[arg(long, value_name = "SIZE", default_value = "off", value_parser = off_or(file_size))]
+    pub record_rotate_size: Switch<u64>,
+
+    /// A new file at every multiple of this time by the clock on the wall, or off
+    #[arg(long, value_name = "TIME", default_value = "off", value_parser = off_or(parsed::<Every>))]
+    pub record_rotate_every: Switch<Every>,
+
+    /// A new file whenever a cron expression, with a time zone behind it, says so, or off
+    #[arg(long, value_name = "CRON", default_value = "off",
+          value_parser = off_or(parsed::<Schedule>))]
+    pub record_rotate_schedule: Switch<Schedule>,
+
+    /// A publisher that is back within this time continues its recording; 0 for a recording each
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration_or_zero)]
+    pub record_rejoin: Duration,
+
+    /// Write the BLAKE3 hash of each finished file beside it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value = "false",
+          default_missing_value = "true", value_parser = boolean())]
+    pub record_checksum_files: bool,
 }
 
 impl Default for Config {
@@ -175,6 +224,38 @@ pub enum LogFormat {
     Json,
 }
 
+/// A setting that may be off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Switch<T> {
+    /// Without it.
+    Off,
+    /// With this value.
+    On(T),
+}
+
+impl<T> From<Switch<T>> for Option<T> {
+    fn from(switch: Switch<T>) -> Self {
+        match switch {
+            Switch::Off => None,
+            Switch::On(value) => Some(value),
+        }
+    }
+}
+
+/// A parser that takes `off` as well.
+pub(crate) fn off_or<T: Clone + Send + Sync + 'static>(
+    parse: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+) -> impl Fn(&str) -> Result<Switch<T>, String> + Clone + Send + Sync + 'static {
+    move |text| match text {
+        "off" => Ok(Switch::Off),
+        text => parse(text).map(Switch::On),
+    }
+}
+
+fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
 fn boolean() -> impl clap::builder::TypedValueParser<Value = bool> {
     PossibleValuesParser::new(["true", "false"]).map(|word| word == "true")
 }
@@ -186,6 +267,41 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match time.as_millis() {
         1..=86_400_000 => Ok(time),
         _ => Err(format!("{form}, at least 1ms and at most 24h")),
+    }
+}
+
+/// A time, or `0`.
+fn duration_or_zero(text: &str) -> Result<Duration, String> {
+    match text {
+        "0" => Ok(Duration::ZERO),
+        _ => duration(text).map_err(|error| format!("{error}; or 0")),
+    }
+}
+
+/// Shorter than this, packets are written one by one.
+fn flush(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    match time.as_millis() {
+        20..=60_000 => Ok(time),
+        _ => Err("expected a time from 20ms to 1m".to_owned()),
+    }
+}
+
+/// FLV times end after 49 days.
+fn rotation(text: &str) -> Result<Duration, String> {
+    let form = "expected off, or a time such as 90s, 15m or 1h, from 1s to 1000h";
+    let time = text.parse::<jiff::SignedDuration>().map_err(|_| form.to_owned())?;
+    match time.as_millis() {
+        1_000..=3_600_000_000 => Duration::try_from(time).map_err(|_| form.to_owned()),
+        _ => Err(form.to_owned()),
+    }
+}
+
+fn file_size(text: &str) -> Result<u64, String> {
+    let form = "expected off, or a size such as 500MB or 4GiB, from 64KiB to 1PiB";
+    match text.parse::<ByteSize>().map(|size| size.as_u64()) {
+        Ok(n @ 65_536..=0x4_0000_0000_0000) => Ok(n),
+        _ => Err(form.to_owned()),
     }
 }
 

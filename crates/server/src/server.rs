@@ -66,6 +66,7 @@ impl Server {
             join_bytes: config.join_buffer,
             play_bytes: config.play_buffer,
             record_bytes: config.record_queue,
+            record_total_bytes: config.record_queue_total,
             ..live::Limits::default()
         };
         let wanted = config.max_connections.saturating_add(config.max_streams) as u64;

@@ -76,6 +76,16 @@ fn times_have_units_and_bounds() {
 }
 
 #[test]
+fn a_time_may_be_none_where_that_is_said() {
+    assert_eq!(duration_or_zero("0"), Ok(Duration::ZERO));
+    assert_eq!(duration_or_zero("1ms"), Ok(Duration::from_millis(1)));
+    for text in ["", "0s", "00", "-0", "5", "25h"] {
+        let error = duration_or_zero(text).expect_err(text);
+        assert!(error.ends_with("; or 0"), "{text}: {error}");
+    }
+}
+
+#[test]
 fn sizes_have_units_and_bounds() {
     for (text, bytes) in
         [("64KiB", 65_536), ("500KB", 500_000), ("16MiB", 16 << 20), ("65536", 65_536)]
@@ -100,5 +110,47 @@ fn counts_have_bounds() {
     assert_eq!(count("1000000"), Ok(1_000_000));
     for text in ["", "0", "-1", "1000001", "1.5", "99999999999999999999999"] {
         assert!(count(text).expect_err(text).contains("from 1 to 1000000"), "{text}");
+    }
+}
+
+fn parse(flag: &str, value: &str) -> Result<Config, String> {
+    let args = ["rtmp-server", flag, value].map(Into::into);
+    crate::cli::parse(args).map(|cli| cli.config).map_err(|stop| format!("{stop:?}"))
+}
+
+#[test]
+fn rules_of_rotation_are_off_unless_given() {
+    let config = Config::default();
+    assert_eq!(config.record_rotate_duration, Switch::Off);
+    assert_eq!(config.record_rotate_size, Switch::Off);
+    assert_eq!(config.record_rotate_every, Switch::Off);
+    assert_eq!(config.record_rotate_schedule, Switch::Off);
+    let config = parse("-record-rotate-duration", "90s").unwrap();
+    assert_eq!(config.record_rotate_duration, Switch::On(Duration::from_secs(90)));
+    let config = parse("-record-rotate-size", "4GiB").unwrap();
+    assert_eq!(config.record_rotate_size, Switch::On(4 << 30));
+    let config = parse("-record-rotate-every", "every 15m aligned").unwrap();
+    assert_eq!(config.record_rotate_every, Switch::On("15m".parse().unwrap()));
+    let cron = "0 6 * * 1-5 Europe/Berlin";
+    let config = parse("-record-rotate-schedule", cron).unwrap();
+    assert_eq!(config.record_rotate_schedule, Switch::On(cron.parse().unwrap()));
+    assert_eq!(parse("-record-rotate-schedule", "off").unwrap(), Config::default());
+}
+
+#[test]
+fn wrong_rules_are_refused_with_what_is_expected() {
+    for (flag, value, expected) in [
+        ("-record-rotate-duration", "999ms", "from 1s to 1000h"),
+        ("-record-rotate-duration", "1 fortnight", "from 1s to 1000h"),
+        ("-record-rotate-size", "1KB", "from 64KiB to 1PiB"),
+        ("-record-rotate-every", "25h", "24h"),
+        ("-record-rotate-schedule", "0 24 * * *", "hour"),
+        ("-record-rotate-schedule", "0 6 * * * Mars/Olympus", "Mars/Olympus"),
+        ("-record-flush", "1h", "from 20ms to 1m"),
+        ("-record-path", "../{name}", ".."),
+        ("-record-path", "{stream}", "{stream_key}"),
+    ] {
+        let error = parse(flag, value).expect_err(value);
+        assert!(error.contains(expected), "{flag} {value}: {error}");
     }
 }
