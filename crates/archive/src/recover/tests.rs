@@ -11,13 +11,18 @@ use crate::disk::SystemDisk;
 use crate::disk::fake::{Call, FakeDisk, Fault};
 use crate::path::Name;
 use crate::segment::{End, Segment};
-use crate::testing::{about, assert_begins, clip, metadata, scan, video};
+use crate::testing::{self, assert_begins, clip, metadata, scan, video};
 use crate::{About, Amount, Hash, Ledger};
 
 mod power;
 
 fn name(key: &str) -> Name {
     Name::new(key, &"2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap())
+}
+
+/// A stream of its own: log lines are kept by stream.
+fn about() -> About {
+    About { stream_key: "live/left".to_owned(), ..testing::about() }
 }
 
 fn create(disk: &dyn Disk, about: About) -> Segment {
@@ -334,11 +339,10 @@ fn nothing_is_recovered_after_the_start_or_after_the_stop() {
     let (ours, _) = unfinished(&clip(1));
     let dir = dir_with(&[("ours.flv", &ours)]);
     let (events, told) = Events::new();
-    let clock = FixedClock::new("2025-10-11T14:30:52.123+02:00[Europe/Berlin]");
     for (started_ms, stopped) in [(0, false), (i64::MAX, true)] {
         let recovery = Recovery {
             disk: &SystemDisk,
-            clock: &clock,
+            clock: &crate::SystemClock,
             events: &events,
             dir: dir.path(),
             started_ms,

@@ -5,10 +5,15 @@ use media::amf0::Value;
 use super::*;
 use crate::Amount;
 use crate::disk::fake::{Call, FakeDisk, Fault};
-use crate::testing::{about, assert_begins, clip, metadata, scan, video, video_config};
+use crate::testing::{self, assert_begins, clip, metadata, scan, video, video_config};
 
 fn name(key: &str) -> Name {
     Name::new(key, &"2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap())
+}
+
+/// A stream of its own: log lines are kept by stream.
+fn about() -> About {
+    About { stream_key: "live/segment".to_owned(), ..testing::about() }
 }
 
 fn create(disk: &FakeDisk) -> io::Result<Segment> {
