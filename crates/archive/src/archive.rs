@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::events::Events;
 use crate::gate::Gate;
 use crate::hash::hash64;
 use crate::recorder::{Recorder, Task};
-use crate::{Clock, Counters, Disk, Error, telemetry};
+use crate::{Clock, Counters, Disk, Error, recover, telemetry};
 
 /// Stack of a recorder thread: its buffers are on the heap.
 const STACK_BYTES: usize = 512 << 10;
@@ -31,6 +32,9 @@ pub struct Config {
     pub max_recordings: usize,
     /// Name and version of the program, as every file tells it.
     pub server: String,
+    /// Whether the hash of each finished file is also written beside it: `NAME.flv.b3`, as `b3sum
+    /// --check` reads it, and `NAME.flv.chain`.
+    pub checksum_files: bool,
 }
 
 impl Default for Config {
@@ -39,6 +43,7 @@ impl Default for Config {
             record_dir: PathBuf::from("recordings"),
             max_recordings: 2_000,
             server: concat!("rtmp-server/", env!("CARGO_PKG_VERSION")).to_owned(),
+            checksum_files: false,
         }
     }
 }
@@ -131,14 +136,20 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     /// Where recorders learn of free space.
     pub(crate) gate: Gate,
+    /// When the archive was opened: ms since 1970.
+    opened_ms: i64,
+    /// Tells recovery that the archive is closed.
+    closing: AtomicBool,
     state: Mutex<State>,
-    /// A recorder has finished.
+    /// A recorder, or recovery, has finished.
     finished: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     active: BTreeMap<RecordingId, Active>,
+    recovery: Option<JoinHandle<()>>,
+    recovering: bool,
     started: u64,
     closed: bool,
 }
@@ -153,10 +164,51 @@ struct Active {
 impl Archive {
     /// An archive in `config.record_dir`. Nothing is touched before the first recording.
     pub fn open(config: Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Self {
-        let (total, gate, state, finished) = Default::default();
+        let (total, gate, closing, state, finished) = Default::default();
         let (events, _) = Events::new();
-        let shared = Shared { config, disk, clock, total, events, gate, state, finished };
+        let opened_ms = clock.now().timestamp().as_millisecond();
+        let shared = Shared {
+            config,
+            disk,
+            clock,
+            total,
+            events,
+            gate,
+            opened_ms,
+            closing,
+            state,
+            finished,
+        };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Begins, in a thread of its own, to mend what was left unfinished before the archive was
+    /// opened. Only the first call does anything. What happens is logged.
+    ///
+    /// # Errors
+    /// When there is no thread.
+    pub fn recover(&self) -> Result<(), Error> {
+        let mut state = self.shared.lock();
+        if state.closed || state.recovery.is_some() {
+            return Ok(());
+        }
+        let shared = self.shared.clone();
+        let recovery = move || {
+            let _finish = FinishRecovery(&shared);
+            recover::run(&recover::Recovery {
+                disk: &*shared.disk,
+                clock: &*shared.clock,
+                events: &shared.events,
+                dir: &shared.config.record_dir,
+                started_ms: shared.opened_ms,
+                checksum_files: shared.config.checksum_files,
+                stop: &shared.closing,
+            });
+        };
+        let thread = Builder::new().name("recovery".to_owned()).spawn(recovery);
+        state.recovery = Some(thread.map_err(Error::Thread)?);
+        state.recovering = true;
+        Ok(())
     }
 
     /// Begins a recording. Its file appears with the first packet; whether the directory can be
@@ -206,8 +258,11 @@ impl Archive {
     pub fn close(&self, timeout: Duration) -> Vec<Status> {
         let mut state = self.shared.lock();
         state.closed = true;
+        self.shared.closing.store(true, Ordering::Relaxed);
         state.active.values().for_each(|active| active.end(Reason::Shutdown));
-        let waits = |state: &mut State| state.active.values().any(|active| !active.finished);
+        let waits = |state: &mut State| {
+            state.recovering || state.active.values().any(|active| !active.finished)
+        };
         drop(
             self.shared
                 .finished
@@ -290,7 +345,11 @@ impl Shared {
     fn reap(&self) {
         let mut state = self.lock();
         let done: Vec<_> = state.active.extract_if(.., |_, active| active.finished).collect();
+        let recovery = if state.recovering { None } else { state.recovery.take() };
         drop(state);
+        if recovery.is_some_and(|thread| thread.join().is_err()) {
+            telemetry::not_recovered(&self.config.record_dir, &"recovery panicked");
+        }
         for (_, active) in done {
             if active.thread.join().is_err() {
                 telemetry::write_failed(&active.task.key, &"the recorder panicked");
@@ -314,6 +373,16 @@ impl Drop for Finish {
         }
         drop(state);
         self.shared.finished.notify_all();
+    }
+}
+
+/// Tells the archive that recovery is done, however it came to that.
+struct FinishRecovery<'a>(&'a Shared);
+
+impl Drop for FinishRecovery<'_> {
+    fn drop(&mut self) {
+        self.0.lock().recovering = false;
+        self.0.finished.notify_all();
     }
 }
 

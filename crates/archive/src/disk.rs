@@ -229,18 +229,10 @@ impl Disk for SystemDisk {
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        use io::ErrorKind::{InvalidInput, Unsupported};
         match rename_exclusively(from, to) {
-            // The file system cannot: the name is taken first by an empty file, and then replaced.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-                ) =>
-            {
-                OpenOptions::new().write(true).create_new(true).open(to)?;
-                std::fs::rename(from, to).inspect_err(|_| {
-                    let _ = std::fs::remove_file(to);
-                })
+            Err(error) if matches!(error.kind(), InvalidInput | Unsupported) => {
+                rename_reserved(from, to)
             }
             other => other,
         }
@@ -397,6 +389,15 @@ fn restrict(options: &mut OpenOptions) {
 /// Elsewhere the directory's access rules are inherited.
 #[cfg(not(unix))]
 fn restrict(_options: &mut OpenOptions) {}
+
+/// A rename that never replaces, where there is no call for it: the name is taken first, by an
+/// empty file.
+fn rename_reserved(from: &Path, to: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).open(to)?;
+    std::fs::rename(from, to).inspect_err(|_| {
+        let _ = std::fs::remove_file(to);
+    })
+}
 
 /// A rename that never replaces, in one step.
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]

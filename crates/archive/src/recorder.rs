@@ -331,7 +331,8 @@ impl Recorder {
 
     fn end(&self, length_ms: u64) -> End {
         let end_time = self.shared.clock.now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
-        End { length_ms, end_time, final_name: None, checksum_files: false }
+        let checksum_files = self.shared.config.checksum_files;
+        End { length_ms, end_time, final_name: None, checksum_files }
     }
 
     fn count(&self, more: &Counters) {
