@@ -7,6 +7,7 @@
 
 mod about;
 mod archive;
+pub mod catalog;
 mod clock;
 mod counters;
 mod disk;
@@ -14,10 +15,13 @@ mod error;
 mod events;
 mod gate;
 mod hash;
+mod keeper;
 mod ledger;
 pub mod path;
 mod recorder;
+pub mod retention;
 mod segment;
+mod space;
 mod telemetry;
 
 pub use about::{About, BadHash, Cut, Hash};
