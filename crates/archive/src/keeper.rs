@@ -5,8 +5,9 @@
 //! disk that hangs) and the gate must not wait for it. Recorders wait for neither. Nothing is made on
 //! disk before the record directory exists, which the first recording makes.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -25,7 +26,27 @@ use watcher::Watcher;
 pub(crate) struct Keeper {
     shared: Arc<Shared>,
     asked: Arc<Asked>,
-    threads: Vec<(Arc<Done>, JoinHandle<()>)>,
+    threads: Vec<Running>,
+}
+
+struct Running {
+    /// Tells nothing, and that at the thread's end.
+    end: Receiver<Infallible>,
+    thread: JoinHandle<()>,
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Option<Running> {
+    let (runs, end) = channel();
+    let work = move || {
+        let _runs: Sender<Infallible> = runs;
+        work();
+    };
+    Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(|thread| Running { end, thread })
+        .inspect_err(|error| telemetry::keeper_failed(name, &crate::words(error)))
+        .ok()
 }
 
 /// What the threads are asked for.
@@ -58,36 +79,6 @@ impl Asked {
     }
 }
 
-/// Whether a thread is at its end.
-#[derive(Default)]
-struct Done {
-    is_done: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Done {
-    fn set(&self) {
-        *self.is_done.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_all();
-    }
-
-    fn wait_until(&self, deadline: Instant) -> bool {
-        let lock = self.is_done.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = deadline.saturating_duration_since(Instant::now());
-        let waited = self.changed.wait_timeout_while(lock, left, |is_done| !*is_done);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-}
-
-/// Sets it however the thread ends.
-struct SetAtEnd(Arc<Done>);
-
-impl Drop for SetAtEnd {
-    fn drop(&mut self) {
-        self.0.set();
-    }
-}
-
 impl Keeper {
     /// Starts the threads. `events` is the other end of `shared.events`. Where the system gives no
     /// thread, recordings go on without it, and it is logged.
@@ -95,24 +86,9 @@ impl Keeper {
         let asked = Arc::<Asked>::default();
         let mut clerk = Clerk::new(shared.clone(), asked.clone(), events);
         let mut watcher = Watcher::new(shared.clone(), asked.clone());
-        let works: [(&str, Box<dyn FnOnce() + Send>); 2] = [
-            ("catalog", Box::new(move || clerk.run())),
-            ("space", Box::new(move || watcher.run())),
-        ];
-        let mut threads = Vec::new();
-        for (name, work) in works {
-            let done = Arc::<Done>::default();
-            let at_end = SetAtEnd(done.clone());
-            let work = move || {
-                let _at_end = at_end;
-                work();
-            };
-            match Builder::new().name(name.to_owned()).spawn(work) {
-                Ok(thread) => threads.push((done, thread)),
-                Err(error) => telemetry::keeper_failed(name, &crate::words(&error)),
-            }
-        }
-        Self { shared, asked, threads }
+        let threads =
+            [spawn("catalog", move || clerk.run()), spawn("space", move || watcher.run())];
+        Self { shared, asked, threads: threads.into_iter().flatten().collect() }
     }
 
     /// Ends the threads after the catalog has all that was told before. Waits no longer than until
@@ -122,8 +98,9 @@ impl Keeper {
         self.asked.stop();
         self.shared.events.wake();
         let mut all = true;
-        for (done, thread) in self.threads.drain(..) {
-            if !done.wait_until(deadline) {
+        for Running { end, thread } in self.threads.drain(..) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if end.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
                 all = false;
             } else if thread.join().is_err() {
                 telemetry::keeper_failed("keeper", &"it panicked");

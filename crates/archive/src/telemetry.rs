@@ -106,7 +106,7 @@ pub(crate) fn files_missing(dir: &Path, files: u64) {
 /// Retention deleted a file.
 pub(crate) fn recording_deleted(segment: &Segment, age: Duration, cause: Cause) {
     info!(
-        stream_key = segment.stream_key,
+        stream_key = %segment.stream_key,
         file = %path::display(&segment.path),
         size_bytes = segment.size_bytes,
         age_s = age.as_secs(),
@@ -119,7 +119,7 @@ pub(crate) fn recording_deleted(segment: &Segment, age: Duration, cause: Cause) 
 pub(crate) fn delete_failed(segment: &Segment, error: &dyn Display) {
     error!(
         error = error.to_string(),
-        stream_key = segment.stream_key,
+        stream_key = %segment.stream_key,
         file = %path::display(&segment.path),
         "cannot delete recording"
     );

@@ -34,8 +34,13 @@ pub(crate) fn capture_log() {
 
 /// The lines logged of a stream so far, as `LEVEL message field=value…`.
 pub(crate) fn log_of(key: &Key) -> Vec<String> {
+    lines_of(key.as_str())
+}
+
+/// The lines logged of a stream, or with `""` of no stream, so far.
+pub(crate) fn lines_of(stream_key: &str) -> Vec<String> {
     let lines = LINES.lock().unwrap();
-    lines.iter().flat_map(|map| map.get(key.as_str()).cloned()).flatten().collect()
+    lines.iter().flat_map(|map| map.get(stream_key).cloned()).flatten().collect()
 }
 
 pub(crate) fn errors_of(key: &Key) -> Vec<String> {

@@ -13,6 +13,9 @@ use crate::{About, Amount, Gap, GapReason, Hash, Ledger};
 
 pub(crate) const START: &str = "2025-10-11T14:30:52.123+02:00";
 
+/// The stream of all of them.
+pub(crate) const KEY: &str = "kept/test";
+
 /// [`START`] in ms since 1970.
 pub(crate) fn start_ms() -> i64 {
     unix_ms(START).unwrap()
@@ -24,6 +27,7 @@ pub(crate) fn about_of(recording: u64, number: u32, hours: i64) -> About {
     About {
         recording: format!("{recording:016x}").parse().unwrap(),
         segment: number,
+        stream_key: KEY.to_owned(),
         start_time: at.to_string(),
         ..about()
     }

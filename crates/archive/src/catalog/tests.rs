@@ -51,10 +51,13 @@ fn events_are_entered() {
     apply(&catalog, &[Event::Finished(finished(path.clone(), &about))]);
     assert_eq!(state(&catalog, &growing), None);
     let segment = catalog.reader().by_path(&path).unwrap().unwrap();
-    assert_eq!(oldest_first(catalog.reader()), [segment.clone()]);
-    assert_eq!(catalog.reader().of_recording(about.recording).unwrap(), [segment.clone()]);
+    assert_eq!(oldest_first(catalog.reader()), std::slice::from_ref(&segment));
+    assert_eq!(
+        catalog.reader().of_recording(about.recording).unwrap(),
+        std::slice::from_ref(&segment)
+    );
     assert_eq!((segment.recording, segment.number), (about.recording, 1));
-    assert_eq!((segment.stream_key.as_str(), segment.state), ("live/test", State::Finished));
+    assert_eq!((segment.stream_key.as_str(), segment.state), ("kept/test", State::Finished));
     assert_eq!((segment.start_unix_ms, segment.end_unix_ms), (start_ms(), start_ms() + HOUR_MS));
     assert_eq!((segment.start_ms, segment.length_ms), (0, 3_600_000));
     assert_eq!(segment.size_bytes, fs::metadata(&path).unwrap().len());
@@ -312,7 +315,7 @@ fn deletions_are_kept_newest_first() {
     }
     let deletion = |segment: &Segment, deleted_unix_ms| Deletion {
         path: segment.path.clone(),
-        stream_key: "live/test".to_owned(),
+        stream_key: "kept/test".to_owned(),
         size_bytes: 12_345,
         deleted_unix_ms,
         reason: "total size".to_owned(),

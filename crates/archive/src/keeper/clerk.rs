@@ -81,7 +81,7 @@ impl Clerk {
     }
 
     /// Waits for events, or for the time to look, and returns how many came.
-    fn receive(&mut self, is_last: bool) -> usize {
+    pub(super) fn receive(&mut self, is_last: bool) -> usize {
         let mut until = self.round_at;
         for came in 0..BATCH_MAX {
             let left = until.saturating_duration_since(self.shared.clock.instant());
