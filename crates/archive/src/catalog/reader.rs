@@ -41,8 +41,8 @@ impl State {
 /// A segment as the catalog knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Its number in the catalog.
-    pub(crate) id: i64,
+    /// Its number in the catalog, which changes when that is rebuilt.
+    pub id: i64,
     /// Its file, below the record directory as that was given to [`Reader::open`].
     pub path: PathBuf,
     /// The recording that it is part of.

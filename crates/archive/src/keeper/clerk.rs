@@ -122,10 +122,14 @@ impl Clerk {
             if clock.instant() < self.try_at {
                 return Ok(());
             }
-            match disk.entry(dir) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                entry => entry?,
+            let is_empty = match disk.list(dir) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+                entries => entries?.is_empty(),
             };
+            // Where there is nothing to enter there is no catalog either.
+            if is_empty {
+                return Ok(());
+            }
             self.catalog = Some(Catalog::open(&**disk, dir)?);
             self.is_behind = true;
         }

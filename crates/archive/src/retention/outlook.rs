@@ -147,6 +147,7 @@ fn rate(reader: &Reader, now_unix_ms: i64, growing: u64) -> Result<u64, Error> {
 fn full_in(room: u64, bytes_per_second: u64) -> Forecast {
     match room.checked_div(bytes_per_second) {
         Some(seconds) => Forecast::In(Duration::from_secs(seconds)),
+        None if room == 0 => Forecast::In(Duration::ZERO),
         None => Forecast::Never,
     }
 }
@@ -157,3 +158,6 @@ fn growth(rules: &Rules, bytes_per_second: u64, total_bytes: u64) -> u64 {
     let most = by_age.into_iter().chain(rules.total_bytes).min();
     most.map_or(u64::MAX, |most| most.saturating_sub(total_bytes))
 }
+
+#[cfg(test)]
+mod tests;
