@@ -7,6 +7,7 @@
 
 mod about;
 mod archive;
+pub mod catalog;
 mod clock;
 mod counters;
 mod digest;
@@ -15,12 +16,15 @@ mod error;
 mod events;
 mod gate;
 mod hash;
+mod keeper;
 mod ledger;
 mod marks;
 pub mod path;
 mod recorder;
 mod recover;
+pub mod retention;
 mod segment;
+mod space;
 mod telemetry;
 
 pub use about::{About, BadHash, Cut, Hash};

@@ -17,6 +17,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use crate::clock::fixed::FixedClock;
 use crate::disk::fake::FakeDisk;
+use crate::path::{Facts, Name, Template};
 use crate::{About, Archive, Config, Cut, RecordingId, StartRequest};
 
 /// Lines by stream key. Recorders are threads, so the capture is global and each test has keys of
@@ -34,8 +35,13 @@ pub(crate) fn capture_log() {
 
 /// The lines logged of a stream so far, as `LEVEL message field=value…`.
 pub(crate) fn log_of(key: &Key) -> Vec<String> {
+    lines_of(key.as_str())
+}
+
+/// The lines logged of a stream, or with `""` of no stream, so far.
+pub(crate) fn lines_of(stream_key: &str) -> Vec<String> {
     let lines = LINES.lock().unwrap();
-    lines.iter().flat_map(|map| map.get(key.as_str()).cloned()).flatten().collect()
+    lines.iter().flat_map(|map| map.get(stream_key).cloned()).flatten().collect()
 }
 
 pub(crate) fn errors_of(key: &Key) -> Vec<String> {
@@ -238,7 +244,7 @@ impl Rig {
     pub(crate) fn with(disk: FakeDisk, config: Config) -> Self {
         capture_log();
         let clock = Arc::new(FixedClock::new("2025-10-11T14:30:52.123+02:00[Europe/Berlin]"));
-        let archive = Archive::open(config, Arc::new(disk.clone()), clock.clone());
+        let archive = Archive::alone(config, Arc::new(disk.clone()), clock.clone());
         Self { archive, disk, clock }
     }
 
@@ -291,4 +297,11 @@ pub(crate) fn about() -> About {
         chain_before: None,
         server: "rtmp-server/test".to_owned(),
     }
+}
+
+/// The name of a first segment that begins at 14:30:52 on a day in Berlin.
+pub(crate) fn name(stream_key: &str) -> Name {
+    let start = "2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap();
+    let facts = Facts { stream_key, start: &start, end: None, sequence: 1, recording: "00" };
+    Template::default().name(&facts)
 }

@@ -5,6 +5,7 @@ mod format;
 mod probe;
 mod publish;
 mod pull;
+mod retention;
 mod serve;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use crate::platform::StopSignals;
 pub use probe::Probe;
 pub use publish::Publish;
 pub use pull::Pull;
+pub use retention::Retention;
 pub use serve::serve;
 
 /// Commands beside running the server.
@@ -27,6 +29,8 @@ pub enum Command {
     Pull(Pull),
     /// Tell what is in FLV files and everything that is wrong with them
     Probe(Probe),
+    /// Tell what retention would delete now, and when the disk will be full
+    Retention(Retention),
 }
 
 /// Why a command failed, in words for the person who gave it.
@@ -45,6 +49,7 @@ impl Command {
             Self::Publish(publish) => publish.run(),
             Self::Pull(pull) => pull.run(),
             Self::Probe(probe) => probe.run(),
+            Self::Retention(retention) => retention.run(),
         }
     }
 }

@@ -74,6 +74,8 @@ impl Server {
         let archive = Archive::open(
             archive::Config {
                 record_dir: config.record_dir.clone(),
+                min_free: config.retain.record_min_free,
+                retention: config.retain.rules(),
                 max_recordings: config.max_streams,
                 ..archive::Config::default()
             },

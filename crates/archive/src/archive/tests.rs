@@ -5,7 +5,6 @@ use media::amf0::Value;
 
 use super::*;
 use crate::disk::fake::{Call, FakeDisk, Fault};
-use crate::path::Name;
 use crate::segment::Segment;
 use crate::testing::{
     self, Rig, Stream, assert_begins, clip, errors_of, log_of, metadata, scan, wait_until,
@@ -175,8 +174,7 @@ fn a_killed_recording_is_whole_after_the_next_start() {
     let config = Config { record_dir: dir.path().to_owned(), ..Config::default() };
     let header = Header::default();
     let about = About { stream_key: "live/killed".to_owned(), ..testing::about() };
-    let name =
-        Name::new("live/killed", &"2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap());
+    let name = testing::name("live/killed");
     let mut segment = Segment::create(&SystemDisk, dir.path(), &name, about, &header).unwrap();
     for packet in clip(2) {
         segment.push(&packet, packet.dts_ms.unsigned_abs()).unwrap();

@@ -17,7 +17,7 @@ use crate::{About, Amount, Hash, Ledger};
 mod power;
 
 fn name(key: &str) -> Name {
-    Name::new(key, &"2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap())
+    testing::name(key)
 }
 
 /// A stream of its own: log lines are kept by stream.

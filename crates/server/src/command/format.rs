@@ -44,6 +44,20 @@ pub(super) fn duration(time: Duration) -> String {
     self::time(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// A long stretch of time, roughly: `12 d 4 h`, `3 h 20 min`, `5 min`, `20 s`.
+pub(super) fn roughly(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, 0) => format!("{hours} h"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        (_, 0, _) => format!("{} d", number(days)),
+        _ => format!("{} d {hours} h", number(days)),
+    }
+}
+
 /// A whole number in groups of three digits: `1,234,567`.
 pub(super) fn number(n: u64) -> String {
     let digits = n.to_string();

@@ -82,13 +82,16 @@ pub(crate) fn recorded(file: &Path) -> usize {
     flv::Flv::read(file).map_or(0, |flv| flv.media().len())
 }
 
-/// Everything below a directory, as paths from it; links are not followed.
+/// Everything below a directory but the server's own, as paths from it; links are not followed.
 pub(crate) fn tree(dir: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut dirs = vec![dir.to_owned()];
     while let Some(next) = dirs.pop() {
         for entry in std::fs::read_dir(&next).into_iter().flatten().flatten() {
             let path = entry.path();
+            if entry.file_name() == ".rtmp-server" {
+                continue;
+            }
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 dirs.push(path.clone());
             }

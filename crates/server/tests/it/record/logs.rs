@@ -7,7 +7,7 @@ use media::{Kind, Packet};
 use testkit::{Publisher, Server, block_on};
 
 use super::plain::Plain;
-use super::{closed, packets, publish, small};
+use super::{closed, packets, publish, small, tree};
 #[cfg(unix)]
 use crate::disk::user::{User, set_mode};
 use crate::support::{BINARY, recording};
@@ -24,9 +24,9 @@ fn a_recording_is_told_in_three_lines() {
     let sent = packets(1, small(), 60);
     block_on(publish_to(&server.url("live/test"), &sent));
     let closed = server.wait_for("recorder closed");
-    let files: Vec<_> = std::fs::read_dir(server.dir().join("recordings")).unwrap().collect();
-    let [Ok(file)] = files.as_slice() else { panic!("{files:?}") };
-    let name = file.file_name().into_string().unwrap();
+    let files: Vec<_> = tree(&server.dir().join("recordings")).into_iter().collect();
+    let [file] = files.as_slice() else { panic!("{files:?}") };
+    let name = file.to_str().unwrap();
     assert!(closed.starts_with("INFO recorder closed stream_key=live/test "), "{closed}");
     let lines = server.stop();
     let started = "INFO recording started stream_key=live/test record_dir=./recordings";
