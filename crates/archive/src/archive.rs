@@ -21,7 +21,7 @@ use crate::hash::hash64;
 use crate::keeper::Keeper;
 use crate::recorder::{Recorder, Task};
 use crate::retention::Rules;
-use crate::{Clock, Counters, Disk, Error, recover, telemetry};
+use crate::{Clock, Counters, Disk, Error, recover, telemetry, words};
 
 /// Stack of a recorder thread: its buffers are on the heap.
 const STACK_BYTES: usize = 512 << 10;
@@ -187,14 +187,11 @@ impl Archive {
     }
 
     /// Begins, in a thread of its own, to mend what was left unfinished before the archive was
-    /// opened. Only the first call does anything. What happens is logged.
-    ///
-    /// # Errors
-    /// When there is no thread.
-    pub fn recover(&self) -> Result<(), Error> {
+    /// opened. Only the first call does anything. What happens, and what does not, is logged.
+    pub fn recover(&self) {
         let mut state = self.shared.lock();
         if state.closed || state.recovery.is_some() {
-            return Ok(());
+            return;
         }
         let shared = self.shared.clone();
         let recovery = move || {
@@ -209,10 +206,15 @@ impl Archive {
                 stop: &shared.closing,
             });
         };
-        let thread = Builder::new().name("recovery".to_owned()).spawn(recovery);
-        state.recovery = Some(thread.map_err(Error::Thread)?);
-        state.recovering = true;
-        Ok(())
+        match Builder::new().name("recovery".to_owned()).spawn(recovery) {
+            Ok(thread) => {
+                state.recovery = Some(thread);
+                state.recovering = true;
+            }
+            Err(error) => {
+                telemetry::not_recovered(&self.shared.config.record_dir, &words(&error));
+            }
+        }
     }
 
     /// Begins a recording. Its file appears with the first packet; whether the directory can be
