@@ -19,6 +19,7 @@ pub mod path;
 mod recorder;
 mod segment;
 mod telemetry;
+pub mod verify;
 
 pub use about::{About, BadHash, Cut, Hash};
 pub use archive::{Archive, BadId, Config, Reason, RecordingId, StartRequest, Status};
