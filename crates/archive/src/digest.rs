@@ -5,7 +5,9 @@
 //! a copy and hashed last; after it come subtrees that begin at P, 2P, 4P, … and are each as long
 //! as all before them. Each is one [`blake3::Hasher`]; of a full one 32 bytes remain.
 
-use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
+use blake3::hazmat::{
+    ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root,
+};
 use blake3::{CHUNK_LEN, Hasher};
 
 use crate::Hash;

@@ -183,7 +183,8 @@ pub struct SystemDisk;
 
 impl Disk for SystemDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        let missing = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists());
+        let missing =
+            dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists());
         let missing: Vec<_> = missing.collect();
         DirBuilder::new().recursive(true).create(dir)?;
         missing.iter().filter_map(|dir| dir.parent()).try_for_each(sync_dir)

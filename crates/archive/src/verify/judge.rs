@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Checked, File, Missing, Problem, ProblemKind, Proof, Report, Source, State};
-use crate::{About, Amount, Hash, Ledger};
+use crate::digest::chain;
+use crate::{About, Amount, Ledger};
 
 /// Most that the length of a file differs from the time until the next one (ms): how long the last
 /// frame lasts is an estimate.
@@ -179,10 +180,4 @@ fn hashes(
             agreed.push(claim.source);
         }
     }
-}
-
-/// The chain of hashes up to and with the file of this hash.
-pub(super) fn chain(before: Option<Hash>, hash: Hash) -> Hash {
-    let before = before.unwrap_or(Hash([0; 32]));
-    Hash(blake3::Hasher::new().update(&before.0).update(&hash.0).finalize().into())
 }

@@ -2,8 +2,8 @@ use bytes::Bytes;
 use media::flv::mux::{Muxer, Options};
 use media::{Chunks, Header, Kind, Packet};
 
-use super::judge::chain;
 use super::*;
+use crate::digest::chain;
 use crate::{Cut, GapReason};
 
 const CONFIG: &[u8] = &[0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1f];
@@ -352,17 +352,15 @@ fn bytes() -> [Vec<u8>; 2] {
             ledger.repeated_packets = 1;
             about = About { segment: 2, start_ms: 440, first_packet: 13, chain_before, ..about };
         }
-        let extra = [about.properties(), ledger.properties()].concat();
-        let complete = ("complete".to_owned(), true.into());
-        let extra = extra.into_iter().chain([complete]).collect();
-        let mut muxer = Muxer::new(Options { reserve_bytes: 2_048, extra });
+        let (identity, extra) = (about.properties(), ledger.properties());
+        let mut muxer = Muxer::new(Options { reserve_bytes: 2_048, identity, extra });
         let mut out = Chunks::new();
         muxer.start(&header, &mut out);
         for packet in &packets {
             muxer.push(packet, packet.timestamp().into(), &mut out).unwrap();
         }
         let mut bytes = out.to_vec();
-        for patch in muxer.patches() {
+        for patch in muxer.patches().into_iter().chain([muxer.complete_patch()]) {
             let at = usize::try_from(patch.offset).unwrap();
             bytes[at..at + patch.bytes.len()].copy_from_slice(&patch.bytes);
         }
