@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use media::flv::probe::{self, Report};
 use media::flv::scan::{Bodies, FaultKind, Scanner};
 
 use super::Error;
-use super::format::printable;
+use super::format;
 
 /// `rtmp-server probe`
 #[derive(Debug, clap::Args)]
@@ -44,8 +44,6 @@ pub struct Probe {
 const READ_BYTES: usize = 256 << 10;
 /// To pass over fewer bytes, reading is faster than seeking.
 const SEEK_MIN: u64 = 256 << 10;
-/// The progress bar is for files from this size (bytes) on.
-const BAR_MIN: u64 = 64 << 20;
 /// A recorder writes at least once a second.
 const GROWTH: Duration = Duration::from_millis(1_500);
 /// How often growth is looked for in that time.
@@ -89,13 +87,15 @@ impl Probe {
             all_sound &= probed.as_ref().is_ok_and(Probed::is_sound);
             match (&probed, self.json) {
                 (Ok(probed), true) => writeln!(out, "{}", json::object(probed))?,
-                (Err(error), true) => writeln!(out, "{}", json::unreadable(&shown(path), error))?,
+                (Err(error), true) => {
+                    writeln!(out, "{}", json::unreadable(&format::path(path), error))?
+                }
                 (Ok(probed), false) => {
                     let gap = if i > 0 { "\n" } else { "" };
                     write!(out, "{gap}{}", text::report(probed))?;
                 }
                 (Err(error), false) => {
-                    eprintln!("rtmp-server: cannot read {}: {error}", shown(path));
+                    eprintln!("rtmp-server: cannot read {}: {error}", format::path(path));
                 }
             }
         }
@@ -104,18 +104,14 @@ impl Probe {
     }
 }
 
-fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy())
-}
-
 fn probe(path: &Path) -> io::Result<Probed> {
     let mut file = File::open(path)?;
-    let bar = bar(file.metadata()?.len());
+    let bar = format::bar(file.metadata()?.len());
     let result = scan(&mut file, &bar);
     bar.finish_and_clear();
     let (report, size_bytes) = result?;
     let is_growing = report.is_truncated() && grows(&file, size_bytes)?;
-    Ok(Probed { path: shown(path), size_bytes, is_growing, report })
+    Ok(Probed { path: format::path(path), size_bytes, is_growing, report })
 }
 
 /// Reads the whole file, or seeks over what tells nothing. Returns the report and the bytes that it
@@ -171,18 +167,6 @@ fn grows(file: &File, size_bytes: u64) -> io::Result<bool> {
         }
     }
     Ok(false)
-}
-
-fn bar(size_bytes: u64) -> ProgressBar {
-    if size_bytes < BAR_MIN {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(size_bytes);
-    let template = "{wide_bar} {percent:>3}%  {decimal_bytes} of {decimal_total_bytes}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// What a fault means to whoever plays the file.

@@ -8,7 +8,7 @@ use media::flv::probe::{Codec, IndexCheck, Report, Track};
 use media::flv::scan::{Fault, FaultKind};
 
 use super::{Probed, json, meaning};
-use crate::command::format::{bit_rate, count, number, printable, size, time};
+use crate::command::format::{self, bit_rate, count, number, printable, size, time};
 
 /// Width of the names on the left.
 const LABEL: usize = 12;
@@ -147,23 +147,7 @@ fn figures(tracks: &[Track]) -> String {
             if_any(track.gap_max_ms),
         ]);
     }
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..head.len()).map(width).collect();
-    let mut table = String::new();
-    for row in &rows {
-        let mut cells = row.iter().zip(&widths);
-        if let Some((first, &width)) = cells.next() {
-            let _ = write!(table, "  {first:width$}");
-        }
-        for (cell, &width) in cells {
-            let _ = write!(table, "  {cell:>width$}");
-        }
-        table.push('\n');
-    }
-    table
+    format::table(&rows)
 }
 
 fn key_frames(track: &Track) -> String {
