@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use archive::Gap;
 use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -65,6 +66,12 @@ pub(super) fn count(n: u64, noun: &str) -> String {
         1 => format!("1 {noun}"),
         _ => format!("{} {noun}s", number(n)),
     }
+}
+
+/// A gap of a recording: `at 1:02:03, 5.00 s: disk, 40 packets`.
+pub(super) fn gap(gap: &Gap) -> String {
+    let (at, length) = (time(gap.at_ms), time(gap.length_ms));
+    format!("at {at}, {length}: {}, {}", gap.reason, count(gap.dropped.packets, "packet"))
 }
 
 /// A path as text that moves no terminal's cursor.

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use archive::{About, Ledger};
 use indicatif::ProgressBar;
+use media::amf0::Value as Amf;
 use media::flv::probe::{self, Report};
 use media::flv::scan::{Bodies, FaultKind, Scanner};
 
@@ -59,7 +61,40 @@ struct Probed {
     report: Report,
 }
 
+/// Why nothing can be told of a file.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("not an FLV file")]
+    NotFlv,
+    #[error("{}", archive::words(.0))]
+    Read(#[from] io::Error),
+}
+
 impl Probed {
+    /// Sorts out what has nothing of an FLV file.
+    fn of_flv(self) -> Result<Self, Failure> {
+        let Report { header, tags, faults, .. } = &self.report;
+        let has_start = !faults.iter().any(|fault| fault.kind == FaultKind::Signature);
+        let is_flv = header.is_some() || *tags > 0 || has_start && self.size_bytes > 0;
+        if is_flv { Ok(self) } else { Err(Failure::NotFlv) }
+    }
+
+    /// What the file says of itself, when this program recorded it.
+    fn about(&self) -> Option<About> {
+        About::from_properties(&self.report.metadata)
+    }
+
+    /// The books that the file carries.
+    fn ledger(&self) -> Option<Ledger> {
+        Ledger::from_properties(&self.report.metadata)
+    }
+
+    /// Whether the recorder has finished it; `None` where the file does not say.
+    fn is_complete(&self) -> Option<bool> {
+        let (_, value) = self.report.metadata.iter().find(|(name, _)| name == "complete")?;
+        if let Amf::Boolean(complete) = value { Some(*complete) } else { None }
+    }
+
     /// Whether nothing is wrong; the end of a growing file is not.
     fn is_sound(&self) -> bool {
         let excused = u64::from(self.is_growing && self.report.is_truncated());
@@ -83,7 +118,7 @@ impl Probe {
     fn print(&self, out: &mut impl io::Write) -> io::Result<bool> {
         let mut all_sound = true;
         for (i, path) in self.files.iter().enumerate() {
-            let probed = probe(path);
+            let probed = probe(path).and_then(Probed::of_flv);
             all_sound &= probed.as_ref().is_ok_and(Probed::is_sound);
             match (&probed, self.json) {
                 (Ok(probed), true) => writeln!(out, "{}", json::object(probed))?,
@@ -95,7 +130,11 @@ impl Probe {
                     write!(out, "{gap}{}", text::report(probed))?;
                 }
                 (Err(error), false) => {
-                    eprintln!("rtmp-server: cannot read {}: {error}", format::path(path));
+                    let path = format::path(path);
+                    match error {
+                        Failure::NotFlv => eprintln!("rtmp-server: {path} is {error}"),
+                        Failure::Read(_) => eprintln!("rtmp-server: cannot read {path}: {error}"),
+                    }
                 }
             }
         }
@@ -104,7 +143,7 @@ impl Probe {
     }
 }
 
-fn probe(path: &Path) -> io::Result<Probed> {
+fn probe(path: &Path) -> Result<Probed, Failure> {
     let mut file = File::open(path)?;
     let bar = format::bar(file.metadata()?.len());
     let result = scan(&mut file, &bar);

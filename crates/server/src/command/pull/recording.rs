@@ -192,11 +192,15 @@ impl Recording {
 
     fn patch(&mut self) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        for patch in self.muxer.patches() {
-            file.seek(SeekFrom::Start(patch.offset))?;
-            file.write_all(&patch.bytes)?;
+        // That it is complete is the last thing that the file says.
+        for patches in [self.muxer.patches(), vec![self.muxer.complete_patch()]] {
+            for patch in patches {
+                file.seek(SeekFrom::Start(patch.offset))?;
+                file.write_all(&patch.bytes)?;
+            }
+            file.sync_data()?;
         }
-        file.sync_data()
+        Ok(())
     }
 }
 
