@@ -6,6 +6,7 @@ mod probe;
 mod publish;
 mod pull;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ pub use probe::Probe;
 pub use publish::Publish;
 pub use pull::Pull;
 pub use serve::serve;
+pub use verify::Verify;
 
 /// Commands beside running the server.
 #[derive(Debug, clap::Subcommand)]
@@ -27,6 +29,8 @@ pub enum Command {
     Pull(Pull),
     /// Tell what is in FLV files and everything that is wrong with them
     Probe(Probe),
+    /// Prove that the files of a recording are the stream: nothing lost, twice or changed
+    Verify(Verify),
 }
 
 /// Why a command failed, in words for the person who gave it.
@@ -45,6 +49,7 @@ impl Command {
             Self::Publish(publish) => publish.run(),
             Self::Pull(pull) => pull.run(),
             Self::Probe(probe) => probe.run(),
+            Self::Verify(verify) => verify.run(),
         }
     }
 }

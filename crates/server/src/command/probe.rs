@@ -21,6 +21,8 @@ use media::flv::scan::{Bodies, FaultKind, Scanner};
 use super::Error;
 use super::format;
 
+pub(super) use json::gap;
+
 /// `rtmp-server probe`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -94,7 +94,7 @@ fn ledger(ledger: &Ledger) -> Value {
 }
 
 /// A gap; the time of one between files is on the recording clock.
-pub(in crate::command) fn gap(gap: &Gap) -> Value {
+pub(crate) fn gap(gap: &Gap) -> Value {
     json!({
         "at_ms": gap.at_ms,
         "length_ms": gap.length_ms,
