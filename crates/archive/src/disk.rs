@@ -177,6 +177,28 @@ pub(crate) fn append_all(
     Ok(())
 }
 
+/// Writes a small file, whole or not at all as far as the disk allows.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`]; those of the disk.
+pub(crate) fn write_new(disk: &dyn Disk, path: &Path, text: &str) -> io::Result<()> {
+    let mut file = disk.create_new(path)?;
+    let mut chunks = Chunks::new();
+    chunks.put_slice(text.as_bytes());
+    let written = append_all(&mut *file, &mut chunks, |_| {}).and_then(|()| file.sync_data());
+    drop(file);
+    written.inspect_err(|_| {
+        let _ = disk.remove(path);
+    })
+}
+
+/// The path of what is kept beside a file: its name with `suffix`.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// The file systems of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemDisk;

@@ -18,6 +18,7 @@ mod hash;
 mod ledger;
 pub mod path;
 mod recorder;
+mod recover;
 mod segment;
 mod telemetry;
 pub mod verify;

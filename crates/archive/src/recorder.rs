@@ -21,8 +21,8 @@ use media::{Header, Packet, Role};
 use crate::archive::Shared;
 use crate::counters::Meter;
 use crate::path::Name;
-use crate::segment::Segment;
-use crate::{About, Counters, Cut, Reason, RecordingId, telemetry, words};
+use crate::segment::{End, Segment};
+use crate::{About, Counters, Cut, Ledger, Reason, RecordingId, telemetry, words};
 
 /// A batch is written when this much is there, when a key frame came, or after this time.
 const WAIT: Wait = Wait { bytes: 256 << 10, timeout: Duration::from_millis(500) };
@@ -239,10 +239,11 @@ impl Recorder {
             &*self.shared.disk,
             &self.shared.config.record_dir,
             &Name::new(self.task.key.as_str(), &start),
-            &self.about(&start),
+            self.about(&start),
             &self.header,
         )
         .map_err(Failure::Create)?;
+        self.pending.bytes += segment.position();
         telemetry::recorder_initialized(&self.task.key, segment.path());
         self.task.set_file(segment.path());
         self.created = self.shared.clock.instant();
@@ -269,7 +270,7 @@ impl Recorder {
     fn flush(&mut self) -> Result<(), Failure> {
         let Some(segment) = &mut self.segment else { return Ok(()) };
         let known_ms = self.task.meter.read().duration_ms;
-        self.pending.bytes = segment.flush().map_err(Failure::Write)?;
+        self.pending.bytes += segment.flush().map_err(Failure::Write)?;
         let duration_ms = self.finished_ms + segment.duration_ms();
         self.pending.duration_ms = duration_ms.saturating_sub(known_ms);
         let pending = std::mem::take(&mut self.pending);
@@ -286,14 +287,16 @@ impl Recorder {
         // A young file changes most: at one second, two, four, …
         let age = now.saturating_duration_since(self.created);
         self.refresh_at = now + age.clamp(REFRESH_CHANGED, REFRESH);
-        segment.refresh().map_err(Failure::Write)
+        segment.refresh(&Ledger::default()).map_err(Failure::Write)
     }
 
     /// Ends the file after everything was flushed. A failure here has cost no packet.
     fn finish_segment(&mut self) {
         let Some(segment) = self.segment.take() else { return };
         self.finished_ms += segment.duration_ms();
-        if let Err(error) = segment.finish(&*self.shared.disk) {
+        let end = self.end(segment.duration_ms());
+        let (_, ended) = segment.finish(&*self.shared.disk, &Ledger::default(), &end);
+        if let Err(error) = ended {
             telemetry::close_failed(&self.task.key, &words(&error));
             self.count(&Counters { errors: 1, ..Counters::default() });
         }
@@ -314,8 +317,14 @@ impl Recorder {
             ..Counters::default()
         });
         if let Some(segment) = self.segment.take() {
-            let _ = segment.abandon(&*self.shared.disk);
+            let end = self.end(segment.duration_ms());
+            let _ = segment.abandon(&*self.shared.disk, &Ledger::default(), &end);
         }
+    }
+
+    fn end(&self, length_ms: u64) -> End {
+        let end_time = self.shared.clock.now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
+        End { length_ms, end_time, final_name: None, checksum_files: false }
     }
 
     fn count(&self, more: &Counters) {

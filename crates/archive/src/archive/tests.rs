@@ -45,10 +45,11 @@ fn close_writes_all_that_has_arrived() {
 
 #[test]
 fn close_returns_in_time_and_names_what_hangs() {
-    // The disk hangs where the first recording, and only that, syncs its file.
-    let mut synced = false;
+    // The disk hangs where the first recording, and only that, syncs its file at the end.
+    let mut syncs = 0;
     let rig = Rig::new(FakeDisk::failing(move |_, call| {
-        (call == Call::SyncData && !std::mem::replace(&mut synced, true)).then_some(Fault::Hang)
+        syncs += usize::from(call == Call::SyncData);
+        (call == Call::SyncData && syncs == 2).then_some(Fault::Hang)
     }));
     let mut hanging = Stream::publish("closing", "hangs");
     let mut healthy = Stream::publish("closing", "healthy");

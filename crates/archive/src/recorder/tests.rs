@@ -307,8 +307,11 @@ fn a_deleted_file_is_noticed_once() {
 
 #[test]
 fn a_failed_end_is_a_close_error() {
-    let rig = Rig::new(FakeDisk::failing(|_, call| {
-        (call == Call::SyncData).then_some(Fault::Error(io::ErrorKind::QuotaExceeded))
+    let mut syncs = 0;
+    let rig = Rig::new(FakeDisk::failing(move |_, call| {
+        syncs += usize::from(call == Call::SyncData);
+        let is_end = call == Call::SyncData && syncs > 1;
+        is_end.then_some(Fault::Error(io::ErrorKind::QuotaExceeded))
     }));
     let stream = Stream::publish("live", "unsynced");
     let key = stream.key.clone();
