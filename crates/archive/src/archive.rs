@@ -6,17 +6,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use live::{Cursor, Key, StopHandle};
 
 use crate::counters::Meter;
-use crate::events::Events;
+use crate::events::{Event, Events};
 use crate::gate::Gate;
 use crate::hash::hash64;
+use crate::keeper::Keeper;
 use crate::recorder::{Recorder, Task};
+use crate::retention::Rules;
 use crate::{Clock, Counters, Disk, Error, telemetry};
 
 /// Stack of a recorder thread: its buffers are on the heap.
@@ -27,6 +30,11 @@ const STACK_BYTES: usize = 512 << 10;
 pub struct Config {
     /// Where files go; created with its parents when the first recording begins.
     pub record_dir: PathBuf,
+    /// Bytes that recording leaves free on a file system; `None` for the smaller of 1 GiB and 1 %
+    /// of it.
+    pub min_free: Option<u64>,
+    /// What is deleted when.
+    pub retention: Rules,
     /// Most recordings at once. Each has a thread of its own.
     pub max_recordings: usize,
     /// Name and version of the program, as every file tells it.
@@ -37,6 +45,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             record_dir: PathBuf::from("recordings"),
+            min_free: None,
+            retention: Rules::default(),
             max_recordings: 2_000,
             server: concat!("rtmp-server/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
@@ -119,6 +129,7 @@ pub struct Status {
 /// threads to end with the runs that they record.
 pub struct Archive {
     shared: Arc<Shared>,
+    keeper: Mutex<Option<Keeper>>,
 }
 
 /// What recorders use of their archive.
@@ -151,12 +162,17 @@ struct Active {
 }
 
 impl Archive {
-    /// An archive in `config.record_dir`. Nothing is touched before the first recording.
+    /// An archive in `config.record_dir`. That is not made before the first recording.
     pub fn open(config: Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Self {
-        let (total, gate, state, finished) = Default::default();
-        let (events, _) = Events::new();
-        let shared = Shared { config, disk, clock, total, events, gate, state, finished };
-        Self { shared: Arc::new(shared) }
+        let (shared, events) = Shared::new(config, disk, clock);
+        let keeper = Keeper::start(shared.clone(), events);
+        Self { shared, keeper: Mutex::new(Some(keeper)) }
+    }
+
+    /// An archive that nobody looks after: without catalog, retention and watch on free space.
+    #[cfg(test)]
+    pub(crate) fn alone(config: Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Self {
+        Self { shared: Shared::new(config, disk, clock).0, keeper: Mutex::default() }
     }
 
     /// Begins a recording. Its file appears with the first packet; whether the directory can be
@@ -204,6 +220,7 @@ impl Archive {
     /// files are finished, at most for `timeout`. Returns those that are not: their disk does not
     /// answer. No recording begins after this.
     pub fn close(&self, timeout: Duration) -> Vec<Status> {
+        let deadline = Instant::now() + timeout;
         let mut state = self.shared.lock();
         state.closed = true;
         state.active.values().for_each(|active| active.end(Reason::Shutdown));
@@ -215,6 +232,9 @@ impl Archive {
                 .unwrap_or_else(PoisonError::into_inner),
         );
         self.shared.reap();
+        // Last, for it enters what the recordings told.
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        keeper.map(|keeper| keeper.close(deadline));
         let unfinished = self.list();
         for status in &unfinished {
             telemetry::not_finished(&status.key, status.file.as_deref());
@@ -246,6 +266,17 @@ impl Active {
 }
 
 impl Shared {
+    /// With the other end of `events`.
+    pub(crate) fn new(
+        config: Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+    ) -> (Arc<Self>, Receiver<Event>) {
+        let (total, gate, state, finished) = Default::default();
+        let (events, received) = Events::new();
+        (Arc::new(Self { config, disk, clock, total, events, gate, state, finished }), received)
+    }
+
     /// The state. Every change under the lock is whole before anything that could panic.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -7,6 +7,7 @@
 
 mod about;
 mod archive;
+pub mod catalog;
 mod clock;
 mod counters;
 mod digest;
@@ -15,11 +16,14 @@ mod error;
 mod events;
 mod gate;
 mod hash;
+mod keeper;
 mod ledger;
 pub mod path;
 mod recorder;
 mod recover;
+pub mod retention;
 mod segment;
+mod space;
 mod telemetry;
 pub mod verify;
 

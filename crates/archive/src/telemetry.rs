@@ -5,10 +5,13 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::time::Duration;
 
 use live::Key;
 use tracing::{error, info, warn};
 
+use crate::catalog::Segment;
+use crate::retention::Cause;
 use crate::segment::Whole;
 use crate::{Counters, Reason, path};
 
@@ -109,4 +112,82 @@ pub(crate) fn recovery_finished(files: u64, recovered: u64, set_aside: u64, seco
 /// The hash of a finished file could not be written beside it.
 pub(crate) fn checksum_failed(file: &Path, error: &dyn Display) {
     warn!(file = %path::display(file), error = error.to_string(), "checksum file not written");
+}
+
+/// The catalog cannot be used; recordings go on without it.
+pub(crate) fn catalog_unavailable(dir: &Path, error: &dyn Display) {
+    let error = error.to_string();
+    warn!(error, record_dir = %path::display(dir), "catalog unavailable");
+}
+
+/// The catalog can be used again and has what it missed.
+pub(crate) fn catalog_again(dir: &Path) {
+    info!(record_dir = %path::display(dir), "catalog available again");
+}
+
+/// The catalog is damaged, is now called `file`, and is made anew from the recordings.
+pub(crate) fn catalog_damaged(file: &Path, error: &dyn Display) {
+    let error = error.to_string();
+    warn!(error, file = %path::display(file), "catalog damaged; made anew from the recordings");
+}
+
+/// Files of recordings are not where they were.
+pub(crate) fn files_missing(dir: &Path, files: u64) {
+    info!(record_dir = %path::display(dir), files, "recorded files are gone");
+}
+
+/// Retention deleted a file.
+pub(crate) fn recording_deleted(segment: &Segment, age: Duration, cause: Cause) {
+    info!(
+        stream_key = segment.stream_key,
+        file = %path::display(&segment.path),
+        size_bytes = segment.size_bytes,
+        age_s = age.as_secs(),
+        reason = cause.name(),
+        "recording deleted"
+    );
+}
+
+/// Retention cannot delete a file. Told once until it can.
+pub(crate) fn delete_failed(segment: &Segment, error: &dyn Display) {
+    error!(
+        error = error.to_string(),
+        stream_key = segment.stream_key,
+        file = %path::display(&segment.path),
+        "cannot delete recording"
+    );
+}
+
+/// There is less than twice the least room.
+pub(crate) fn space_low(dir: &Path, free_bytes: u64, min_bytes: u64, full_in: Option<Duration>) {
+    let full_in_s = full_in.map(|time| time.as_secs());
+    let record_dir = path::display(dir);
+    warn!(%record_dir, free_bytes, min_bytes, full_in_s, "disk space is low");
+}
+
+/// There is less than the least room.
+pub(crate) fn space_full(dir: &Path, free_bytes: u64, min_bytes: u64) {
+    let record_dir = path::display(dir);
+    error!(%record_dir, free_bytes, min_bytes, "disk is full: recording stops");
+}
+
+/// There is room to record again.
+pub(crate) fn space_again(dir: &Path, free_bytes: u64) {
+    info!(record_dir = %path::display(dir), free_bytes, "disk has space again");
+}
+
+/// The system does not say how much room there is. Told once until it does.
+pub(crate) fn space_unknown(dir: &Path, error: &dyn Display) {
+    let error = error.to_string();
+    warn!(error, record_dir = %path::display(dir), "free space is unknown");
+}
+
+/// The threads of catalog and free space did not end before the stop's deadline.
+pub(crate) fn keeper_not_finished(dir: &Path) {
+    warn!(record_dir = %path::display(dir), "catalog not written in time");
+}
+
+/// A thread that looks after the record directory does not run.
+pub(crate) fn keeper_failed(thread: &str, error: &dyn Display) {
+    error!(error = error.to_string(), thread, "recordings are not looked after");
 }

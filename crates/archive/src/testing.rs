@@ -238,7 +238,7 @@ impl Rig {
     pub(crate) fn with(disk: FakeDisk, config: Config) -> Self {
         capture_log();
         let clock = Arc::new(FixedClock::new("2025-10-11T14:30:52.123+02:00[Europe/Berlin]"));
-        let archive = Archive::open(config, Arc::new(disk.clone()), clock.clone());
+        let archive = Archive::alone(config, Arc::new(disk.clone()), clock.clone());
         Self { archive, disk, clock }
     }
 
