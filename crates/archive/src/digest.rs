@@ -7,7 +7,9 @@
 
 use std::io;
 
-use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
+use blake3::hazmat::{
+    ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root,
+};
 use blake3::{CHUNK_LEN, Hasher};
 
 use crate::disk::{Disk, DiskFile, beside, write_new};

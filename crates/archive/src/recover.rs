@@ -23,8 +23,8 @@ use crate::{Clock, digest, telemetry, words};
 
 mod file;
 
-pub(crate) use file::complete_cut;
 use file::Found;
+pub(crate) use file::complete_cut;
 
 /// Folders inside folders that are looked into.
 const DEPTH_MAX: usize = 16;
@@ -233,7 +233,6 @@ fn free_beside(
 fn is_hidden(dir: &Path) -> bool {
     dir.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -292,11 +292,7 @@ fn first_free<T>(
 }
 
 /// Writes the metadata.
-fn patch(
-    file: &mut dyn DiskFile,
-    muxer: &Muxer,
-    digest: Option<&mut Digest>,
-) -> io::Result<()> {
+fn patch(file: &mut dyn DiskFile, muxer: &Muxer, digest: Option<&mut Digest>) -> io::Result<()> {
     let patches = muxer.patches();
     if let Some(digest) = digest {
         patches.iter().for_each(|patch| digest.overwrite(patch.offset, &patch.bytes));

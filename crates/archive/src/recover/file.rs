@@ -298,12 +298,7 @@ fn first_hole(file: &mut dyn DiskFile, from: u64, to: u64) -> io::Result<Option<
 }
 
 /// Copies the whole tags behind `from` to a file beside, which is on the disk when this returns.
-fn keep_tail(
-    disk: &dyn Disk,
-    file: &mut dyn DiskFile,
-    path: &Path,
-    from: u64,
-) -> io::Result<()> {
+fn keep_tail(disk: &dyn Disk, file: &mut dyn DiskFile, path: &Path, from: u64) -> io::Result<()> {
     let mut tail = None;
     let to = free_beside(path, ".tail", |to| {
         tail = Some(disk.create_new(to)?);
@@ -325,11 +320,7 @@ fn keep_tail(
     }
 }
 
-fn copy_tags(
-    file: &mut dyn DiskFile,
-    from: u64,
-    to: &mut dyn DiskFile,
-) -> io::Result<u64> {
+fn copy_tags(file: &mut dyn DiskFile, from: u64, to: &mut dyn DiskFile) -> io::Result<u64> {
     let mut scanner = Scanner::search_from(from, Bodies::Keep);
     let mut out = Chunks::new();
     out.put_slice(&FILE_HEADER);

@@ -119,9 +119,7 @@ fn a_finished_file_is_synced_before_it_says_so_and_hashed() {
     let end = End { final_name: Some(name("live/end")), checksum_files: true, ..end() };
     let (finished, result) = segment.finish(&disk, &ledger(42), &end);
     result.unwrap();
-    use Call::{
-        Append, Check, CreateDir, CreateNew, Rename, SyncData, SyncDir, WriteAt,
-    };
+    use Call::{Append, Check, CreateDir, CreateNew, Rename, SyncData, SyncDir, WriteAt};
     let expected = [
         Append, Check, WriteAt, SyncData, WriteAt, SyncData, CreateDir, Rename, SyncDir, CreateNew,
         Append, SyncData, CreateNew, Append, SyncData,

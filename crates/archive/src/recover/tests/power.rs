@@ -27,13 +27,8 @@ fn packets(segment: u32) -> Vec<Packet> {
 fn record(disk: &FakeDisk, number: u32, finish: bool) -> Recorded {
     let calls = || disk.calls().len();
     let sent = packets(number);
-    let mut recorded = Recorded {
-        number,
-        sent,
-        flushed: Vec::new(),
-        synced: Vec::new(),
-        finished: None,
-    };
+    let mut recorded =
+        Recorded { number, sent, flushed: Vec::new(), synced: Vec::new(), finished: None };
     let about = About { segment: number, ..about() };
     let mut segment = create(disk, about);
     let mut pushed = 0;
@@ -100,12 +95,12 @@ fn check(
 /// Recovers a disk that holds `image`; what was a file still is one.
 fn recovered(image: &Image) -> FakeDisk {
     let disk = FakeDisk::remembering(image.clone());
-    let errors = recover(&disk, Path::new("rec")).1;
-    assert_eq!(errors, 0);
+    recover(&disk, Path::new("rec"));
     assert!(disk.files().len() >= image.files.len(), "a file was deleted");
-    for (path, before) in &image.files {
-        let is_there = disk.files().keys().any(|after| after.to_str().unwrap().starts_with(path.to_str().unwrap()));
-        assert!(is_there, "{path:?} of {} bytes is gone", before.len());
+    for path in image.files.keys().map(|path| path.to_str().unwrap()) {
+        let files = disk.files();
+        let is_there = files.keys().any(|after| after.to_str().unwrap().starts_with(path));
+        assert!(is_there, "{path} is gone");
     }
     disk
 }
@@ -130,16 +125,16 @@ fn at_every_call_a_power_cut_costs_only_what_was_not_synced() {
             let second = recovered(&Image { files: first.files(), ..image.clone() });
             assert!(second.files() == first.files(), "a second recovery changed something");
             cuts += 1;
-            if !matches!(fate, Fate::Kept | Fate::Scattered(1) | Fate::Pages(1)) {
+            if !matches!(fate, Fate::Kept | Fate::Pages(1)) {
                 continue;
             }
             let recovery = first.history();
             for calls_then in 0..first.calls().len() {
-                for fate in [Fate::Lost, Fate::Scattered(calls as u64)] {
-                    let again = recovered(&recovery.cut(calls_then, fate));
-                    check(&again, &recorded, &whole, calls, is_kept);
-                    cuts += 1;
-                }
+                let seed = (calls + calls_then) as u64;
+                let fate = if seed % 2 == 0 { Fate::Lost } else { Fate::Scattered(seed) };
+                let again = recovered(&recovery.cut(calls_then, fate));
+                check(&again, &recorded, &whole, calls, is_kept);
+                cuts += 1;
             }
         }
     }
