@@ -13,7 +13,8 @@
 //! ```
 //!
 //! *Merged* are `onMetaData` messages that are in the file's first tag and no tag of their own;
-//! *repeated* is the codec configuration that a segment takes over from before it.
+//! *repeated* is the codec configuration that a segment takes over from before it. After a gap inside
+//! the file it is repeated in the middle, and the bytes are then only known not to be too few.
 //!
 //! Of each two neighbours: the numbers follow each other; the next file begins with the packet and
 //! at the time at which the one before and the gap between them end; what it says of the chain of
@@ -53,11 +54,11 @@ pub struct File {
     pub ledger: Option<Ledger>,
     /// The size that its metadata tells, in bytes.
     pub declared_bytes: Option<u64>,
-    /// The length that its metadata tells, in ms.
-    pub declared_ms: Option<u64>,
+    /// How much of the recording clock it says that it stands for, in ms.
+    pub length_ms: Option<u64>,
     /// Tags after the first.
     pub tags: Amount,
-    /// Of those the ones that its books call repeated.
+    /// The first of those, as many as its books call repeated.
     pub repeated: Amount,
     /// The first thing that is wrong inside it, with its place.
     pub fault: Option<String>,

@@ -45,7 +45,7 @@ fn recording(id: &str, segments: u32) -> Vec<File> {
                 ..Ledger::default()
             }),
             declared_bytes: Some(60_000),
-            declared_ms: Some(10_000),
+            length_ms: Some(10_000),
             tags: amount(100 - merged.packets + repeated, 50_000 - merged.bytes + repeated * 40),
             repeated: amount(repeated, repeated * 40),
             fault: None,
@@ -245,7 +245,7 @@ fn books_that_do_not_add_up_are_found() {
     );
     assert_found(|files| files[2].ledger = None, &["3.flv does not tell its books"]);
     assert_found(|files| files[2].declared_bytes = None, &["3.flv does not tell its size"]);
-    assert_found(|files| files[1].declared_ms = None, &["3.flv does not tell its length"]);
+    assert_found(|files| files[1].length_ms = None, &["3.flv does not tell its length"]);
 }
 
 #[test]
@@ -275,17 +275,23 @@ fn declared_gaps_are_part_of_the_proof() {
     about(&mut files[2]).gap_before = Some(gap);
     about(&mut files[2]).start_ms += 5_000;
     about(&mut files[2]).first_packet += 40;
+    // The configuration again after the gap, in the middle of the file.
+    ledger(&mut files[2]).repeated_packets += 1;
+    files[2].tags += amount(1, 40);
+    files[2].repeated = amount(2, 10_000);
     let inside = Gap { at_ms: 3_000, reason: GapReason::SlowDisk, dropped: amount(7, 700), ..gap };
     ledger(&mut files[2]).add_gap(inside);
     ledger(&mut files[2]).received += amount(7, 700);
     ledger(&mut files[2]).dropped += amount(7, 700);
-    let report = judge(files);
+    let report = judge(files.clone());
     let proof = &report.recordings[0];
     assert_eq!(proof.problems, []);
     assert_eq!(report.verdict(), Verdict::Partial);
     let missing = |is_before, gap| Missing { segment: 3, is_before, gap };
     assert_eq!(proof.gaps, [missing(true, gap), missing(false, inside)]);
     assert_eq!(proof.gaps_unlisted, 0);
+    files[2].tags.bytes = 49_999;
+    assert_eq!(problems(files), [format!("{ID}/3.flv has 49999 bytes, its books say 50000")]);
 }
 
 #[test]
@@ -352,7 +358,8 @@ fn bytes() -> [Vec<u8>; 2] {
             ledger.repeated_packets = 1;
             about = About { segment: 2, start_ms: 440, first_packet: 13, chain_before, ..about };
         }
-        let (identity, extra) = (about.properties(), ledger.properties());
+        let identity = about.properties();
+        let extra = crate::segment::extra(&ledger, 0, Some(440));
         let mut muxer = Muxer::new(Options { reserve_bytes: 2_048, identity, extra });
         let mut out = Chunks::new();
         muxer.start(&header, &mut out);

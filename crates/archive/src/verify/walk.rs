@@ -5,7 +5,8 @@ use media::flv::probe::{IndexCheck, Probe};
 use media::flv::scan::{Bodies, Item, Scanner, Tag};
 
 use super::{File, State};
-use crate::ledger::{find, millis, whole};
+use crate::ledger::{find, whole};
+use crate::segment::length_ms;
 use crate::{About, Amount, Hash, Ledger};
 
 /// Reads one file, piece by piece, from its first byte to its last.
@@ -66,7 +67,7 @@ impl Walk {
             about: About::from_properties(&report.metadata),
             ledger,
             declared_bytes: number("filesize").map(whole),
-            declared_ms: number("duration").map(|s| millis(s).unsigned_abs()),
+            length_ms: length_ms(&report.metadata),
             tags: self.tags,
             repeated: self
                 .first

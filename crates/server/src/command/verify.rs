@@ -102,11 +102,15 @@ fn verify(given: &[PathBuf]) -> Verified {
     }
     let size = |path: &PathBuf| fs::metadata(path).map_or(0, |metadata| metadata.len());
     let bar = format::bar(paths.iter().map(size).sum());
+    let mut catalogs = claims::Catalogs::default();
     let mut files = Vec::new();
     for path in paths {
         match read(&path, &bar) {
             Ok(mut file) => {
                 file.claims = claims::sidecar(&path, &mut fail);
+                if let Some(about) = &file.about {
+                    file.claims.extend(catalogs.claims(&path, about, &mut fail));
+                }
                 files.push(file);
             }
             Err(error) => fail(&path, error),

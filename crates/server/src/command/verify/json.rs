@@ -55,7 +55,7 @@ fn segment(checked: &Checked) -> Value {
         },
         "size_bytes": file.size_bytes,
         "start_ms": file.about.as_ref().map(|about| about.start_ms),
-        "length_ms": file.declared_ms.filter(|_| is_complete),
+        "length_ms": file.length_ms.filter(|_| is_complete),
         "packets_written": ledger.map(|ledger| ledger.written.packets),
         "packets_dropped": ledger.map(|ledger| ledger.dropped.packets),
         "blake3": is_complete.then(|| file.hash.to_string()),

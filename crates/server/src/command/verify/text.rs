@@ -79,7 +79,7 @@ fn row(checked: &Checked) -> [String; 7] {
         file.name.clone(),
         number(checked.segment.into()),
         file.about.as_ref().map_or_else(unknown, |about| time(about.start_ms)),
-        file.declared_ms.filter(|_| is_complete).map_or_else(unknown, time),
+        file.length_ms.filter(|_| is_complete).map_or_else(unknown, time),
         ledger.map_or_else(unknown, |ledger| number(ledger.written.packets)),
         ledger.map_or_else(unknown, |ledger| number(ledger.dropped.packets)),
         size(file.size_bytes),

@@ -109,7 +109,7 @@ fn segment(about: &About, complete: bool) -> Vec<u8> {
     let mut muxer = Muxer::new(Options {
         reserve_bytes: 4_096,
         identity: about.properties(),
-        extra: ledger.properties(),
+        extra: [ledger.properties(), vec![("segmentLength".to_owned(), 1.0.into())]].concat(),
     });
     let mut out = Chunks::new();
     muxer.start(&header, &mut out);
