@@ -26,6 +26,7 @@ pub mod retention;
 mod segment;
 mod space;
 mod telemetry;
+pub mod verify;
 
 pub use about::{About, BadHash, Cut, Hash};
 pub use archive::{Archive, BadId, Config, Reason, RecordingId, StartRequest, Status};

@@ -7,6 +7,7 @@ mod publish;
 mod pull;
 mod retention;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ pub use publish::Publish;
 pub use pull::Pull;
 pub use retention::Retention;
 pub use serve::serve;
+pub use verify::Verify;
 
 /// Commands beside running the server.
 #[derive(Debug, clap::Subcommand)]
@@ -31,6 +33,8 @@ pub enum Command {
     Probe(Probe),
     /// Tell what retention would delete now, and when the disk will be full
     Retention(Retention),
+    /// Prove that the files of a recording are the stream: nothing lost, twice or changed
+    Verify(Verify),
 }
 
 /// Why a command failed, in words for the person who gave it.
@@ -50,6 +54,7 @@ impl Command {
             Self::Pull(pull) => pull.run(),
             Self::Probe(probe) => probe.run(),
             Self::Retention(retention) => retention.run(),
+            Self::Verify(verify) => verify.run(),
         }
     }
 }

@@ -379,7 +379,7 @@ fn a_file_beyond_4_gib_gets_an_index_with_the_right_positions() {
     }
     let whole = place(TAGS);
     // All that was synced, or the holes would be taken for what the disk lost.
-    let synced = crate::segment::extra(&Ledger::default(), whole);
+    let synced = crate::segment::extra(&Ledger::default(), whole, None);
     let head = fs::File::open(&path).unwrap();
     let mut region = vec![0; usize::try_from(start).unwrap()];
     head.read_exact_at(&mut region, 0).unwrap();
