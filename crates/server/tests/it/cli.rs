@@ -4,6 +4,7 @@ mod flags;
 mod probe;
 mod publish;
 mod pull;
+mod retention;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
