@@ -8,11 +8,16 @@
 //!
 //! # What `onMetaData` says
 //!
+//! In this order:
+//!
+//! - The caller's values that never change ([`Options::identity`]), and `complete`: false until
+//!   [`Muxer::complete_patch`] is applied. Their bytes are the same in all patches, so that one
+//!   that was torn cannot harm them.
 //! - Measured or read from the codec records, whatever the publisher said: `duration`, `filesize`,
 //!   `lasttimestamp`, `lastkeyframetimestamp`, `hasVideo`, `hasAudio`, `hasMetadata`,
 //!   `hasKeyframes`, `canSeekToEnd`, `width`, `height`, `videocodecid`, `audiocodecid`,
-//!   `audiosamplerate`, `stereo`, `keyframes`.
-//! - The caller's own ([`Options::extra`]).
+//!   `audiosamplerate`, `stereo`; at the end `keyframes`.
+//! - The caller's values that change ([`Options::extra`]).
 //! - The publisher's values, except those above and those that cannot be true of this file. What
 //!   the publisher says of a kind of media that does not come is left out: FFmpeg would announce a
 //!   stream of it.
@@ -34,10 +39,13 @@ use crate::{
 mod facts;
 mod index;
 mod region;
+mod restore;
 
 use facts::Facts;
 use index::Index;
 use region::{Content, Region};
+pub(super) use restore::split_identity;
+pub use restore::{Restore, Restored, Want};
 
 /// How a file is laid out, and what it says of itself.
 #[derive(Debug, Clone)]
@@ -45,16 +53,23 @@ pub struct Options {
     /// Size in bytes of the `onMetaData` tag, which the index must fit in: 18 bytes an entry. Taken
     /// as at least 2 KiB and at most 8 MiB.
     pub reserve_bytes: usize,
-    /// Properties to put into `onMetaData`: what the recording is. They win over the publisher's.
+    /// What the recording is, and never changes: it comes first in `onMetaData` and wins over all
+    /// else. What would leave less than 600 bytes is cut out.
+    pub identity: Vec<(String, Value)>,
+    /// Further properties for `onMetaData`, which win over the muxer's own and the publisher's:
+    /// the first values of [`Muxer::set_extra`].
     pub extra: Vec<(String, Value)>,
 }
 
 impl Default for Options {
     /// 32 KiB: some 1,700 key frames before the index is thinned, an hour at one every two seconds.
     fn default() -> Self {
-        Self { reserve_bytes: 32 << 10, extra: Vec::new() }
+        Self { reserve_bytes: 32 << 10, identity: Vec::new(), extra: Vec::new() }
     }
 }
+
+/// The boolean property after the identity: false until [`Muxer::complete_patch`] is applied.
+pub const COMPLETE: &str = "complete";
 
 /// Why a packet cannot be in an FLV file. Nothing of it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -98,9 +113,10 @@ pub struct Counters {
 }
 
 /// Writes one file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Muxer {
     reserve_bytes: usize,
+    identity: Vec<(String, Value)>,
     extra: Vec<(String, Value)>,
     /// The publisher's values, newest of each name.
     publisher: Vec<(String, Value)>,
@@ -123,9 +139,13 @@ const METADATA_LIMITS: Limits = Limits { depth: 16, values: 4_096, string_bytes:
 impl Muxer {
     /// A muxer at the start of a file.
     pub fn new(options: Options) -> Self {
-        let reserve_bytes = options.reserve_bytes.clamp(region::SIZE_MIN, BODY_MAX / 2);
+        let reserve_bytes =
+            options.reserve_bytes.clamp(*region::SIZES.start(), *region::SIZES.end());
+        let mut identity = options.identity;
+        identity.retain(|(name, _)| name != COMPLETE);
         Self {
             reserve_bytes,
+            identity,
             extra: options.extra,
             publisher: Vec::new(),
             publisher_bytes: 0,
@@ -203,6 +223,13 @@ impl Muxer {
         vec![Patch { offset: size(FILE_HEADER.len()), bytes: self.region().bytes }]
     }
 
+    /// What to overwrite, as the last thing that happens to the file, so that it says that it is
+    /// complete: one byte. All [`Muxer::patches`] say that it is not.
+    pub fn complete_patch(&self) -> Patch {
+        let at = FILE_HEADER.len() + self.region().complete_at;
+        Patch { offset: size(at), bytes: vec![1] }
+    }
+
     /// Bytes put out so far, which is the size of the file.
     pub fn position(&self) -> u64 {
         self.position
@@ -219,6 +246,18 @@ impl Muxer {
         Counters { properties_cut, ..self.counters }
     }
 
+    /// Takes over the values of an `onMetaData` that is in the first tag alone.
+    pub(super) fn take_over(&mut self, body: bytes::Bytes, properties: Vec<(String, Value)>) {
+        self.metadata = Some(body);
+        self.merge_properties(properties);
+        self.counters.metadata_merged += 1;
+    }
+
+    /// Whether there is enough for an index.
+    pub(super) fn has_index(&self) -> bool {
+        self.index.thinned(region::INDEX_ENTRIES_MIN).count() == region::INDEX_ENTRIES_MIN
+    }
+
     fn has_media(&self) -> bool {
         self.facts.has(Kind::Video) || self.facts.has(Kind::Audio)
     }
@@ -229,19 +268,24 @@ impl Muxer {
         else {
             return Err(Error::TooLong { size_bytes });
         };
-        self.facts.push(packet, time_ms);
-        self.index.push(packet, time_ms, self.position);
+        self.note(packet, body_size, time_ms);
         let header = TagHeader::new(packet.kind.number(), body_size, time_ms);
         out.put_slice(&header.encode());
         out.put(packet.body.clone());
         out.put_slice(&header.tag_size().to_be_bytes());
+        Ok(())
+    }
+
+    /// Takes a tag into account that is, or is about to be, at the end of the file.
+    fn note(&mut self, packet: &Packet, body_size: u32, time_ms: u32) {
+        self.facts.push(packet, body_size, time_ms);
+        self.index.push(packet, time_ms, self.position);
         self.position += OVERHEAD + u64::from(body_size);
         match packet.kind {
             Kind::Audio => self.counters.audio += 1,
             Kind::Video => self.counters.video += 1,
             Kind::Data => self.counters.data += 1,
         }
-        Ok(())
     }
 
     /// Takes over the values of an `onMetaData`.
@@ -250,8 +294,12 @@ impl Muxer {
         let Some(properties) = meta::properties(&packet.body, METADATA_LIMITS) else {
             return Merged::Unreadable;
         };
+        self.merge_properties(properties)
+    }
+
+    fn merge_properties(&mut self, properties: Vec<(String, Value)>) -> Merged {
         let mut merged = Merged::Known;
-        for (name, value) in properties {
+        for (name, value) in properties.into_iter().filter(|(name, _)| !is_of_files(name)) {
             let is_known = |(known, old): &(String, Value)| *known == name && *old == value;
             if name != CREATION_DATE && !self.publisher.iter().any(is_known) {
                 merged = Merged::News;
@@ -284,18 +332,27 @@ impl Muxer {
             given.is_some_and(|(_, value)| value.as_f64().is_some_and(|n| n.is_finite() && n > 0.0))
         };
         own.extend(self.facts.measures().into_iter().filter(|(name, _)| !is_given(name)));
-        own.retain(|(name, _)| !self.extra.iter().any(|(known, _)| known == name));
+        own.push((OWN_END, Value::Boolean(true)));
+        let is_in = |list: &[(String, Value)], name: &str| list.iter().any(|(n, _)| n == name);
+        let is_fixed = |name: &str| name == COMPLETE || is_in(&self.identity, name);
+        own.retain(|(name, _)| !is_fixed(name) && !is_in(&self.extra, name));
+        let extra = self.extra.iter().filter(|(name, _)| !is_fixed(name)).collect::<Vec<_>>();
 
         let is_left_out = |name: &str| {
-            STALE.contains(&name)
+            is_fixed(name)
                 || own.iter().any(|(known, _)| *known == name)
-                || self.extra.iter().any(|(known, _)| known == name)
+                || is_in(&self.extra, name)
                 || self.has_media() && self.is_of_absent_media(name)
         };
         let publisher = self.publisher.iter().filter(|(name, _)| !is_left_out(name));
         let publisher: Vec<_> = publisher.collect();
-        let content =
-            Content { own: &own, extra: &self.extra, publisher: &publisher, index: &self.index };
+        let content = Content {
+            identity: &self.identity,
+            own: &own,
+            extra: &extra,
+            publisher: &publisher,
+            index: &self.index,
+        };
         region::compose(self.reserve_bytes, &content)
     }
 
@@ -316,18 +373,32 @@ enum Merged {
     News,
 }
 
+/// The last of the muxer's own properties; what follows it is the caller's and the publisher's.
+const OWN_END: &str = "hasMetadata";
+
 /// When the publisher made its metadata.
 const CREATION_DATE: &str = "creationdate";
 
-/// Properties of the publisher that are about another file, or that stand for the muxer's own.
-const STALE: [&str; 8] = [
+/// Whether a property is about a file, which the publisher's stream is not: it says nothing, or
+/// something of another file.
+pub(super) fn is_of_files(name: &str) -> bool {
+    OF_FILES.contains(&name) || name.trim_end_matches('_') == region::PADDING
+}
+
+const OF_FILES: [&str; 14] = [
+    COMPLETE,
+    OWN_END,
+    "duration",
+    "filesize",
+    "lasttimestamp",
+    "lastkeyframetimestamp",
+    "lastkeyframelocation",
+    "hasKeyframes",
+    "canSeekToEnd",
     "keyframes",
-    "padding",
     "datasize",
     "videosize",
     "audiosize",
-    "lastkeyframelocation",
-    "lastkeyframetimestamp",
     "cuePoints",
 ];
 

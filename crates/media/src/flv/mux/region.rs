@@ -5,50 +5,65 @@
 //! every reader passes over in silence: FFmpeg creates a data stream for a padding tag; flvmeta
 //! warns of bytes after the array; GStreamer warns of an array of anything but numbers; mediainfo
 //! shows strings; browsers' players lose the whole message at a null. Its name takes the odd bytes.
+//!
+//! The array begins with what never changes, the identity and [`COMPLETE`]: a patch that is torn
+//! anywhere cannot harm them. Only the array's count before them can change, by which no careful
+//! reader goes (FLV E.4.4.4: "approximate"); it is right for those that are not.
 
-use super::index::Index;
+use std::ops::RangeInclusive;
+
+use super::{COMPLETE, index::Index};
 use crate::{
     Kind,
     amf0::{self, Value},
-    flv::tag::TagHeader,
+    flv::tag::{BODY_MAX, TagHeader},
 };
 
 /// What goes into the region, most important first.
 #[derive(Debug)]
 pub(super) struct Content<'a> {
+    /// What never changes; the same at each call.
+    pub(super) identity: &'a [(String, Value)],
     /// The muxer's own: some 30 numbers and booleans, which always fit.
     pub(super) own: &'a [(&'static str, Value)],
     /// The caller's.
-    pub(super) extra: &'a [(String, Value)],
+    pub(super) extra: &'a [&'a (String, Value)],
     /// The publisher's: at most half of what the others leave.
     pub(super) publisher: &'a [&'a (String, Value)],
     pub(super) index: &'a Index,
 }
 
-/// The region's bytes, and how many properties did not fit.
+/// The tag as it is to be written.
 #[derive(Debug)]
 pub(super) struct Region {
     pub(super) bytes: Vec<u8>,
+    /// How many properties did not fit.
     pub(super) cut: usize,
+    /// Where in `bytes` the value of [`COMPLETE`] stands.
+    pub(super) complete_at: usize,
 }
 
-/// The least size (bytes): the muxer's own properties, and some index.
-pub(super) const SIZE_MIN: usize = 2_048;
+/// Sizes (bytes) that a region can have: from the muxer's own properties and some index to half of
+/// what a tag can hold.
+pub(super) const SIZES: RangeInclusive<usize> = 2_048..=BODY_MAX / 2;
 
 /// Bytes of one entry of the index: two numbers.
 pub(super) const ENTRY: usize = 2 * NUMBER;
 
 const NUMBER: usize = 9;
-const PADDING: &str = "padding";
+/// Room (bytes) that the identity leaves to the muxer's own properties: they take 410 at most.
+const OWN_SPARE: usize = 512;
+/// The property that fills the region, but for underscores at its end.
+pub(super) const PADDING: &str = "padding";
 /// The padding's name, marker and count, without elements.
 const PADDING_MIN: usize = 2 + PADDING.len() + 5;
 const END: [u8; 3] = [0, 0, 9];
 /// `keyframes`: its name and marker, two names with an array's marker and count each, and the end.
 const INDEX_HEAD: usize = (2 + 9 + 1) + (2 + 5 + 5) + (2 + 13 + 5) + END.len();
 /// FFmpeg warns of an index of fewer entries.
-const INDEX_ENTRIES_MIN: usize = 2;
+pub(super) const INDEX_ENTRIES_MIN: usize = 2;
 
-/// Builds the tag; exactly `size_bytes` (at least [`SIZE_MIN`]) with its header and
+/// Builds the tag; exactly `size_bytes` (one of [`SIZES`]) with its header and
 /// `PreviousTagSize`.
 pub(super) fn compose(size_bytes: usize, content: &Content<'_>) -> Region {
     let body_size = size_bytes - TagHeader::SIZE - 4;
@@ -59,10 +74,15 @@ pub(super) fn compose(size_bytes: usize, content: &Content<'_>) -> Region {
     body.extend_from_slice(&[0; 4]);
     let mut array = Array { body, count: 0, end: body_size - END.len() - PADDING_MIN, cut: 0 };
 
+    let index_least = INDEX_HEAD + INDEX_ENTRIES_MIN * ENTRY;
+    for (name, value) in content.identity {
+        array.put(name, value, OWN_SPARE + index_least);
+    }
+    array.put(COMPLETE, &Value::Boolean(false), 0);
+    let complete_at = TagHeader::SIZE + array.body.len() - 1;
     for (name, value) in content.own {
         array.put(name, value, 0);
     }
-    let index_least = INDEX_HEAD + INDEX_ENTRIES_MIN * ENTRY;
     for (name, value) in content.extra {
         array.put(name, value, index_least);
     }
@@ -83,7 +103,7 @@ pub(super) fn compose(size_bytes: usize, content: &Content<'_>) -> Region {
     bytes.extend_from_slice(&header.encode());
     bytes.extend_from_slice(&body);
     bytes.extend_from_slice(&header.tag_size().to_be_bytes());
-    Region { bytes, cut }
+    Region { bytes, cut, complete_at }
 }
 
 /// An associative array that grows up to a fixed end.

@@ -3,6 +3,8 @@ use bytes::Bytes;
 use super::*;
 use crate::{Packet, amf0::Limits, flv::meta};
 
+const SIZE: usize = *SIZES.start();
+
 fn index(entries: u32) -> Index {
     let key = Packet::new(Kind::Video, 0, Bytes::from_static(b"\x17\x01\x00\x00\x00N"));
     let mut index = Index::new(10_000);
@@ -21,12 +23,15 @@ fn properties(region: &Region) -> Vec<(String, Value)> {
 fn compose_with(size_bytes: usize, extra: &[(String, Value)], entries: u32) -> Region {
     let index = index(entries);
     let own = [("duration", Value::Number(1.0))];
-    compose(size_bytes, &Content { own: &own, extra, publisher: &[], index: &index })
+    let extra: Vec<_> = extra.iter().collect();
+    let content =
+        Content { identity: &[], own: &own, extra: &extra, publisher: &[], index: &index };
+    compose(size_bytes, &content)
 }
 
 #[test]
 fn every_size_and_content_fills_the_region_exactly() {
-    for size_bytes in SIZE_MIN..SIZE_MIN + 40 {
+    for size_bytes in SIZE..SIZE + 40 {
         for entries in [0, 1, 2, 30, 500] {
             let extra = [("title".to_owned(), Value::from("x".repeat(size_bytes % 7)))];
             let region = compose_with(size_bytes, &extra, entries);
@@ -36,7 +41,9 @@ fn every_size_and_content_fills_the_region_exactly() {
             assert_eq!(region.bytes[size_bytes - 4..], header.tag_size().to_be_bytes());
             assert_eq!(region.bytes[size_bytes - 7..size_bytes - 4], END);
             let properties = properties(&region);
-            assert_eq!(properties[0], ("duration".to_owned(), Value::Number(1.0)));
+            assert_eq!(properties[0], (COMPLETE.to_owned(), Value::Boolean(false)));
+            assert_eq!(properties[1], ("duration".to_owned(), Value::Number(1.0)));
+            assert_eq!(region.bytes[region.complete_at - 1..=region.complete_at], [1, 0]);
             let Some((name, Value::StrictArray(zeros))) = properties.last() else { panic!() };
             assert!(name.starts_with(PADDING));
             assert!(zeros.iter().all(|zero| *zero == Value::Number(0.0)));
@@ -49,7 +56,7 @@ fn every_size_and_content_fills_the_region_exactly() {
 #[test]
 fn an_index_needs_two_entries() {
     let has_index = |entries| {
-        let region = compose_with(SIZE_MIN, &[], entries);
+        let region = compose_with(SIZE, &[], entries);
         properties(&region).iter().any(|(name, _)| name == "keyframes")
     };
     assert_eq!([0, 1, 2].map(has_index), [false, false, true]);
@@ -57,7 +64,7 @@ fn an_index_needs_two_entries() {
 
 #[test]
 fn an_index_that_is_too_long_is_thinned_evenly() {
-    let region = compose_with(SIZE_MIN, &[], 1_000);
+    let region = compose_with(SIZE, &[], 1_000);
     let properties = properties(&region);
     let keyframes = properties.iter().find(|(name, _)| name == "keyframes").unwrap();
     let numbers = |name| match keyframes.1.property(name) {
@@ -69,7 +76,8 @@ fn an_index_that_is_too_long_is_thinned_evenly() {
     let (times, positions) = (numbers("times"), numbers("filepositions"));
     assert_eq!(times.len(), positions.len());
     assert!((50..110).contains(&times.len()), "{}", times.len());
-    assert!(times.windows(2).all(|pair| pair[1] - pair[0] == times[1]));
+    assert_eq!(times.last(), Some(&999.0), "the newest is there always");
+    assert!(times[..times.len() - 1].windows(2).all(|pair| pair[1] - pair[0] == times[1]));
     assert!(times.iter().zip(&positions).all(|(time, position)| *position == time * 5_000.0));
 }
 
@@ -88,12 +96,14 @@ fn what_does_not_fit_is_cut_and_counted_and_the_rest_stays() {
         ("huge".to_owned(), Value::from("z".repeat(3_000))),
     ];
     let own = [("duration", Value::Number(1.0))];
-    let content = Content { own: &own, extra: &extra, publisher: &publisher, index: &index };
-    let region = compose(SIZE_MIN, &content);
+    let extra: Vec<_> = extra.iter().collect();
+    let content =
+        Content { identity: &[], own: &own, extra: &extra, publisher: &publisher, index: &index };
+    let region = compose(SIZE, &content);
     assert_eq!(region.cut, 4);
     let properties = properties(&region);
     let names: Vec<_> = properties.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names[..4], ["duration", "id", "small", "keyframes"]);
+    assert_eq!(names[..5], [COMPLETE, "duration", "id", "small", "keyframes"]);
 }
 
 #[test]
@@ -102,7 +112,8 @@ fn a_publisher_gets_at_most_half_so_that_an_index_remains() {
     let many: Vec<_> =
         (0..1_000).map(|i| (format!("property{i}"), Value::Number(f64::from(i)))).collect();
     let publisher: Vec<_> = many.iter().collect();
-    let content = Content { own: &[], extra: &[], publisher: &publisher, index: &index };
+    let content =
+        Content { identity: &[], own: &[], extra: &[], publisher: &publisher, index: &index };
     let region = compose(4_096, &content);
     assert!(region.cut > 800);
     let properties = properties(&region);
