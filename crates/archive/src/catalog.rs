@@ -127,9 +127,9 @@ impl Catalog {
         disk.create_dir_all(&record_dir.join(DIR))?;
         let mut db = Connection::open(file(record_dir))?;
         db.busy_timeout(BUSY)?;
-        // Readers do not wait for the writer, nor it for them. Without effect where a file system
-        // has no shared memory.
-        db.pragma_update(None, "journal_mode", "WAL")?;
+        // Not WAL: that maps a file into memory, and a disk that goes away would end the process
+        // (SIGBUS) instead of a call.
+        db.pragma_update(None, "journal_mode", "TRUNCATE")?;
         // What a power cut costs the catalog the files still have.
         db.pragma_update(None, "synchronous", "NORMAL")?;
         db.pragma_update(None, "foreign_keys", true)?;
@@ -159,9 +159,8 @@ impl Catalog {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         };
-        // First, for a new catalog would take them for its own.
-        if_there(disk.rename_new(&named("-wal"), &named(&format!("{broken}-wal"))))?;
-        if_there(disk.remove(&named("-shm")))?;
+        // First, for a new catalog would take it for its own.
+        if_there(disk.rename_new(&named("-journal"), &named(&format!("{broken}-journal"))))?;
         disk.rename_new(&damaged, &named(&broken))?;
         Ok(named(&broken))
     }
@@ -197,23 +196,24 @@ impl Catalog {
         Ok(())
     }
 
-    /// Enters that retention deleted a segment.
+    /// Enters that retention deleted segments.
     ///
     /// # Errors
     /// Those of the database.
     pub(crate) fn deleted(
         &self,
-        segment: &Segment,
-        cause: Cause,
+        segments: &[(Segment, Cause)],
         now_unix_ms: i64,
     ) -> Result<(), Error> {
         let whole = self.reader.db.unchecked_transaction()?;
-        whole.execute("UPDATE segments SET state = 'deleted' WHERE id = ?1", [segment.id])?;
-        whole.execute(
-            "INSERT INTO deletions (segment, path, size_bytes, deleted_unix_ms, reason) \
-             SELECT id, path, ?2, ?3, ?4 FROM segments WHERE id = ?1",
-            params![segment.id, int(segment.size_bytes), now_unix_ms, cause.name()],
-        )?;
+        for (segment, cause) in segments {
+            whole.execute("UPDATE segments SET state = 'deleted' WHERE id = ?1", [segment.id])?;
+            whole.execute(
+                "INSERT INTO deletions (segment, path, size_bytes, deleted_unix_ms, reason) \
+                 SELECT id, path, ?2, ?3, ?4 FROM segments WHERE id = ?1",
+                params![segment.id, int(segment.size_bytes), now_unix_ms, cause.name()],
+            )?;
+        }
         whole.commit()?;
         Ok(())
     }

@@ -2,9 +2,8 @@
 
 use std::io;
 
-use media::amf0::{Limits, Value};
+use media::amf0::Value;
 use media::flv::meta;
-use media::flv::scan::{Bodies, Item, Scanner};
 
 use crate::disk::DiskFile;
 use crate::ledger::{find, millis};
@@ -25,7 +24,8 @@ pub(super) struct Head {
 
 /// Reads the start of a file; `None` for one that this program did not record.
 pub(super) fn read(start: &[u8]) -> Option<Head> {
-    let properties = properties(start)?;
+    // Torn as it may be while the file grows: what comes first never changes.
+    let properties = meta::region(start)?.properties;
     Some(Head {
         about: About::from_properties(&properties)?,
         ledger: Ledger::from_properties(&properties),
@@ -47,19 +47,6 @@ pub(crate) fn identity(file: &mut dyn DiskFile) -> io::Result<Option<(RecordingI
     let read = file.read_at(0, &mut start)?;
     let head = start.get(..read).and_then(self::read);
     Ok(head.map(|head| (head.about.recording, head.about.segment)))
-}
-
-fn properties(start: &[u8]) -> Option<Vec<(String, Value)>> {
-    let mut scanner = Scanner::new(Bodies::Keep);
-    scanner.push(start);
-    let tag = loop {
-        match scanner.poll()? {
-            Item::Tag(tag) => break tag,
-            Item::Header(_) => {}
-            Item::Fault(_) => return None,
-        }
-    };
-    meta::properties(&tag.packet.body, Limits::default())
 }
 
 #[cfg(test)]

@@ -107,9 +107,11 @@ impl Reader {
         if !path.exists() {
             return Err(Error::None);
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // So that what a killed server was writing can be taken back; else it is only read.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags)?;
         db.busy_timeout(BUSY)?;
+        db.pragma_update(None, "query_only", true)?;
         if schema::version(&db)? == 0 {
             return Err(Error::None);
         }

@@ -275,19 +275,19 @@ fn a_damaged_page_is_noticed() {
 }
 
 #[test]
-fn the_log_of_a_damaged_catalog_does_not_get_into_the_next() {
+fn the_journal_of_a_damaged_catalog_does_not_get_into_the_next() {
     let dir = tempfile::tempdir().unwrap();
-    let catalog = open(dir.path());
-    apply(&catalog, &[Event::Finished(finished(dir.path().join("a.flv"), &about_of(1, 1, 0)))]);
-    // Still in use, as after a crash: its log is there.
-    assert!(dir.path().join(format!("{DIR}/{NAME}-wal")).exists());
-    Catalog::set_aside(&SystemDisk, dir.path()).unwrap();
-    assert_eq!(oldest_first(open(dir.path()).reader()), []);
-    drop(catalog);
+    drop(open(dir.path()));
+    let journal = |name: &str| dir.path().join(format!("{DIR}/{name}-journal"));
+    fs::write(journal(NAME), b"half of a change").unwrap();
+    let name = Catalog::set_aside(&SystemDisk, dir.path()).unwrap();
+    let kept = journal(name.file_name().unwrap().to_str().unwrap());
+    assert_eq!(fs::read(kept).unwrap(), b"half of a change");
+    assert!(!journal(NAME).exists());
 }
 
 #[test]
-fn a_reader_waits_for_nobody_and_makes_nothing() {
+fn a_reader_does_not_see_half_a_change_and_makes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     assert!(matches!(Reader::open(dir.path()), Err(Error::None)));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -311,7 +311,7 @@ fn deletions_are_kept_newest_first() {
     }
     let segments = oldest_first(catalog.reader());
     for (now, segment) in (1..).zip(&segments[..2]) {
-        catalog.deleted(segment, Cause::Total, now).unwrap();
+        catalog.deleted(&[(segment.clone(), Cause::Total)], now).unwrap();
     }
     let deletion = |segment: &Segment, deleted_unix_ms| Deletion {
         path: segment.path.clone(),

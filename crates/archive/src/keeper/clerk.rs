@@ -28,6 +28,8 @@ const ROUND: Duration = Duration::from_secs(60);
 const ROUND_LOW: Duration = Duration::from_secs(5);
 /// Most files that one round tries to delete; what is left goes in the next, after the events.
 pub(super) const ROUND_MAX: usize = 1_000;
+/// Most deletions that are entered together: a crash has them found missing at the next start.
+const DELETED_MAX: usize = 64;
 
 pub(super) struct Clerk {
     shared: Arc<Shared>,
@@ -210,6 +212,7 @@ impl Clerk {
         );
         let mut guard = Guard::new(&**disk, rules, space.map(|space| space.device));
         let mut dirs = BTreeSet::new();
+        let mut deleted = Vec::new();
         let mut tried = 0;
         let mut is_more_left = false;
         for segment in reader.oldest_first() {
@@ -228,8 +231,12 @@ impl Clerk {
                     telemetry::recording_deleted(&segment, planner.age(&segment), cause);
                     planner.deleted(segment.size_bytes);
                     dirs.extend(segment.path.parent().map(ToOwned::to_owned));
-                    catalog.deleted(&segment, cause, now_unix_ms)?;
                     self.is_delete_told = false;
+                    deleted.push((segment, cause));
+                    if deleted.len() == DELETED_MAX {
+                        catalog.deleted(&deleted, now_unix_ms)?;
+                        deleted.clear();
+                    }
                 }
                 Outcome::Missing => {
                     planner.missing(segment.size_bytes);
@@ -243,6 +250,7 @@ impl Clerk {
                 }
             }
         }
+        catalog.deleted(&deleted, now_unix_ms)?;
         for dir in dirs {
             // What a power cut brings back is found missing or deleted again at the next start.
             let _ = retention::tidy(&**disk, &config.record_dir, &dir);

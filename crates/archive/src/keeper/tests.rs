@@ -100,6 +100,7 @@ fn lost_events_are_made_up_from_the_files() {
     let dir = tempfile::tempdir().unwrap();
     let mut steps = Steps::in_dir(dir.path(), Rules::default());
     let mut clerk = steps.clerk();
+    write(dir.path(), "first.flv", &about_of(3, 1, 0));
     turn(&mut clerk);
     let path = write(dir.path(), "a.flv", &about_of(1, 1, 0));
     turn(&mut clerk);

@@ -5,6 +5,7 @@ mod probe;
 mod publish;
 mod pull;
 mod verify;
+mod retention;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

@@ -79,7 +79,7 @@ fn what_would_go_is_told_and_stays() {
 fn deletions_are_listed() {
     let made = Made::new(2);
     let segment = made.catalog.reader().by_path(&made.paths[0]).unwrap().unwrap();
-    made.catalog.deleted(&segment, Cause::Age, 5).unwrap();
+    made.catalog.deleted(&[(segment, Cause::Age)], 5).unwrap();
     let outlook = made.outlook(Rules::default(), 0);
     assert_eq!(outlook.deletions.len(), 1);
     assert_eq!((outlook.segments, outlook.total_bytes), (2, 2 * made.size));
