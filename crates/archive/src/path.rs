@@ -1,23 +1,25 @@
 //! File names from stream keys: the one place where a user's text becomes a path.
 //!
-//! A segment is `{stream_key}_{YYYYMMDD_HHMMSS}.flv`, directly in the record directory, in the time
-//! zone of the start it is given. In the key every `/` becomes `_`; what could leave the directory,
-//! is invalid on Linux, Windows or macOS, or shows as something else than it is, becomes the
-//! percent-encoding of its UTF-8 bytes. Ordinary names stay as they are.
+//! A [`Template`] says how the path of a segment below the record directory is put together, and
+//! [`Template::name`] does it. What a stream key brings stays as it is where it is an ordinary
+//! name; what could leave its folder, is invalid on Linux, Windows or macOS, or shows as something
+//! else than it is, becomes the percent-encoding of its UTF-8 bytes.
 //!
 //! Invariants:
-//! - A name is one path component of at most [`NAME_BYTES`] bytes.
-//! - Keys that differ after `/` became `_` have different names (beyond [`NAME_BYTES`]: but for a
-//!   collision of a 64-bit hash). Whoever creates the file does so exclusively and goes on to the
-//!   next [`Name::candidate`], so keys that meet, and file systems that ignore case, cost a suffix
-//!   and never a file.
+//! - Every element of a path is a name of 1 to [`NAME_BYTES`] bytes that leads to no other folder.
+//! - What differs has different names inside one part of a template (shortened to fit
+//!   [`NAME_BYTES`]: but for a collision of a 64-bit hash). Whoever creates the file does so
+//!   exclusively and goes on to the next [`Name::candidate`], so keys that meet, and file systems
+//!   that ignore case, cost a suffix and never a file.
 
 use std::fmt;
-use std::path::{Component, Path};
-
-use jiff::Zoned;
+use std::path::{Component, Path, PathBuf};
 
 use crate::hash::hash64;
+
+mod template;
+
+pub use template::{Facts, Template, TemplateError};
 
 /// Longest file name in bytes: the limit of ext4, XFS, APFS, NTFS and exFAT, whether they count
 /// bytes or UTF-16.
@@ -28,31 +30,27 @@ pub const CANDIDATES: u32 = 10_000;
 const EXTENSION: &str = ".flv";
 /// Bytes of the longest suffix, `_10000`.
 const SUFFIX_BYTES: usize = 6;
-/// What a shortened key ends with: this mark, which no escaped key holds, and 16 hex digits.
+/// What a shortened text ends with: this mark, which no escaped text holds, and 16 hex digits.
 const CUT_MARK: char = '~';
 const CUT_BYTES: usize = 1 + 16;
+/// What stands for an empty text: no other text gives this.
+const EMPTY: &str = "none~";
 
 /// The names that one segment may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
+    folder: PathBuf,
     stem: String,
 }
 
 impl Name {
-    /// The names of a segment of `stream_key` that starts at `start`.
-    pub fn new(stream_key: &str, start: &Zoned) -> Self {
-        let time = start.strftime("%Y%m%d_%H%M%S").to_string();
-        let taken = 1 + time.len() + SUFFIX_BYTES + EXTENSION.len();
-        let key = escape(stream_key, NAME_BYTES.saturating_sub(taken));
-        Self { stem: format!("{key}_{time}") }
-    }
-
-    /// The `number`th name to try, from 1: `….flv`, `…_2.flv`, `…_3.flv`.
-    pub fn candidate(&self, number: u32) -> String {
-        match number {
+    /// The `number`th path to try, from 1: `….flv`, `…_2.flv`, `…_3.flv`; relative to the record
+    /// directory.
+    pub fn candidate(&self, number: u32) -> PathBuf {
+        self.folder.join(match number {
             0 | 1 => format!("{}{EXTENSION}", self.stem),
             n => format!("{}_{n}{EXTENSION}", self.stem),
-        }
+        })
     }
 }
 
@@ -67,29 +65,28 @@ pub fn display(path: &Path) -> impl fmt::Display {
     fmt::from_fn(move |f| write!(f, "{prefix}{}", path.display()))
 }
 
-/// The key as part of a file name of at most `limit` bytes.
-fn escape(stream_key: &str, limit: usize) -> String {
-    let key = stream_key.replace('/', "_");
-    let device = is_device(&key);
-    let mut out = String::with_capacity(key.len());
+/// A text from outside as part of a name, in at most `limit` bytes, which are no fewer than
+/// [`CUT_BYTES`]. Its first character is encoded even if it is an ordinary one when `hide_first`.
+fn escape(text: &str, limit: usize, hide_first: bool) -> String {
+    if text.is_empty() {
+        return EMPTY.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
     // The longest beginning that leaves room for the mark of a cut; never inside an escape.
     let mut kept = 0;
-    let mut rest = key.chars();
+    let mut rest = text.chars();
     let mut first = true;
     while let Some(c) = rest.next() {
         let plain = match c {
             '.' | ' ' if first || rest.as_str().is_empty() => false,
             '-' => !first,
             '%' => !starts_with_hex(rest.as_str()),
-            c => is_plain(c) && !(first && device),
+            c => is_plain(c) && !(first && hide_first),
         };
         if plain {
             out.push(c);
         } else {
-            let mut utf8 = [0; 4];
-            for byte in c.encode_utf8(&mut utf8).bytes() {
-                out.push_str(&format!("%{byte:02X}"));
-            }
+            encode(c, &mut out);
         }
         if out.len() + CUT_BYTES <= limit {
             kept = out.len();
@@ -98,9 +95,16 @@ fn escape(stream_key: &str, limit: usize) -> String {
     }
     if out.len() > limit {
         out.truncate(kept);
-        out.push_str(&format!("{CUT_MARK}{:016x}", hash64([key.as_bytes()])));
+        out.push_str(&format!("{CUT_MARK}{:016x}", hash64([text.as_bytes()])));
     }
     out
+}
+
+/// Appends the percent-encoding of a character.
+fn encode(c: char, out: &mut String) {
+    for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+        out.push_str(&format!("%{byte:02X}"));
+    }
 }
 
 /// Whether a `%` before this text would read as an escape.
@@ -138,10 +142,9 @@ fn is_plain(c: char) -> bool {
     }
 }
 
-/// Whether Windows would take a name that begins like this for a device, whatever follows the first
-/// dot.
-fn is_device(key: &str) -> bool {
-    let Some((stem, _)) = key.split_once('.') else { return false };
+/// Whether Windows would take this name for a device, whatever follows the first dot.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default();
     let stem = stem.trim_end_matches(' ').to_ascii_uppercase();
     let numbered = |stem: &str| {
         let digit = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));

@@ -20,7 +20,7 @@ use media::{Header, Packet, Role};
 
 use crate::archive::Shared;
 use crate::counters::Meter;
-use crate::path::Name;
+use crate::path::{Facts, Template};
 use crate::segment::Segment;
 use crate::{About, Counters, Cut, Reason, RecordingId, telemetry, words};
 
@@ -235,10 +235,17 @@ impl Recorder {
 
     fn create_segment(&mut self) -> Result<Segment, Failure> {
         let start = self.shared.clock.now();
+        let name = Template::default().name(&Facts {
+            stream_key: self.task.key.as_str(),
+            start: &start,
+            end: None,
+            sequence: 1,
+            recording: &self.task.id.to_string(),
+        });
         let segment = Segment::create(
             &*self.shared.disk,
             &self.shared.config.record_dir,
-            &Name::new(self.task.key.as_str(), &start),
+            &name,
             &self.about(&start),
             &self.header,
         )

@@ -34,7 +34,6 @@ impl Segment {
         about: &About,
         header: &Header,
     ) -> io::Result<Self> {
-        disk.create_dir_all(dir)?;
         let (path, file) = create_file(disk, dir, name)?;
         let extra = about.properties();
         let mut muxer = Muxer::new(mux::Options { extra, ..mux::Options::default() });
@@ -106,6 +105,8 @@ fn create_file(
     dir: &Path,
     name: &Name,
 ) -> io::Result<(PathBuf, Box<dyn DiskFile>)> {
+    let first = dir.join(name.candidate(1));
+    disk.create_dir_all(first.parent().unwrap_or(dir))?;
     for number in 1..=CANDIDATES {
         let path = dir.join(name.candidate(number));
         match disk.create_new(&path) {
@@ -114,7 +115,7 @@ fn create_file(
             Err(error) => return Err(error),
         }
     }
-    let text = format!("{CANDIDATES} files named like {} exist", name.candidate(1));
+    let text = format!("{CANDIDATES} files named like {} exist", name.candidate(1).display());
     Err(io::Error::new(io::ErrorKind::AlreadyExists, text))
 }
 

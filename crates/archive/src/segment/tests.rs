@@ -2,11 +2,19 @@ use std::io;
 
 use super::*;
 use crate::disk::fake::{Call, FakeDisk, Fault};
+use crate::path::{Facts, Template};
 use crate::testing::{about, clip, scan};
 
 fn create(disk: &FakeDisk) -> io::Result<Segment> {
     let start = "2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap();
-    let name = Name::new("live/test", &start);
+    let (stream_key, recording) = ("live/test", "00");
+    let name = Template::default().name(&Facts {
+        stream_key,
+        start: &start,
+        end: None,
+        sequence: 1,
+        recording,
+    });
     Segment::create(disk, Path::new("rec"), &name, &about(), &Header::default())
 }
 
