@@ -17,7 +17,8 @@ const SLICES: usize = 256;
 
 /// What a recorder needs of a file system. Every call may block for as long as the disk likes.
 pub trait Disk: Send + Sync {
-    /// Creates a directory with its parents; an existing one is fine.
+    /// Creates a directory with its parents, so that they survive a power cut; an existing one is
+    /// fine.
     ///
     /// # Errors
     /// Those of the operating system.
@@ -143,18 +144,32 @@ pub trait DiskFile: Send {
     fn check(&mut self) -> io::Result<()>;
 }
 
-/// Appends all of `chunks` and leaves it empty. After an error it holds what was not written.
+/// Appends all of `chunks`, shows `written` what the file took, and leaves it empty. After an error
+/// it holds what was not written.
 ///
 /// # Errors
 /// Those of [`DiskFile::append`] but [`io::ErrorKind::Interrupted`]; [`io::ErrorKind::WriteZero`]
 /// when the file takes no bytes.
-pub(crate) fn append_all(file: &mut dyn DiskFile, chunks: &mut Chunks) -> io::Result<()> {
+pub(crate) fn append_all(
+    file: &mut dyn DiskFile,
+    chunks: &mut Chunks,
+    mut written: impl FnMut(&[u8]),
+) -> io::Result<()> {
     while !chunks.is_empty() {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let filled = chunks.fill(&mut slices);
-        match file.append(slices.get(..filled).unwrap_or_default()) {
+        let slices = slices.get(..filled).unwrap_or_default();
+        match file.append(slices) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => chunks.advance(written),
+            Ok(size) => {
+                let mut left = size;
+                for slice in slices {
+                    let (taken, _) = slice.split_at(left.min(slice.len()));
+                    written(taken);
+                    left -= taken.len();
+                }
+                chunks.advance(size);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -168,7 +183,10 @@ pub struct SystemDisk;
 
 impl Disk for SystemDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).create(dir)
+        let missing = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists());
+        let missing: Vec<_> = missing.collect();
+        DirBuilder::new().recursive(true).create(dir)?;
+        missing.iter().filter_map(|dir| dir.parent()).try_for_each(sync_dir)
     }
 
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -188,9 +206,21 @@ impl Disk for SystemDisk {
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
-        // A second name fails where there is one; a rename would take its place.
-        std::fs::hard_link(from, to)?;
-        std::fs::remove_file(from)
+        match rename_exclusively(from, to) {
+            // The file system cannot: the name is taken first by an empty file, and then replaced.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+                ) =>
+            {
+                OpenOptions::new().write(true).create_new(true).open(to)?;
+                std::fs::rename(from, to).inspect_err(|_| {
+                    let _ = std::fs::remove_file(to);
+                })
+            }
+            other => other,
+        }
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
@@ -344,6 +374,19 @@ fn restrict(options: &mut OpenOptions) {
 /// Elsewhere the directory's access rules are inherited.
 #[cfg(not(unix))]
 fn restrict(_options: &mut OpenOptions) {}
+
+/// A rename that never replaces, in one step.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn rename_exclusively(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+/// Elsewhere there is no call for it.
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn rename_exclusively(_from: &Path, _to: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
 
 #[cfg(unix)]
 fn sync_dir(dir: &Path) -> io::Result<()> {

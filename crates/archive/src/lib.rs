@@ -9,6 +9,7 @@ mod about;
 mod archive;
 mod clock;
 mod counters;
+mod digest;
 mod disk;
 mod error;
 mod events;

@@ -28,7 +28,7 @@ fn short_and_interrupted_appends_are_continued() {
     });
     let mut chunks = chunks(2_000, 300);
     let all = chunks.to_vec();
-    append_all(&mut *fake_file(&disk), &mut chunks).unwrap();
+    append_all(&mut *fake_file(&disk), &mut chunks, |_| {}).unwrap();
     assert!(chunks.is_empty());
     assert!(disk.files()[Path::new("d/f")] == all);
 }
@@ -36,7 +36,7 @@ fn short_and_interrupted_appends_are_continued() {
 #[test]
 fn a_file_that_takes_nothing_is_an_error() {
     let disk = FakeDisk::failing(|_, call| (call == Call::Append).then_some(Fault::Short(0)));
-    let error = append_all(&mut *fake_file(&disk), &mut chunks(1, 10)).unwrap_err();
+    let error = append_all(&mut *fake_file(&disk), &mut chunks(1, 10), |_| {}).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WriteZero);
 }
 
@@ -54,10 +54,10 @@ fn after_an_error_the_rest_is_still_there() {
     let mut file = fake_file(&disk);
     let mut chunks = chunks(10, 500);
     let all = chunks.to_vec();
-    let error = append_all(&mut *file, &mut chunks).unwrap_err();
+    let error = append_all(&mut *file, &mut chunks, |_| {}).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert_eq!(chunks.len(), 4_000);
-    append_all(&mut *file, &mut chunks).unwrap();
+    append_all(&mut *file, &mut chunks, |_| {}).unwrap();
     assert!(disk.files()[Path::new("d/f")] == all);
 }
 

@@ -84,6 +84,25 @@ impl<'a> Reader<'a> {
         Ok(values)
     }
 
+    /// As many properties of an object or associative array as can be read, in their order, and
+    /// whether those were all: for what is torn or was partly overwritten. Of any other value none.
+    pub fn read_properties(&mut self) -> (Vec<(String, Value)>, bool) {
+        let mut properties = Vec::new();
+        let is_whole = self.read_properties_into(&mut properties).is_ok();
+        (properties, is_whole)
+    }
+
+    fn read_properties_into(&mut self, into: &mut Vec<(String, Value)>) -> Result<(), Error> {
+        let start = self.input.offset();
+        match self.input.u8()? {
+            0x03 => {}
+            0x08 => drop(self.input.u32()?),
+            marker => return Err(Error::UnknownMarker { offset: start, marker }),
+        }
+        self.complex.push(Entry { offset: start, open: true });
+        self.properties(None, into)
+    }
+
     /// An object or array, whose marker at `start` was just read.
     fn complex(&mut self, start: usize, marker: u8) -> Result<Value, Error> {
         let index = self.complex.len();
@@ -94,14 +113,19 @@ impl<'a> Reader<'a> {
         let value = match marker {
             0x08 => {
                 let count = self.input.u32()?;
-                Value::EcmaArray(self.properties(Some(count))?)
+                let mut properties = Vec::new();
+                self.properties(Some(count), &mut properties)?;
+                Value::EcmaArray(properties)
             }
             0x0A => Value::StrictArray(self.elements()?),
-            0x10 => {
-                self.name()?;
-                Value::Object(self.properties(None)?)
+            _ => {
+                if marker == 0x10 {
+                    self.name()?;
+                }
+                let mut properties = Vec::new();
+                self.properties(None, &mut properties)?;
+                Value::Object(properties)
             }
-            _ => Value::Object(self.properties(None)?),
         };
         self.input.leave();
         if !self.replay
@@ -112,23 +136,26 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// Properties up to and including the end marker.
+    /// Appends the properties up to and including the end marker.
     ///
     /// Some hardware encoders send `onMetaData` as an ECMA array without an end marker: when the
     /// message ends where a name should begin and the `count` that was announced is there, the
     /// array is complete.
-    fn properties(&mut self, count: Option<u32>) -> Result<Vec<(String, Value)>, Error> {
-        let mut properties = Vec::new();
+    fn properties(
+        &mut self,
+        count: Option<u32>,
+        into: &mut Vec<(String, Value)>,
+    ) -> Result<(), Error> {
         loop {
-            let all = count.is_some_and(|count| properties.len() as u64 >= u64::from(count));
+            let all = count.is_some_and(|count| into.len() as u64 >= u64::from(count));
             if all && self.input.is_empty() {
-                return Ok(properties);
+                return Ok(());
             }
             let name = self.name()?;
             if name.is_empty() && self.end_marker()? {
-                return Ok(properties);
+                return Ok(());
             }
-            properties.push((name, self.read()?));
+            into.push((name, self.read()?));
         }
     }
 

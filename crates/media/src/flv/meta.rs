@@ -1,8 +1,9 @@
 //! Script data: which message is the stream's `onMetaData`, and what it says (FLV E.4.4, E.5;
 //! E-RTMP v2 "Enhancing onMetaData"). How a recording's own is made stands in [`super::mux`].
 
+use super::tag::{FILE_HEADER, OVERHEAD, TagHeader};
 use crate::{
-    Role,
+    Kind, Role,
     amf0::{Limits, Reader, Value},
 };
 
@@ -35,6 +36,59 @@ pub fn properties(body: &[u8], limits: Limits) -> Option<Vec<(String, Value)>> {
         Value::Object(properties) | Value::EcmaArray(properties) => Some(properties),
         _ => None,
     }
+}
+
+/// As many properties of an `onMetaData` message as can be read, in their order, and whether those
+/// were all. `None` for any other message.
+///
+/// Reading ends at the first that is broken, which in a torn message is also one whose name is
+/// empty or has control characters: what stands behind it is not to be trusted.
+pub fn readable_properties(body: &[u8]) -> Option<(Vec<(String, Value)>, bool)> {
+    /// One character of text, and one value, takes a byte at least.
+    const LIMITS: Limits = Limits { depth: 16, values: 1 << 20, string_bytes: 1 << 24 };
+    let name_bytes = 3 + name(body).filter(|name| *name == ON_META_DATA)?.len();
+    let (mut properties, mut is_whole) =
+        Reader::new(body.get(name_bytes..)?, LIMITS).read_properties();
+    let is_broken = |name: &str| name.is_empty() || name.contains(char::is_control);
+    if let Some(broken) = properties.iter().position(|(name, _)| is_broken(name)) {
+        properties.truncate(broken);
+        is_whole = false;
+    }
+    Some((properties, is_whole))
+}
+
+/// The `onMetaData` tag that a file begins with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Region {
+    /// Bytes of the tag with its header and `PreviousTagSize`: the next one begins at 13 + so many.
+    pub size_bytes: u64,
+    /// What could be read of its properties, in their order.
+    pub properties: Vec<(String, Value)>,
+    /// Whether those are all.
+    pub is_whole: bool,
+}
+
+impl Region {
+    /// The value of the first property called `name`: in a region that was torn while it was
+    /// overwritten, what stands further behind can be left over from before.
+    pub fn property(&self, name: &str) -> Option<&Value> {
+        self.properties.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+}
+
+/// Reads the `onMetaData` tag at the start of a file from the first bytes of the file, which need
+/// not be the whole tag; torn as it may be ([`readable_properties`]). `None` when the file does not
+/// begin with such a tag.
+pub fn region(start: &[u8]) -> Option<Region> {
+    let rest = start.strip_prefix(b"FLV")?.get(FILE_HEADER.len() - 3..)?;
+    let (header, body) = rest.split_first_chunk::<{ TagHeader::SIZE }>()?;
+    let header = TagHeader::decode(*header);
+    if header.kind != Kind::Data.number() {
+        return None;
+    }
+    let size = usize::try_from(header.size).ok()?.min(body.len());
+    let (properties, is_whole) = readable_properties(body.get(..size)?)?;
+    Some(Region { size_bytes: u64::from(header.size) + OVERHEAD, properties, is_whole })
 }
 
 #[cfg(test)]

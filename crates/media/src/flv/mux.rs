@@ -8,11 +8,16 @@
 //!
 //! # What `onMetaData` says
 //!
+//! In this order:
+//!
+//! - The caller's values that never change ([`Options::identity`]), and `complete`: false until
+//!   [`Muxer::complete_patch`] is applied. Their bytes are the same in all patches, so that one
+//!   that was torn cannot harm them.
 //! - Measured or read from the codec records, whatever the publisher said: `duration`, `filesize`,
 //!   `lasttimestamp`, `lastkeyframetimestamp`, `hasVideo`, `hasAudio`, `hasMetadata`,
 //!   `hasKeyframes`, `canSeekToEnd`, `width`, `height`, `videocodecid`, `audiocodecid`,
-//!   `audiosamplerate`, `stereo`, `keyframes`.
-//! - The caller's own ([`Options::extra`]).
+//!   `audiosamplerate`, `stereo`; at the end `keyframes`.
+//! - The caller's values that change ([`Options::extra`]).
 //! - The publisher's values, except those above and those that cannot be true of this file. What
 //!   the publisher says of a kind of media that does not come is left out: FFmpeg would announce a
 //!   stream of it.
@@ -45,14 +50,18 @@ pub struct Options {
     /// Size in bytes of the `onMetaData` tag, which the index must fit in: 18 bytes an entry. Taken
     /// as at least 2 KiB and at most 8 MiB.
     pub reserve_bytes: usize,
-    /// Properties to put into `onMetaData`: what the recording is. They win over the publisher's.
+    /// What the recording is, and never changes: it comes first in `onMetaData` and wins over all
+    /// else. What would leave less than 600 bytes is cut out.
+    pub identity: Vec<(String, Value)>,
+    /// Further properties for `onMetaData`, which win over the muxer's own and the publisher's:
+    /// the first values of [`Muxer::set_extra`].
     pub extra: Vec<(String, Value)>,
 }
 
 impl Default for Options {
     /// 32 KiB: some 1,700 key frames before the index is thinned, an hour at one every two seconds.
     fn default() -> Self {
-        Self { reserve_bytes: 32 << 10, extra: Vec::new() }
+        Self { reserve_bytes: 32 << 10, identity: Vec::new(), extra: Vec::new() }
     }
 }
 
@@ -98,9 +107,10 @@ pub struct Counters {
 }
 
 /// Writes one file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Muxer {
     reserve_bytes: usize,
+    identity: Vec<(String, Value)>,
     extra: Vec<(String, Value)>,
     /// The publisher's values, newest of each name.
     publisher: Vec<(String, Value)>,
@@ -124,8 +134,11 @@ impl Muxer {
     /// A muxer at the start of a file.
     pub fn new(options: Options) -> Self {
         let reserve_bytes = options.reserve_bytes.clamp(region::SIZE_MIN, BODY_MAX / 2);
+        let mut identity = options.identity;
+        identity.retain(|(name, _)| name != region::COMPLETE);
         Self {
             reserve_bytes,
+            identity,
             extra: options.extra,
             publisher: Vec::new(),
             publisher_bytes: 0,
@@ -201,6 +214,13 @@ impl Muxer {
             return Vec::new();
         }
         vec![Patch { offset: size(FILE_HEADER.len()), bytes: self.region().bytes }]
+    }
+
+    /// What to overwrite, as the last thing that happens to the file, so that it says that it is
+    /// complete: one byte. All [`Muxer::patches`] say that it is not.
+    pub fn complete_patch(&self) -> Patch {
+        let at = FILE_HEADER.len() + self.region().complete_at;
+        Patch { offset: size(at), bytes: vec![1] }
     }
 
     /// Bytes put out so far, which is the size of the file.
@@ -284,18 +304,28 @@ impl Muxer {
             given.is_some_and(|(_, value)| value.as_f64().is_some_and(|n| n.is_finite() && n > 0.0))
         };
         own.extend(self.facts.measures().into_iter().filter(|(name, _)| !is_given(name)));
-        own.retain(|(name, _)| !self.extra.iter().any(|(known, _)| known == name));
+        own.push((OWN_END, Value::Boolean(true)));
+        let is_in = |list: &[(String, Value)], name: &str| list.iter().any(|(n, _)| n == name);
+        let is_fixed = |name: &str| name == region::COMPLETE || is_in(&self.identity, name);
+        own.retain(|(name, _)| !is_fixed(name) && !is_in(&self.extra, name));
+        let extra = self.extra.iter().filter(|(name, _)| !is_fixed(name)).collect::<Vec<_>>();
 
         let is_left_out = |name: &str| {
             STALE.contains(&name)
+                || is_fixed(name)
                 || own.iter().any(|(known, _)| *known == name)
-                || self.extra.iter().any(|(known, _)| known == name)
+                || is_in(&self.extra, name)
                 || self.has_media() && self.is_of_absent_media(name)
         };
         let publisher = self.publisher.iter().filter(|(name, _)| !is_left_out(name));
         let publisher: Vec<_> = publisher.collect();
-        let content =
-            Content { own: &own, extra: &self.extra, publisher: &publisher, index: &self.index };
+        let content = Content {
+            identity: &self.identity,
+            own: &own,
+            extra: &extra,
+            publisher: &publisher,
+            index: &self.index,
+        };
         region::compose(self.reserve_bytes, &content)
     }
 
@@ -315,6 +345,9 @@ enum Merged {
     /// A value that is new or another.
     News,
 }
+
+/// The last of the muxer's own properties; what follows it is the caller's and the publisher's.
+const OWN_END: &str = "hasMetadata";
 
 /// When the publisher made its metadata.
 const CREATION_DATE: &str = "creationdate";

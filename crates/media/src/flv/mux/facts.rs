@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Facts of a file, gathered from its packets.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
     video: Track,
     audio: Track,
@@ -20,7 +20,7 @@ pub(super) struct Facts {
     newest_ms: u32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Track {
     /// The id of the first track of this kind, whose frames are counted.
     id: Option<u8>,
@@ -107,7 +107,6 @@ impl Facts {
             ("lasttimestamp", seconds(self.newest_ms)),
             ("hasVideo", Value::Boolean(self.has(Kind::Video))),
             ("hasAudio", Value::Boolean(self.has(Kind::Audio))),
-            ("hasMetadata", Value::Boolean(true)),
             ("hasKeyframes", Value::Boolean(self.last_key_ms.is_some())),
             ("canSeekToEnd", Value::Boolean(self.is_last_key || !self.has(Kind::Video))),
         ];

@@ -14,7 +14,7 @@ pub(super) struct Entry {
 /// starts there has both. While there is no video, an audio packet every [`Index::AUDIO_MS`].
 ///
 /// Bounded: when full, every second entry is dropped and from then on only every second is taken.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Index {
     entries: Vec<Entry>,
     capacity: usize,

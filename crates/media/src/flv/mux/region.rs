@@ -5,6 +5,10 @@
 //! every reader passes over in silence: FFmpeg creates a data stream for a padding tag; flvmeta
 //! warns of bytes after the array; GStreamer warns of an array of anything but numbers; mediainfo
 //! shows strings; browsers' players lose the whole message at a null. Its name takes the odd bytes.
+//!
+//! The array begins with what never changes, the identity and [`COMPLETE`]: a patch that is torn
+//! anywhere cannot harm them. Only the array's count before them can change, by which no careful
+//! reader goes (FLV E.4.4.4: "approximate"); it is right for those that are not.
 
 use super::index::Index;
 use crate::{
@@ -16,21 +20,29 @@ use crate::{
 /// What goes into the region, most important first.
 #[derive(Debug)]
 pub(super) struct Content<'a> {
+    /// What never changes; the same at each call.
+    pub(super) identity: &'a [(String, Value)],
     /// The muxer's own: some 30 numbers and booleans, which always fit.
     pub(super) own: &'a [(&'static str, Value)],
     /// The caller's.
-    pub(super) extra: &'a [(String, Value)],
+    pub(super) extra: &'a [&'a (String, Value)],
     /// The publisher's: at most half of what the others leave.
     pub(super) publisher: &'a [&'a (String, Value)],
     pub(super) index: &'a Index,
 }
 
-/// The region's bytes, and how many properties did not fit.
+/// The tag as it is to be written.
 #[derive(Debug)]
 pub(super) struct Region {
     pub(super) bytes: Vec<u8>,
+    /// How many properties did not fit.
     pub(super) cut: usize,
+    /// Where in `bytes` the value of [`COMPLETE`] stands.
+    pub(super) complete_at: usize,
 }
+
+/// The property after the identity: false until [`super::Muxer::complete_patch`] is applied.
+pub(super) const COMPLETE: &str = "complete";
 
 /// The least size (bytes): the muxer's own properties, and some index.
 pub(super) const SIZE_MIN: usize = 2_048;
@@ -39,6 +51,8 @@ pub(super) const SIZE_MIN: usize = 2_048;
 pub(super) const ENTRY: usize = 2 * NUMBER;
 
 const NUMBER: usize = 9;
+/// Room (bytes) that the identity leaves to the muxer's own properties: they take 410 at most.
+const OWN_SPARE: usize = 512;
 const PADDING: &str = "padding";
 /// The padding's name, marker and count, without elements.
 const PADDING_MIN: usize = 2 + PADDING.len() + 5;
@@ -59,10 +73,15 @@ pub(super) fn compose(size_bytes: usize, content: &Content<'_>) -> Region {
     body.extend_from_slice(&[0; 4]);
     let mut array = Array { body, count: 0, end: body_size - END.len() - PADDING_MIN, cut: 0 };
 
+    let index_least = INDEX_HEAD + INDEX_ENTRIES_MIN * ENTRY;
+    for (name, value) in content.identity {
+        array.put(name, value, OWN_SPARE + index_least);
+    }
+    array.put(COMPLETE, &Value::Boolean(false), 0);
+    let complete_at = TagHeader::SIZE + array.body.len() - 1;
     for (name, value) in content.own {
         array.put(name, value, 0);
     }
-    let index_least = INDEX_HEAD + INDEX_ENTRIES_MIN * ENTRY;
     for (name, value) in content.extra {
         array.put(name, value, index_least);
     }
@@ -83,7 +102,7 @@ pub(super) fn compose(size_bytes: usize, content: &Content<'_>) -> Region {
     bytes.extend_from_slice(&header.encode());
     bytes.extend_from_slice(&body);
     bytes.extend_from_slice(&header.tag_size().to_be_bytes());
-    Region { bytes, cut }
+    Region { bytes, cut, complete_at }
 }
 
 /// An associative array that grows up to a fixed end.

@@ -1,6 +1,8 @@
 use bytes::Bytes;
 
 use super::*;
+mod identity;
+
 use crate::{
     amf0::{encode, encode_string},
     flv::scan::{Bodies, Item, Scanner},
@@ -39,7 +41,11 @@ fn on_meta_data(properties: &[(&str, Value)]) -> Packet {
 }
 
 fn muxer() -> Muxer {
-    Muxer::new(Options { reserve_bytes: REGION, extra: Vec::new() })
+    Muxer::new(Options { reserve_bytes: REGION, ..Options::default() })
+}
+
+fn options(identity: Vec<(String, Value)>, extra: Vec<(String, Value)>) -> Options {
+    Options { reserve_bytes: REGION, identity, extra }
 }
 
 /// Writes packets with their times and returns the file with its patches applied.
@@ -348,7 +354,7 @@ fn the_callers_values_win_and_can_change() {
             ("title".to_owned(), Value::from("ours")),
         ]
     };
-    let mut muxer = Muxer::new(Options { reserve_bytes: REGION, extra: extra("open") });
+    let mut muxer = Muxer::new(options(Vec::new(), extra("open")));
     let metadata = on_meta_data(&[("title", Value::from("theirs"))]);
     let bytes = file(&mut muxer, &[(metadata, 0), (key(), 0)]);
     assert_eq!(property(&bytes, "title"), Some(Value::from("ours")));
@@ -401,7 +407,7 @@ fn a_pause_at_the_end_is_not_the_duration_of_a_frame() {
 #[test]
 fn a_region_of_any_wanted_size_is_brought_into_its_bounds() {
     for (wanted, taken) in [(0, 2_048), (usize::MAX, BODY_MAX / 2)] {
-        let mut muxer = Muxer::new(Options { reserve_bytes: wanted, extra: Vec::new() });
+        let mut muxer = Muxer::new(Options { reserve_bytes: wanted, ..Options::default() });
         let mut out = Chunks::new();
         muxer.start(&Header::default(), &mut out);
         assert_eq!(out.len(), 13 + taken);

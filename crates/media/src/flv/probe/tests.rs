@@ -27,6 +27,7 @@ fn recording(has_video: bool) -> Vec<u8> {
     let mut muxer = Muxer::new(Options {
         reserve_bytes: 4_096,
         extra: vec![("recordingid".to_owned(), Value::from("r1"))],
+        ..Options::default()
     });
     let mut out = Chunks::new();
     muxer.start(&Header::default(), &mut out);

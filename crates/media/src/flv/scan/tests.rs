@@ -81,7 +81,7 @@ fn muxed() -> (Vec<u8>, Vec<Packet>) {
     .into_iter()
     .map(|(kind, body)| Packet::new(kind, 40, Bytes::from_static(body)))
     .collect();
-    let mut muxer = Muxer::new(Options { reserve_bytes: 2_048, extra: Vec::new() });
+    let mut muxer = Muxer::new(Options { reserve_bytes: 2_048, ..Options::default() });
     let mut out = Chunks::new();
     muxer.start(&Header::default(), &mut out);
     for packet in &packets {

@@ -33,6 +33,7 @@ fn clip() -> Vec<u8> {
             ("title".to_owned(), Amf::from("clip\u{1b}[2J")),
             ("began".to_owned(), Amf::Date(1_760_193_052_000.0)),
         ],
+        ..Options::default()
     });
     let mut out = Chunks::new();
     let mut push = |kind, at_ms: u32, body: Bytes| {

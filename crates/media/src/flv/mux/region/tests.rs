@@ -21,7 +21,10 @@ fn properties(region: &Region) -> Vec<(String, Value)> {
 fn compose_with(size_bytes: usize, extra: &[(String, Value)], entries: u32) -> Region {
     let index = index(entries);
     let own = [("duration", Value::Number(1.0))];
-    compose(size_bytes, &Content { own: &own, extra, publisher: &[], index: &index })
+    let extra: Vec<_> = extra.iter().collect();
+    let content =
+        Content { identity: &[], own: &own, extra: &extra, publisher: &[], index: &index };
+    compose(size_bytes, &content)
 }
 
 #[test]
@@ -36,7 +39,9 @@ fn every_size_and_content_fills_the_region_exactly() {
             assert_eq!(region.bytes[size_bytes - 4..], header.tag_size().to_be_bytes());
             assert_eq!(region.bytes[size_bytes - 7..size_bytes - 4], END);
             let properties = properties(&region);
-            assert_eq!(properties[0], ("duration".to_owned(), Value::Number(1.0)));
+            assert_eq!(properties[0], (COMPLETE.to_owned(), Value::Boolean(false)));
+            assert_eq!(properties[1], ("duration".to_owned(), Value::Number(1.0)));
+            assert_eq!(region.bytes[region.complete_at - 1..=region.complete_at], [1, 0]);
             let Some((name, Value::StrictArray(zeros))) = properties.last() else { panic!() };
             assert!(name.starts_with(PADDING));
             assert!(zeros.iter().all(|zero| *zero == Value::Number(0.0)));
@@ -88,12 +93,14 @@ fn what_does_not_fit_is_cut_and_counted_and_the_rest_stays() {
         ("huge".to_owned(), Value::from("z".repeat(3_000))),
     ];
     let own = [("duration", Value::Number(1.0))];
-    let content = Content { own: &own, extra: &extra, publisher: &publisher, index: &index };
+    let extra: Vec<_> = extra.iter().collect();
+    let content =
+        Content { identity: &[], own: &own, extra: &extra, publisher: &publisher, index: &index };
     let region = compose(SIZE_MIN, &content);
     assert_eq!(region.cut, 4);
     let properties = properties(&region);
     let names: Vec<_> = properties.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names[..4], ["duration", "id", "small", "keyframes"]);
+    assert_eq!(names[..5], [COMPLETE, "duration", "id", "small", "keyframes"]);
 }
 
 #[test]
@@ -102,7 +109,8 @@ fn a_publisher_gets_at_most_half_so_that_an_index_remains() {
     let many: Vec<_> =
         (0..1_000).map(|i| (format!("property{i}"), Value::Number(f64::from(i)))).collect();
     let publisher: Vec<_> = many.iter().collect();
-    let content = Content { own: &[], extra: &[], publisher: &publisher, index: &index };
+    let content =
+        Content { identity: &[], own: &[], extra: &[], publisher: &publisher, index: &index };
     let region = compose(4_096, &content);
     assert!(region.cut > 800);
     let properties = properties(&region);

@@ -1,0 +1,125 @@
+//! The BLAKE3 hash of a file that is appended to while its beginning is still overwritten.
+//!
+//! BLAKE3 hashes 1 KiB chunks and joins them to a binary tree whose left subtrees are powers of two
+//! (BLAKE3 2.1). So the *prefix*, the smallest such subtree that holds all that changes, is kept as
+//! a copy and hashed last; after it come subtrees that begin at P, 2P, 4P, … and are each as long
+//! as all before them. Each is one [`blake3::Hasher`]; of a full one 32 bytes remain.
+
+use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
+use blake3::{CHUNK_LEN, Hasher};
+
+use crate::Hash;
+
+/// Hashes a growing file. [`Digest::rollback`] takes back what came since [`Digest::commit`].
+#[derive(Debug)]
+pub(crate) struct Digest {
+    prefix: Vec<u8>,
+    /// Bytes of a whole prefix: a power of two of chunks.
+    prefix_size: usize,
+    tail: Tail,
+    /// The full subtrees after the prefix.
+    full: Vec<ChainingValue>,
+    mark: Mark,
+}
+
+/// The subtree that is being filled.
+#[derive(Debug, Clone)]
+struct Tail {
+    hasher: Hasher,
+    /// Where it begins in the file, which is also how long it can be.
+    offset: u64,
+}
+
+/// What there was at the last commit.
+#[derive(Debug, Clone)]
+struct Mark {
+    prefix: usize,
+    tail: Tail,
+    full: usize,
+}
+
+impl Digest {
+    /// Nothing yet, of a file in which only the first `changing_bytes` are ever overwritten.
+    pub(crate) fn new(changing_bytes: usize) -> Self {
+        let prefix_size = changing_bytes.max(CHUNK_LEN).next_power_of_two();
+        let tail = Tail::new(prefix_size as u64);
+        let mark = Mark { prefix: 0, tail: tail.clone(), full: 0 };
+        Self { prefix: Vec::new(), prefix_size, tail, full: Vec::new(), mark }
+    }
+
+    /// Takes the next bytes of the file.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        let kept = (self.prefix_size - self.prefix.len()).min(bytes.len());
+        let (kept, mut rest) = bytes.split_at(kept);
+        self.prefix.extend_from_slice(kept);
+        while !rest.is_empty() {
+            // A full subtree stays in its hasher until more comes: the last one is the root's.
+            if self.tail.room() == 0 {
+                self.full.push(self.tail.hasher.finalize_non_root());
+                self.tail = Tail::new(self.tail.offset * 2);
+            }
+            let room = usize::try_from(self.tail.room()).unwrap_or(usize::MAX);
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            self.tail.hasher.update(now);
+            rest = later;
+        }
+    }
+
+    /// Takes bytes that overwrite those at `offset`: of the changing ones, and there already.
+    pub(crate) fn overwrite(&mut self, offset: u64, bytes: &[u8]) {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let place = self.prefix.get_mut(start..).and_then(|rest| rest.get_mut(..bytes.len()));
+        debug_assert!(place.is_some(), "{} bytes at {offset} are not kept", bytes.len());
+        if let Some(place) = place {
+            place.copy_from_slice(bytes);
+        }
+    }
+
+    /// What was appended is in the file.
+    pub(crate) fn commit(&mut self) {
+        let Self { prefix, tail, full, .. } = self;
+        self.mark = Mark { prefix: prefix.len(), tail: tail.clone(), full: full.len() };
+    }
+
+    /// The file was cut to its size at the last commit.
+    pub(crate) fn rollback(&mut self) {
+        self.prefix.truncate(self.mark.prefix);
+        self.full.truncate(self.mark.full);
+        self.tail = self.mark.tail.clone();
+    }
+
+    /// The hash of the file as it is now: what `b3sum` prints.
+    pub(crate) fn finish(&self) -> Hash {
+        if self.tail.hasher.count() == 0 {
+            return Hash(blake3::hash(&self.prefix).into());
+        }
+        let mut left = Hasher::new().update(&self.prefix).finalize_non_root();
+        for right in &self.full {
+            left = merge_subtrees_non_root(&left, right, Mode::Hash);
+        }
+        let right = self.tail.hasher.finalize_non_root();
+        Hash(merge_subtrees_root(&left, &right, Mode::Hash).into())
+    }
+}
+
+impl Tail {
+    fn new(offset: u64) -> Self {
+        let mut hasher = Hasher::new();
+        hasher.set_input_offset(offset);
+        Self { hasher, offset }
+    }
+
+    fn room(&self) -> u64 {
+        self.offset - self.hasher.count()
+    }
+}
+
+/// The chain over a recording up to and with the file of this `hash`. One that does not know the
+/// `chain_before` begins it anew.
+pub(crate) fn chain(chain_before: Option<Hash>, hash: Hash) -> Hash {
+    let before = chain_before.unwrap_or(Hash([0; 32]));
+    Hash(Hasher::new().update(&before.0).update(&hash.0).finalize().into())
+}
+
+#[cfg(test)]
+mod tests;
