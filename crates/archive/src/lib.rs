@@ -16,6 +16,7 @@ mod events;
 mod gate;
 mod hash;
 mod ledger;
+mod marks;
 pub mod path;
 mod recorder;
 mod segment;
@@ -28,6 +29,7 @@ pub use counters::Counters;
 pub use disk::{Disk, DiskFile, Entry, Space, SystemDisk};
 pub use error::{Error, words};
 pub use ledger::{Amount, Gap, GapReason, Ledger, UnknownReason};
+pub use marks::{Every, Marks, MarksError, Schedule};
 
 #[cfg(test)]
 mod testing;

@@ -244,7 +244,8 @@ fn pieces(name: &str) -> Result<Vec<Piece>, TemplateError> {
                 let part = rest.as_str().split_once('}');
                 let (name, after) = part.ok_or(TemplateError::Brace(c))?;
                 let part = parts().find(|(known, _)| known == name);
-                let (_, part) = part.ok_or_else(|| TemplateError::UnknownPart(name.escape_debug().to_string()))?;
+                let (_, part) = part
+                    .ok_or_else(|| TemplateError::UnknownPart(name.escape_debug().to_string()))?;
                 if !fixed.is_empty() {
                     pieces.push(Piece::Fixed(std::mem::take(&mut fixed)));
                 }
