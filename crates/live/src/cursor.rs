@@ -1,7 +1,6 @@
 //! A reader's position on the timeline of one run.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -85,12 +84,14 @@ pub struct Cursor {
     place: Place,
     /// What was read or passed over so far; `None` until the first join.
     seen: Option<Position>,
+    /// Where `seen` was at first.
+    began: Position,
     waker: wakers::Place,
     /// A recorder's place among those that a publisher may wait for.
     recorder: Option<usize>,
     /// Key frames of the run when everything was read the last time.
     seen_keys: Option<u64>,
-    stop_at: Arc<AtomicU64>,
+    stop: Arc<OnceLock<Position>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -111,16 +112,23 @@ enum Place {
 #[derive(Debug, Clone)]
 pub struct StopHandle {
     timeline: Arc<Timeline>,
-    stop_at: Arc<AtomicU64>,
+    /// The end of the run at the time of the stop. Set under the timeline's lock, so that no reader goes to sleep
+    /// between looking at it and waiting.
+    stop: Arc<OnceLock<Position>>,
 }
 
 impl StopHandle {
-    /// The reader gets what has arrived until now, then
-    /// [`Read::Ended`]. A second call changes nothing.
+    /// The reader gets what has arrived until now, then [`Read::Ended`]. A second call changes nothing.
     pub fn stop(&self) {
-        let end = self.timeline.lock().end.packets;
-        self.stop_at.fetch_min(end, Ordering::Relaxed);
+        let state = self.timeline.lock();
+        let _ = self.stop.set(state.end);
+        drop(state);
         self.timeline.arrived.notify_all();
+    }
+
+    /// Whether the reader was stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.get().is_some()
     }
 }
 
@@ -148,14 +156,45 @@ impl Cursor {
             state.note_recorder(recorder, Some(from_bytes));
         }
         drop(state);
-        let stop_at = Arc::new(AtomicU64::new(u64::MAX));
-        let waker = wakers::Place::default();
-        Self { timeline, class, place, seen, waker, recorder, seen_keys: None, stop_at }
+        let (began, waker, seen_keys, stop) = Default::default();
+        Self { timeline, class, place, seen, began, waker, recorder, seen_keys, stop }
     }
 
     /// A handle that ends this reader's part of the run.
     pub fn stop_handle(&self) -> StopHandle {
-        StopHandle { timeline: self.timeline.clone(), stop_at: self.stop_at.clone() }
+        StopHandle { timeline: self.timeline.clone(), stop: self.stop.clone() }
+    }
+
+    /// What this cursor has accounted for since it began: the packets it handed out and those it said are lost,
+    /// added up. What came before it joined is not in it, nor a loss that its next read will tell.
+    ///
+    /// A cursor that began with [`Start::Oldest`] before the run's first block was given back counts from the run's
+    /// first packet; after [`Read::Ended`] it has counted the whole run, or all until it was stopped.
+    pub fn position(&self) -> Position {
+        self.seen.unwrap_or(self.began).since(self.began)
+    }
+
+    /// Until its next read no publisher is held back for this recorder: it is behind and cannot help it, for the
+    /// disk is in trouble. What comes meanwhile is kept as ever, within the bounds.
+    pub fn pause(&mut self) {
+        let mut state = self.timeline.lock();
+        if let Some(recorder) = self.recorder {
+            state.note_recorder(recorder, Some(State::PAUSED));
+        }
+        self.timeline.trim(state);
+    }
+
+    /// Waits in this thread, reading nothing, until the run is over, the reader was stopped, or `timeout` has
+    /// passed. Returns whether one of the first two is so; there may still be packets to read then.
+    pub fn wait_ended(&self, timeout: Duration) -> bool {
+        let goes_on = |state: &State| !state.ended && self.stop.get().is_none();
+        let state = self.timeline.lock();
+        let (state, _) = self
+            .timeline
+            .arrived
+            .wait_timeout_while(state, timeout, |state| goes_on(state))
+            .unwrap_or_else(PoisonError::into_inner);
+        !goes_on(&state)
     }
 
     /// Reads up to 64 packets into `batch`, without waiting; `Pending` leaves the task's waker for the next append.
@@ -189,9 +228,7 @@ impl Cursor {
         let mut state = timeline.lock();
         let from_bytes = self.seen.unwrap_or_default().bytes;
         let wanted_bytes = from_bytes.saturating_add(wait.bytes);
-        let stopped = |state: &State| {
-            state.ended || self.stop_at.load(Ordering::Relaxed) <= state.end.packets
-        };
+        let stopped = |state: &State| state.ended || self.stop.get().is_some();
         // What was left over by a full batch, or a key frame since then, is not waited for.
         let waits = |s: &State| {
             let news = self.seen_keys != Some(s.stats.key_frames) || s.hurry || stopped(s);
@@ -261,13 +298,13 @@ impl Cursor {
 
     /// One read under the lock; `None` when there is nothing to tell.
     fn advance(&mut self, state: &mut State, batch: &mut Vec<Packet>, most: usize) -> Option<Read> {
-        let stop_at = self.stop_at.load(Ordering::Relaxed);
+        let stop = self.stop.get().copied();
+        let stop_at = stop.map_or(u64::MAX, |stop| stop.packets);
         self.settle(state);
         if self.block().is_none() {
-            let stopped = stop_at < u64::MAX;
-            let joined = if stopped { None } else { self.join(state) };
-            let done = joined.is_none() && (stopped || state.ended);
-            return if done { Some(self.give_up(state)) } else { joined };
+            let joined = self.join(state, stop_at);
+            let done = joined.is_none() && (stop.is_some() || state.ended);
+            return if done { Some(self.give_up(stop.unwrap_or(state.end))) } else { joined };
         }
         if self.take(state, batch, most, stop_at) > 0 {
             return Some(Read::Packets);
@@ -277,28 +314,28 @@ impl Cursor {
     }
 
     /// The end of a reader that was overrun: the rest is lost, which is told once.
-    fn give_up(&mut self, state: &State) -> Read {
-        let seen = self.seen.replace(state.end).unwrap_or(state.end);
-        let lost = Lost {
-            packets: state.end.packets.saturating_sub(seen.packets),
-            bytes: state.end.bytes.saturating_sub(seen.bytes),
-        };
-        Read::Ended { lost }
+    fn give_up(&mut self, end: Position) -> Read {
+        Read::Ended { lost: self.pass_to(end) }
     }
 
-    fn join(&mut self, state: &mut State) -> Option<Read> {
+    /// Passes over everything until `to`; returns how much that is. The first time it is where the cursor begins.
+    fn pass_to(&mut self, to: Position) -> Lost {
+        if self.seen.is_none() {
+            self.began = to;
+        }
+        let Position { packets, bytes } = to.since(self.seen.replace(to).unwrap_or(to));
+        Lost { packets, bytes }
+    }
+
+    /// Goes on where decoding can start, before `stop_at`.
+    fn join(&mut self, state: &mut State, stop_at: u64) -> Option<Read> {
         let block = match (self.class, self.seen) {
             // A run that ended has no newest start, but what it still holds may be read.
             (Class::Play, _) if !state.ended && !self.is_reserved() => state.newest_start()?,
             (_, seen) => state.oldest_start(seen.unwrap_or_default())?,
         };
-        let (header, begin, dts_ms) =
-            state.block(block).map(|b| (b.header.clone(), b.begin, b.first_dts_ms))?;
-        let seen = self.seen.unwrap_or(begin);
-        let lost = Lost {
-            packets: begin.packets.saturating_sub(seen.packets),
-            bytes: begin.bytes.saturating_sub(seen.bytes),
-        };
+        let found = state.block(block).filter(|b| b.begin.packets < stop_at)?;
+        let (header, begin, dts_ms) = (found.header.clone(), found.begin, found.first_dts_ms);
         if self.is_reserved() {
             state.count_reader(0, self.class, false);
         }
@@ -306,8 +343,7 @@ impl Cursor {
             state.count_reader(block, self.class, true);
         }
         self.place = Place::At { block, index: 0 };
-        self.seen = Some(begin);
-        Some(Read::Joined { header, dts_ms, lost })
+        Some(Read::Joined { header, dts_ms, lost: self.pass_to(begin) })
     }
 
     /// Copies packets out and moves on; returns how many.

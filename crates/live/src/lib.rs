@@ -8,7 +8,8 @@
 //! recorder threads read.
 //!
 //! Invariants:
-//! - Bytes in memory per stream are at most the window of [`Limits`] plus one packet, whatever readers do.
+//! - Bytes in memory per stream are at most the window of [`Limits`] plus one packet, whatever readers do; what all
+//!   streams hold for recorders that are behind has a bound of its own.
 //! - A reader that joins or resumes gets the header of exactly that point and then a packet at which decoding can
 //!   start.
 //! - Between two reports of loss a cursor sees every packet once and in order.
@@ -26,3 +27,4 @@ pub use key::{Key, KeyError};
 pub use limits::Limits;
 pub use registry::{PublishError, Publisher, Registry, WatchError, Watcher};
 pub use stats::{Stats, TrackStats};
+pub use timeline::Position;

@@ -18,6 +18,9 @@ pub struct Limits {
     pub play_ms: i64,
     /// Bytes that a recorder may be behind before it loses groups of pictures.
     pub record_bytes: usize,
+    /// Bytes that the recorders of all streams may hold back together. Beyond it each stream keeps no more than
+    /// [`Limits::hold_bytes`] for recorders that are behind, so that those that keep up lose nothing to others.
+    pub record_total_bytes: usize,
     /// Bytes that a recorder may be behind before a publisher that sends faster than real time is held back. Small,
     /// so that what is written is still in the processor's cache.
     pub hold_bytes: usize,
@@ -38,6 +41,7 @@ impl Default for Limits {
             play_bytes: 16 << 20,
             play_ms: 15_000,
             record_bytes: 64 << 20,
+            record_total_bytes: 1 << 30,
             hold_bytes: 2 << 20,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -20,6 +21,8 @@ pub struct Registry {
 #[derive(Debug)]
 struct Shared {
     limits: Limits,
+    /// What recorders hold back in all runs, in bytes.
+    backlogs: Arc<AtomicUsize>,
     streams: Mutex<HashMap<Key, Stream>>,
 }
 
@@ -79,7 +82,8 @@ pub enum WatchError {
 impl Registry {
     /// An empty registry.
     pub fn new(limits: Limits) -> Self {
-        Self { shared: Arc::new(Shared { limits, streams: Mutex::default() }) }
+        let (backlogs, streams) = Default::default();
+        Self { shared: Arc::new(Shared { limits, backlogs, streams }) }
     }
 
     /// Begins a run of `key` and tells everybody who waits for it.
@@ -98,7 +102,8 @@ impl Registry {
             return Err(PublishError::Busy);
         }
         let waiting = u32::try_from(stream.watchers).unwrap_or(u32::MAX);
-        let timeline = Arc::new(Timeline::new(self.shared.limits.clone(), waiting));
+        let Shared { limits, backlogs, .. } = &*self.shared;
+        let timeline = Arc::new(Timeline::new(limits.clone(), backlogs.clone(), waiting));
         stream.run = Some(timeline.clone());
         stream.live = true;
         stream.runs += 1;
@@ -138,6 +143,13 @@ impl Registry {
     /// Names in use now: published or waited for.
     pub fn stream_count(&self) -> usize {
         self.shared.lock().len()
+    }
+
+    /// Bytes that are in memory for recorders alone, because they are behind: of all runs, those included that are
+    /// over and not recorded to their end. It is bounded by [`Limits::record_total_bytes`] and
+    /// [`Limits::hold_bytes`] a stream.
+    pub fn backlog_bytes(&self) -> usize {
+        self.shared.backlogs.load(Ordering::Relaxed)
     }
 }
 

@@ -5,6 +5,7 @@
 //! soon as the slowest of them moves on, in constant time. Cursors live in `cursor`, names in `registry`.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -24,6 +25,8 @@ const AUDIO_BLOCK_MS: i64 = 1_000;
 #[derive(Debug)]
 pub(crate) struct Timeline {
     limits: Limits,
+    /// What recorders hold back in all timelines of a registry, in bytes.
+    backlogs: Arc<AtomicUsize>,
     state: Mutex<State>,
     /// For readers in threads; async readers leave a waker in the state.
     pub(crate) arrived: Condvar,
@@ -37,6 +40,12 @@ pub(crate) struct State {
     first_block: u64,
     /// What the window holds, overheads included.
     bytes: usize,
+    /// Blocks at the front, and their bytes, that nobody but recorders needs: none of the newest group of pictures,
+    /// none that a player within its bounds has to read.
+    backlog_blocks: usize,
+    backlog_bytes: usize,
+    /// How much of the sum of all backlogs is this one's.
+    backlog_noted: usize,
     /// The header after the newest packet.
     header: Arc<Header>,
     /// The newest block at which decoding can start, if it is still whole.
@@ -58,18 +67,31 @@ pub(crate) struct State {
     pub(crate) hurry: bool,
     /// Players that waited for this run and have not begun to read it.
     pub(crate) reserved: u32,
-    /// Body bytes that each recorder has read, in a place of its own.
+    /// Body bytes that each recorder has read, in a place of its own; [`State::PAUSED`] while it is not waited for.
     recorders: Vec<Option<u64>>,
     /// Threads waiting on `arrived`, and the body bytes at which the first of them wants to be woken.
     pub(crate) sleepers: usize,
     pub(crate) wake_at_bytes: u64,
 }
 
-/// How far something is into a run, in packets and in body bytes.
+/// How far something is into a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) packets: u64,
-    pub(crate) bytes: u64,
+pub struct Position {
+    /// Messages.
+    pub packets: u64,
+    /// Bytes of their bodies.
+    pub bytes: u64,
+}
+
+impl Position {
+    /// What lies between `from` and here; nothing if `from` is ahead.
+    #[must_use]
+    pub(crate) fn since(self, from: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(from.packets),
+            bytes: self.bytes.saturating_sub(from.bytes),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -90,13 +112,13 @@ pub(crate) struct Block {
 impl Timeline {
     /// An empty window. `waiting` players were there before the run and get it from its first key frame on, however
     /// late they come to read it: the beginning is kept for them, within the bounds of players.
-    pub(crate) fn new(limits: Limits, waiting: u32) -> Self {
+    pub(crate) fn new(limits: Limits, backlogs: Arc<AtomicUsize>, waiting: u32) -> Self {
         let mut state = State::new();
         state.reserved = waiting;
         if let Some(first) = state.blocks.front_mut() {
             first.players = waiting;
         }
-        Self { limits, state: Mutex::new(state), arrived: Condvar::new() }
+        Self { limits, backlogs, state: Mutex::new(state), arrived: Condvar::new() }
     }
 
     /// Gives back the place of a player that waited and left.
@@ -115,14 +137,13 @@ impl Timeline {
 
     /// Appends packets in order, wakes who waits for them. One short lock for all of them.
     pub(crate) fn push(&self, packets: &mut Vec<Packet>, wakers: &mut Vec<Waker>) {
-        let mut garbage = Vec::new();
         let mut state = self.lock();
         let mut key = false;
         for packet in packets.drain(..) {
             key |= packet.role == Role::Key;
             state.append(packet);
         }
-        state.trim(&self.limits, &mut garbage);
+        let garbage = self.shrink(&mut state);
         state.wakers.take(wakers);
         let wake_threads = state.sleepers > 0 && (key || state.end.bytes >= state.wake_at_bytes);
         drop(state);
@@ -130,6 +151,7 @@ impl Timeline {
             self.arrived.notify_all();
         }
         wakers.drain(..).for_each(Waker::wake);
+        drop(garbage);
     }
 
     /// Ends the run: readers get what is left, then are told.
@@ -138,12 +160,12 @@ impl Timeline {
         let mut state = self.lock();
         state.ended = true;
         state.newest_start = None;
-        let mut garbage = Vec::new();
-        state.trim(&self.limits, &mut garbage);
+        let garbage = self.shrink(&mut state);
         state.wakers.take(&mut wakers);
         drop(state);
         self.arrived.notify_all();
         wakers.drain(..).for_each(Waker::wake);
+        drop(garbage);
     }
 
     pub(crate) fn header(&self) -> Arc<Header> {
@@ -152,13 +174,38 @@ impl Timeline {
 
     /// Gives back what nobody needs any more; the blocks are freed after the lock.
     pub(crate) fn trim(&self, mut state: MutexGuard<'_, State>) {
-        let mut garbage = Vec::new();
-        state.trim(&self.limits, &mut garbage);
+        let garbage = self.shrink(&mut state);
         let room = state.has_room(&self.limits);
         let waker = if room { state.room_waker.take() } else { None };
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
+        }
+        drop(garbage);
+    }
+
+    /// Takes out what nobody needs any more and what is beyond the bounds: this timeline's, then those of all.
+    fn shrink(&self, state: &mut State) -> Vec<Block> {
+        let mut garbage = Vec::new();
+        state.find_backlog(&self.limits);
+        state.trim(&self.limits, 0, &mut garbage);
+        self.note_backlog(state);
+        if state.backlog_bytes > self.limits.hold_bytes {
+            let all = self.backlogs.load(Ordering::Relaxed);
+            let excess = all.saturating_sub(self.limits.record_total_bytes);
+            state.trim(&self.limits, excess, &mut garbage);
+            self.note_backlog(state);
+        }
+        garbage
+    }
+
+    /// Brings this timeline's part of the sum of all backlogs up to date.
+    fn note_backlog(&self, state: &mut State) {
+        let noted = std::mem::replace(&mut state.backlog_noted, state.backlog_bytes);
+        if noted != state.backlog_bytes {
+            // Wraps where it became less, as `fetch_add` does.
+            let change = state.backlog_bytes.wrapping_sub(noted);
+            self.backlogs.fetch_add(change, Ordering::Relaxed);
         }
     }
 
@@ -183,11 +230,17 @@ impl Block {
 }
 
 impl State {
+    /// What a recorder that is not waited for has read.
+    pub(crate) const PAUSED: u64 = u64::MAX;
+
     fn new() -> Self {
         Self {
             blocks: VecDeque::from([Block::default()]),
             first_block: 0,
             bytes: 0,
+            backlog_blocks: 0,
+            backlog_bytes: 0,
+            backlog_noted: 0,
             header: Arc::default(),
             newest_start: None,
             displaced: 0,
@@ -293,25 +346,43 @@ impl State {
         }
     }
 
-    /// Drops blocks from the front until the first is needed and within its reader's bounds. The newest block stays.
-    fn trim(&mut self, limits: &Limits, garbage: &mut Vec<Block>) {
-        while self.blocks.len() > 1 {
-            let Some(front) = self.blocks.front() else { return };
-            let age_ms = self.newest_dts_ms.saturating_sub(front.first_dts_ms);
-            let recording = front.recorders > 0 && self.bytes <= limits.record_bytes;
+    /// Moves on to the first block that would stay if there were no recorders. The newest does.
+    fn find_backlog(&mut self, limits: &Limits) {
+        while self.backlog_blocks + 1 < self.blocks.len() {
+            let Some(block) = self.blocks.get(self.backlog_blocks) else { return };
+            let number = self.first_block + self.backlog_blocks as u64;
+            let bytes = self.bytes.saturating_sub(self.backlog_bytes);
+            let age_ms = self.newest_dts_ms.saturating_sub(block.first_dts_ms);
             let playing =
-                front.players > 0 && self.bytes <= limits.play_bytes && age_ms <= limits.play_ms;
-            let joinable = self.newest_start.is_some_and(|start| self.first_block >= start)
-                && self.bytes <= limits.join_bytes
+                block.players > 0 && bytes <= limits.play_bytes && age_ms <= limits.play_ms;
+            let joinable = self.newest_start.is_some_and(|start| number >= start)
+                && bytes <= limits.join_bytes
                 && age_ms <= limits.join_ms;
-            if recording || playing || joinable {
+            if playing || joinable {
+                return;
+            }
+            self.backlog_bytes += block.bytes;
+            self.backlog_blocks += 1;
+        }
+    }
+
+    /// Drops blocks of the backlog from the front until a recorder needs the first one and may have it. Of `excess`,
+    /// which is what all timelines have too much, it gives what is above the share that each may keep.
+    fn trim(&mut self, limits: &Limits, mut excess: usize, garbage: &mut Vec<Block>) {
+        while self.backlog_blocks > 0 {
+            let Some(front) = self.blocks.front() else { return };
+            let shared = excess == 0 || self.backlog_bytes <= limits.hold_bytes;
+            if front.recorders > 0 && self.bytes <= limits.record_bytes && shared {
                 return;
             }
             if let Some(block) = self.blocks.pop_front() {
                 self.bytes = self.bytes.saturating_sub(block.bytes);
+                self.backlog_bytes = self.backlog_bytes.saturating_sub(block.bytes);
+                excess = excess.saturating_sub(block.bytes);
                 *self.displaced() += block.recorders;
                 garbage.push(block);
             }
+            self.backlog_blocks -= 1;
             self.first_block += 1;
             self.newest_start = self.newest_start.filter(|start| *start >= self.first_block);
         }
@@ -336,17 +407,22 @@ impl State {
         Some(self.first_block + index as u64)
     }
 
-    /// Counts a reader into a block, or out of it.
+    /// Counts a reader into a block, or out of it. What a player comes to need is no backlog any more.
     pub(crate) fn count_reader(&mut self, number: u64, class: Class, enters: bool) {
         let Some(index) = number.checked_sub(self.first_block) else { return };
-        let Some(block) = usize::try_from(index).ok().and_then(|i| self.blocks.get_mut(i)) else {
-            return;
-        };
+        let Ok(index) = usize::try_from(index) else { return };
+        let Some(block) = self.blocks.get_mut(index) else { return };
         let count = match class {
             Class::Play => &mut block.players,
             Class::Record => &mut block.recorders,
         };
         *count = if enters { count.saturating_add(1) } else { count.saturating_sub(1) };
+        if enters && class == Class::Play && index < self.backlog_blocks {
+            let needed = self.blocks.range(index..self.backlog_blocks);
+            let needed_bytes: usize = needed.map(|b| b.bytes).sum();
+            self.backlog_bytes = self.backlog_bytes.saturating_sub(needed_bytes);
+            self.backlog_blocks = index;
+        }
     }
 
     #[cfg(test)]

@@ -43,6 +43,11 @@ pub struct Config {
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration)]
     pub play_timeout: Duration,
 
+    /// Players of a publisher that is gone wait this long for it to come back before they are told
+    /// the end; 0 for not at all
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration_or_none)]
+    pub play_hold: Duration,
+
     /// Longest that a stop waits for open files and connections
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub shutdown_timeout: Duration,
@@ -186,6 +191,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match time.as_millis() {
         1..=86_400_000 => Ok(time),
         _ => Err(format!("{form}, at least 1ms and at most 24h")),
+    }
+}
+
+/// A time, or `0`.
+fn duration_or_none(text: &str) -> Result<Duration, String> {
+    match text {
+        "0" => Ok(Duration::ZERO),
+        _ => duration(text).map_err(|error| format!("{error}; or 0")),
     }
 }
 

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -8,6 +9,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{Cursor, Lost, Read, Start, Wait};
+
+mod model;
+mod totals;
 
 /// A packet whose body starts with its number in the run.
 fn packet(kind: Kind, role: Role, number: u32, len: usize) -> Packet {
@@ -20,6 +24,22 @@ fn number(packet: &Packet) -> u32 {
     u32::from_be_bytes(packet.body[..4].try_into().unwrap())
 }
 
+/// A task that notes that it was woken.
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Flag {
+    fn is_woken(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl std::task::Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 const ENDED: Read = Read::Ended { lost: Lost { packets: 0, bytes: 0 } };
 
 struct Run {
@@ -29,7 +49,12 @@ struct Run {
 
 impl Run {
     fn new(limits: Limits) -> Self {
-        Self { timeline: Arc::new(Timeline::new(limits, 0)), next: 0 }
+        Self::among(limits, &Arc::default())
+    }
+
+    /// One of those that count their backlogs together.
+    fn among(limits: Limits, backlogs: &Arc<AtomicUsize>) -> Self {
+        Self { timeline: Arc::new(Timeline::new(limits, backlogs.clone(), 0)), next: 0 }
     }
 
     fn push(&mut self, kind: Kind, role: Role, len: usize) {
@@ -239,13 +264,7 @@ fn a_reader_with_everything_read_is_not_overrun() {
 
 #[test]
 fn publisher_may_wait_for_recorders_and_is_woken_when_they_have_caught_up() {
-    struct Flag(std::sync::atomic::AtomicBool);
-    impl std::task::Wake for Flag {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-        }
-    }
-    let flag = Arc::new(Flag(false.into()));
+    let flag = Arc::new(Flag::default());
     let waker = Waker::from(flag.clone());
     let cx = &mut Context::from_waker(&waker);
     let limits = Limits { record_bytes: 20 * 1_096, ..Limits::default() };
@@ -260,9 +279,9 @@ fn publisher_may_wait_for_recorders_and_is_woken_when_they_have_caught_up() {
     run.push_all("kfkf");
     assert!(run.timeline.poll_room(cx).is_pending());
     assert!(run.timeline.lock().hurry, "recorders are asked to read at once");
-    assert!(!flag.0.load(std::sync::atomic::Ordering::Relaxed));
+    assert!(!flag.is_woken());
     drain(&mut cursor);
-    assert!(flag.0.load(std::sync::atomic::Ordering::Relaxed));
+    assert!(flag.is_woken());
     assert!(run.timeline.poll_room(cx).is_ready());
 }
 
@@ -334,6 +353,103 @@ fn stopped_reader_gets_what_came_before_the_stop() {
     assert_eq!(drain(&mut cursor), (vec![0, 1, 2], vec![ENDED]));
 }
 
+#[test]
+fn stopped_recorder_that_was_overrun_gets_what_is_left_before_the_stop() {
+    let limits = Limits { record_bytes: 10 * 1_096, ..Limits::default() };
+    let mut run = Run::new(limits);
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    run.push_all(&"kfff".repeat(10));
+    let stop = cursor.stop_handle();
+    assert!(!stop.is_stopped());
+    stop.stop();
+    assert!(stop.is_stopped());
+    run.push_all("ff");
+    let (numbers, others) = drain(&mut cursor);
+    assert_eq!(numbers, (32..40).collect::<Vec<_>>());
+    assert_eq!(joined(&others[0]).1, Lost { packets: 32, bytes: 32_000 });
+    assert_eq!(others[1], ENDED);
+    assert_eq!(cursor.position(), Position { packets: 40, bytes: 40_000 });
+}
+
+#[test]
+fn what_comes_after_a_stop_is_no_loss() {
+    let limits = Limits { record_bytes: 10 * 1_096, ..Limits::default() };
+    let mut run = Run::new(limits);
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    run.push_all("kfff");
+    cursor.stop_handle().stop();
+    run.push_all(&"kfff".repeat(10));
+    let lost = Lost { packets: 4, bytes: 4_000 };
+    assert_eq!(drain(&mut cursor), (vec![], vec![Read::Ended { lost }]));
+    assert_eq!(drain(&mut cursor), (vec![], vec![ENDED]));
+    assert_eq!(cursor.position(), Position { packets: 4, bytes: 4_000 });
+}
+
+#[test]
+fn a_paused_recorder_holds_no_publisher_until_it_reads_again() {
+    let cx = &mut Context::from_waker(Waker::noop());
+    let limits = Limits { hold_bytes: 2_000, ..Limits::default() };
+    let mut run = Run::new(limits);
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    let mut other = run.cursor(Class::Record, Start::Oldest);
+    run.push_all("kfff");
+    drain(&mut other);
+    assert!(run.timeline.poll_room(cx).is_pending());
+    cursor.pause();
+    assert!(run.timeline.poll_room(cx).is_ready());
+    run.push_all("ffff");
+    assert!(run.timeline.poll_room(cx).is_pending(), "another is still waited for");
+    drain(&mut other);
+    assert!(run.timeline.poll_room(cx).is_ready());
+    let newcomer = run.cursor(Class::Record, Start::Oldest);
+    run.push_all("ffff");
+    assert!(run.timeline.poll_room(cx).is_pending(), "a newcomer has a place of its own");
+    drop(newcomer);
+    drain(&mut other);
+    // What came meanwhile is there, and the first read ends the pause.
+    assert_eq!(drain(&mut cursor).0, (0..12).collect::<Vec<_>>());
+    run.push_all("fff");
+    drain(&mut other);
+    assert!(run.timeline.poll_room(cx).is_pending());
+}
+
+#[test]
+fn a_pause_wakes_a_publisher_that_is_held() {
+    let flag = Arc::new(Flag::default());
+    let mut run = Run::new(Limits { hold_bytes: 2_000, ..Limits::default() });
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    run.push_all("kfff");
+    let waker = Waker::from(flag.clone());
+    assert!(run.timeline.poll_room(&mut Context::from_waker(&waker)).is_pending());
+    cursor.pause();
+    assert!(flag.is_woken());
+}
+
+#[test]
+fn a_recorder_may_wait_for_the_end_without_reading() {
+    let mut run = Run::new(Limits::default());
+    let mut cursor = run.cursor(Class::Record, Start::Oldest);
+    run.push_all("kf");
+    assert!(!cursor.wait_ended(Duration::ZERO));
+    assert!(!cursor.wait_ended(Duration::from_millis(1)));
+    let wakes: [fn(&Run, &crate::StopHandle); 2] =
+        [|_, stop| stop.stop(), |run, _| run.timeline.end()];
+    for wake in wakes {
+        let waiting = run.cursor(Class::Record, Start::Oldest);
+        let stop = waiting.stop_handle();
+        let told = std::thread::scope(|scope| {
+            let waits = scope.spawn(|| waiting.wait_ended(Duration::from_secs(60)));
+            run.push_all("kf");
+            wake(&run, &stop);
+            waits.join().unwrap()
+        });
+        assert!(told);
+    }
+    assert!(cursor.wait_ended(Duration::ZERO));
+    assert_eq!(cursor.position(), Position::default());
+    assert_eq!(drain(&mut cursor), ((0..6).collect(), vec![ENDED]));
+}
+
 const LONG: Wait = Wait { bytes: u64::MAX, timeout: Duration::from_secs(60) };
 
 #[test]
@@ -390,118 +506,4 @@ fn blocking_reader_does_not_wait_while_a_full_batch_left_something_over() {
         assert_eq!(cursor.read_blocking(&mut batch, &LONG), Read::Packets);
     }
     assert_eq!(batch.iter().map(number).collect::<Vec<_>>(), (0..1_300).collect::<Vec<_>>());
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Push(char, usize),
-    Read(usize),
-    Open(bool),
-    Close(usize),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => (prop::sample::select(vec!['k', 'f', 'f', 'f', 'a', 'c', 'm']), 4usize..3_000)
-            .prop_map(|(kind, len)| Step::Push(kind, len)),
-        3 => (0usize..4).prop_map(Step::Read),
-        1 => any::<bool>().prop_map(Step::Open),
-        1 => (0usize..4).prop_map(Step::Close),
-    ]
-}
-
-/// What a reader must have: the number of the packet it wants next, and whether it had to start anew.
-struct Reader {
-    cursor: Cursor,
-    next: Option<u32>,
-}
-
-impl Reader {
-    fn check(&mut self, all: &[Packet]) {
-        let mut batch = Vec::new();
-        while let Some(read) = poll(&mut self.cursor, &mut batch) {
-            match read {
-                Read::Joined { header, dts_ms, lost } => {
-                    let next = u32::try_from(dts_ms / 40).unwrap();
-                    let from = self.next.unwrap_or(next);
-                    assert_eq!(lost.packets, u64::from(next - from));
-                    let passed = all.iter().take(next as usize).skip(from as usize);
-                    assert_eq!(lost.bytes, passed.map(|p| p.body.len() as u64).sum::<u64>());
-                    let mut wanted = Header::default();
-                    for p in all.iter().take(next as usize) {
-                        wanted.push(p);
-                    }
-                    assert_eq!(*header, wanted);
-                    let video = all.iter().take(next as usize + 1).any(|p| p.kind == Kind::Video);
-                    assert!(!video || all[next as usize].role == Role::Key);
-                    self.next = Some(next);
-                }
-                Read::Packets => {
-                    for p in batch.drain(..) {
-                        let next = self.next.expect("joined before it reads");
-                        assert_eq!(p, all[next as usize]);
-                        self.next = Some(next + 1);
-                    }
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
-    /// Whatever is pushed and read in whatever order: no packet twice, none out of order, each loss told exactly,
-    /// joins only where decoding can start, and the window within its bounds.
-    #[test]
-    fn readers_see_everything_or_are_told(steps in prop::collection::vec(step(), 1..400)) {
-        let limits = Limits {
-            join_bytes: 20_000, join_ms: 2_000, play_bytes: 12_000, play_ms: 1_000,
-            record_bytes: 30_000, ..Limits::default()
-        };
-        let most = limits.record_bytes.max(BLOCK_BYTES) + BLOCK_PACKETS * 96 + 3_096;
-        let mut run = Run::new(limits);
-        let mut all: Vec<Packet> = Vec::new();
-        let mut readers: Vec<Reader> = Vec::new();
-        for step in steps {
-            match step {
-                Step::Push(kind, len) => {
-                    let (kind, role) = match kind {
-                        'k' => (Kind::Video, Role::Key),
-                        'f' => (Kind::Video, Role::Frame),
-                        'a' => (Kind::Audio, Role::Frame),
-                        'c' => (Kind::Video, Role::Config),
-                        _ => (Kind::Data, Role::Metadata),
-                    };
-                    all.push(packet(kind, role, run.next, len));
-                    run.push(kind, role, len);
-                }
-                Step::Read(i) => if let Some(reader) = readers.get_mut(i) {
-                    reader.check(&all);
-                },
-                Step::Open(record) => if readers.len() < 4 {
-                    let (class, start) = if record {
-                        (Class::Record, Start::Oldest)
-                    } else {
-                        (Class::Play, Start::Newest)
-                    };
-                    let whole = record && run.timeline.lock().first_block() == 0;
-                    readers.push(Reader { cursor: run.cursor(class, start), next: whole.then_some(0) });
-                },
-                Step::Close(i) => if i < readers.len() {
-                    readers.swap_remove(i);
-                },
-            }
-            prop_assert!(run.timeline.lock().window_bytes() <= most);
-        }
-        for reader in &mut readers {
-            reader.check(&all);
-        }
-        readers.clear();
-        let state = run.timeline.lock();
-        prop_assert!(state.blocks.iter().all(|b| b.players == 0 && b.recorders == 0));
-        prop_assert_eq!(state.displaced, 0);
-        prop_assert_eq!(state.bytes, state.blocks.iter().map(|b| b.bytes).sum::<usize>());
-    }
 }

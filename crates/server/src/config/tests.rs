@@ -76,6 +76,16 @@ fn times_have_units_and_bounds() {
 }
 
 #[test]
+fn a_time_may_be_none_where_that_is_said() {
+    assert_eq!(duration_or_none("0"), Ok(Duration::ZERO));
+    assert_eq!(duration_or_none("1ms"), Ok(Duration::from_millis(1)));
+    for text in ["", "0s", "00", "-0", "5", "25h"] {
+        let error = duration_or_none(text).expect_err(text);
+        assert!(error.ends_with("; or 0"), "{text}: {error}");
+    }
+}
+
+#[test]
 fn sizes_have_units_and_bounds() {
     for (text, bytes) in
         [("64KiB", 65_536), ("500KB", 500_000), ("16MiB", 16 << 20), ("65536", 65_536)]

@@ -377,6 +377,7 @@ impl Connection {
         let Some(play) = self.plays.get_mut(stream) else { return Ok(()) };
         match read {
             Read::Packets => {
+                play.retime(&mut self.batch, now);
                 for packet in &self.batch {
                     self.session.send(stream, packet);
                 }
@@ -384,7 +385,9 @@ impl Connection {
             }
             Read::Joined { header, dts_ms, lost } => {
                 if lost.packets == 0 {
-                    self.session.begin(stream);
+                    if play.begin_run(dts_ms, now) {
+                        self.session.begin(stream);
+                    }
                 } else if play.falls_behind(now, lost) {
                     let why = "too slow for this stream";
                     self.session.close_stream(stream, CloseCode::TooSlow, why);
@@ -393,13 +396,16 @@ impl Connection {
                 } else {
                     telemetry::player_lags(play.key(), self.client.peer, lost);
                 }
-                for packet in header.packets() {
-                    self.session.send(stream, &Packet { dts_ms, ..packet.clone() });
+                for packet in play.header(&header, dts_ms) {
+                    self.session.send(stream, &packet);
                 }
             }
             Read::Ended { lost } => {
-                play.end_run(lost);
-                self.session.end(stream);
+                let hold = Some(self.context.config.play_hold);
+                let hold = hold.filter(|hold| self.closing.is_none() && !hold.is_zero());
+                if play.end_run(lost, hold.map(|hold| now + hold)) {
+                    self.session.end(stream);
+                }
                 if self.closing.is_some() {
                     self.end_plays(|p| p.stream == stream, &End::Stopping);
                 }
@@ -417,7 +423,7 @@ impl Connection {
         let leaves = self.refused.filter(|_| self.is_idle());
         let lives = self.publishes.iter().map(Publish::live_at).filter(|_| held);
         let due = publishes.chain(self.session.next_timeout()).chain(stall).chain(lives);
-        due.chain(self.closing).chain(leaves).min()
+        due.chain(self.closing).chain(leaves).chain(self.plays.held_until()).min()
     }
 
     fn on_time(&mut self, now: Instant) -> Result<(), End> {
@@ -437,6 +443,9 @@ impl Connection {
         }
         for publish in &mut self.publishes {
             publish.report(now);
+        }
+        for stream in self.plays.end_overdue(now) {
+            self.session.end(stream);
         }
         if self.session.next_timeout().is_some_and(|due| now >= due) {
             let seen = self.session.handle_timeout(now);

@@ -1,10 +1,14 @@
 //! What a connection plays.
 
+mod clock;
+
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use live::{Cursor, Key, Lost, Read, Watcher};
-use media::Packet;
+use media::{Header, Packet};
+
+use clock::Clock;
 
 /// One stream that a connection plays or waits for.
 #[derive(Debug)]
@@ -14,6 +18,11 @@ pub(super) struct Play {
     watcher: Watcher,
     /// On the present run; `None` while the player waits for one.
     cursor: Option<Cursor>,
+    /// Whether the player was told that the stream is there, and not that it is over.
+    begun: bool,
+    /// The run is over, which the player is told at this time, unless the next run has come.
+    held_until: Option<Instant>,
+    clock: Clock,
     lost: Lost,
     behind: Option<Behind>,
     /// How long it may keep losing pictures.
@@ -30,8 +39,8 @@ struct Behind {
 
 impl Play {
     pub(super) fn new(stream: u32, watcher: Watcher, timeout: Duration) -> Self {
-        let (cursor, lost, behind) = Default::default();
-        Self { stream, watcher, cursor, lost, behind, timeout }
+        let (cursor, begun, held_until, clock, lost, behind) = Default::default();
+        Self { stream, watcher, cursor, begun, held_until, clock, lost, behind, timeout }
     }
 
     pub(super) fn key(&self) -> &Key {
@@ -48,11 +57,47 @@ impl Play {
         self.cursor.is_some()
     }
 
-    /// The run is over; the next one is waited for.
-    pub(super) fn end_run(&mut self, lost: Lost) {
+    /// The run is over; the next one is waited for. If it comes before `held_until`, it goes on for this one.
+    /// Returns whether the player is to be told the end now.
+    pub(super) fn end_run(&mut self, lost: Lost, held_until: Option<Instant>) -> bool {
         self.count(lost);
         self.cursor = None;
         self.behind = None;
+        self.held_until = held_until;
+        if held_until.is_none() {
+            self.end();
+        }
+        held_until.is_none()
+    }
+
+    /// What it played is over: what comes next begins anew, with times of its own.
+    fn end(&mut self) {
+        self.held_until = None;
+        self.begun = false;
+        self.clock = Clock::default();
+    }
+
+    /// A run begins with a packet of this time. Returns whether the player is to be told.
+    pub(super) fn begin_run(&mut self, dts_ms: i64, now: Instant) -> bool {
+        if self.held_until.take().is_some() {
+            self.clock.resume(dts_ms, now);
+        }
+        !std::mem::replace(&mut self.begun, true)
+    }
+
+    /// The header before a packet of this time, as the player is to get it.
+    pub(super) fn header<'a>(
+        &self,
+        header: &'a Header,
+        dts_ms: i64,
+    ) -> impl Iterator<Item = Packet> + use<'a> {
+        let dts_ms = self.clock.at(dts_ms);
+        header.packets().iter().map(move |packet| Packet { dts_ms, ..packet.clone() })
+    }
+
+    /// Gives packets the times that the player is to get.
+    pub(super) fn retime(&mut self, packets: &mut [Packet], now: Instant) {
+        packets.iter_mut().for_each(|packet| self.clock.map(packet, now));
     }
 
     /// Counts a loss. Returns whether the player has kept losing pictures for its time.
@@ -108,6 +153,22 @@ impl Plays {
     /// The streams that wait for a run.
     pub(super) fn waiting(&self) -> Vec<u32> {
         self.list.iter().filter(|play| !play.reads()).map(|play| play.stream).collect()
+    }
+
+    /// When the first of those that are held is to be told the end.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        self.list.iter().filter(|play| !play.reads()).filter_map(|play| play.held_until).min()
+    }
+
+    /// Ends those whose next run has not come in time; returns their streams, which are to be told.
+    pub(super) fn end_overdue(&mut self, now: Instant) -> Vec<u32> {
+        let is_due =
+            |play: &Play| !play.reads() && play.held_until.is_some_and(|until| now >= until);
+        let overdue = self.list.iter_mut().filter(|play| is_due(play)).map(|play| {
+            play.end();
+            play.stream
+        });
+        overdue.collect()
     }
 
     /// Takes out those that `which` chooses.

@@ -1,6 +1,7 @@
 //! Playing: where players begin, what they are told, and what becomes of those that do not keep up.
 
 mod control;
+mod hold;
 mod join;
 mod slow;
 
