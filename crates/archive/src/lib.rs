@@ -8,6 +8,7 @@
 mod about;
 mod archive;
 mod clock;
+mod config;
 mod counters;
 mod digest;
 mod disk;
@@ -19,17 +20,21 @@ mod ledger;
 mod marks;
 pub mod path;
 mod recorder;
+mod recover;
 mod segment;
 mod telemetry;
+mod watch;
 
 pub use about::{About, BadHash, Cut, Hash};
-pub use archive::{Archive, BadId, Config, Reason, RecordingId, StartRequest, Status};
+pub use archive::{Archive, BadId, Reason, RecordingId, StartRequest, Status};
 pub use clock::{Clock, SystemClock};
+pub use config::{Config, Rotation};
 pub use counters::Counters;
 pub use disk::{Disk, DiskFile, Entry, Space, SystemDisk};
 pub use error::{Error, words};
 pub use ledger::{Amount, Gap, GapReason, Ledger, UnknownReason};
 pub use marks::{Every, Marks, MarksError, Schedule};
+pub use recorder::State;
 
 #[cfg(test)]
 mod testing;
