@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use live::{Cursor, Key, StopHandle};
 
 use crate::counters::Meter;
-use crate::events::Events;
+use crate::events::{Event, Events};
 use crate::gate::Gate;
 use crate::hash::hash64;
 use crate::recorder::{Progress, Recorder, State as RecordingState, Task, Timing};
@@ -141,22 +142,20 @@ struct Active {
 impl Archive {
     /// An archive in `config.record_dir`. Nothing is touched before the first recording.
     pub fn open(config: Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Self {
-        Self::with_timing(config, disk, clock, Timing::default())
+        let (shared, _) = Shared::new(config, disk, clock, Timing::default());
+        Self { shared }
     }
 
-    /// The same, waiting as it is told.
+    /// An archive that waits as it is told; and what it tells the catalog.
+    #[cfg(test)]
     pub(crate) fn with_timing(
         config: Config,
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
         timing: Timing,
-    ) -> Self {
-        let (total, gate, state, finished) = Default::default();
-        let (events, _) = Events::new();
-        let opened = clock.instant();
-        let shared =
-            Shared { config, disk, clock, total, events, gate, timing, opened, state, finished };
-        Self { shared: Arc::new(shared) }
+    ) -> (Self, Receiver<Event>) {
+        let (shared, events) = Shared::new(config, disk, clock, timing);
+        (Self { shared }, events)
     }
 
     /// Begins a recording, or continues that of the same stream whose publisher was away. Its file
@@ -245,6 +244,21 @@ impl Active {
 }
 
 impl Shared {
+    /// With the other end of `events`.
+    fn new(
+        config: Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        timing: Timing,
+    ) -> (Arc<Self>, Receiver<Event>) {
+        let (total, gate, state, finished) = Default::default();
+        let (events, received) = Events::new();
+        let opened = clock.instant();
+        let shared =
+            Self { config, disk, clock, total, events, gate, timing, opened, state, finished };
+        (Arc::new(shared), received)
+    }
+
     /// The state. Every change under the lock is whole before anything that could panic.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

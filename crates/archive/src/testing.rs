@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ use tracing::{Event, Metadata, Subscriber};
 
 use crate::clock::fixed::FixedClock;
 use crate::disk::fake::FakeDisk;
+use crate::events::{self, Finished};
+use crate::recorder::Timing;
 use crate::{About, Archive, Config, Cut, RecordingId, StartRequest};
 
 /// Lines by stream key. Recorders are threads, so the capture is global and each test has keys of
@@ -224,27 +227,46 @@ pub(crate) fn metadata(file: &[u8], property: &str) -> Value {
 }
 
 /// An archive in `recordings` on a lying disk at 14:30:52 on a day in Berlin.
+///
+/// When it is dropped, the books of all its recordings that are over must balance.
 pub(crate) struct Rig {
     pub(crate) archive: Archive,
     pub(crate) disk: FakeDisk,
     pub(crate) clock: Arc<FixedClock>,
+    events: Receiver<events::Event>,
+    keys: Mutex<Vec<Key>>,
 }
 
 impl Rig {
+    /// One that makes each publish a recording of its own.
     pub(crate) fn new(disk: FakeDisk) -> Self {
-        Self::with(disk, Config::default())
+        Self::with(disk, Config { rejoin: Duration::ZERO, ..Config::default() })
     }
 
     pub(crate) fn with(disk: FakeDisk, config: Config) -> Self {
         capture_log();
         let clock = Arc::new(FixedClock::new("2025-10-11T14:30:52.123+02:00[Europe/Berlin]"));
-        let archive = Archive::open(config, Arc::new(disk.clone()), clock.clone());
-        Self { archive, disk, clock }
+        let disk_of_archive = Arc::new(disk.clone());
+        let (archive, events) =
+            Archive::with_timing(config, disk_of_archive, clock.clone(), TIMING);
+        Self { archive, disk, clock, events, keys: Mutex::default() }
     }
 
     pub(crate) fn start(&self, stream: &Stream) -> RecordingId {
         let (key, cursor) = (stream.key.clone(), stream.cursor());
+        self.keys.lock().unwrap().push(key.clone());
         self.archive.start(StartRequest { key, cursor }).unwrap()
+    }
+
+    /// The files that are whole since the last call, in the order in which they became so.
+    pub(crate) fn take_finished(&self) -> Vec<Finished> {
+        let finished = |event| match event {
+            events::Event::Finished(finished) | events::Event::Recovered(finished) => {
+                Some(finished)
+            }
+            _ => None,
+        };
+        self.events.try_iter().filter_map(finished).collect()
     }
 
     /// Records all that is pushed to a stream from its start to its end.
@@ -276,6 +298,33 @@ impl Rig {
         self.disk.files().keys().map(name).collect()
     }
 }
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        for key in self.keys.lock().unwrap().iter() {
+            let lines = log_of(key);
+            for line in lines.iter().filter(|line| line.contains(" recording complete ")) {
+                let count = |field: &str| -> u64 {
+                    let mut words = line.split(' ');
+                    words.find_map(|w| w.strip_prefix(field)).unwrap().parse().unwrap()
+                };
+                let used = count("written=") + count("dropped=");
+                assert_eq!(count("received="), used, "{line}");
+            }
+        }
+    }
+}
+
+/// Waits that a test can afford.
+const TIMING: Timing = Timing {
+    backoff_first: Duration::from_millis(2),
+    backoff_most: Duration::from_millis(20),
+    space: Duration::from_millis(2),
+    watch: Duration::from_millis(2),
+};
 
 /// The identity of a first segment.
 pub(crate) fn about() -> About {
