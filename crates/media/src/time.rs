@@ -57,17 +57,6 @@ struct Track {
     newest_ms: u64,
 }
 
-/// Stand-in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mapped {
-    /// File time in ms.
-    pub time_ms: u64,
-    /// Held.
-    pub late: bool,
-    /// New clock.
-    pub jumped: bool,
-}
-
 impl Rebase {
     /// Steps back from here on (ms) are a new clock, not jitter.
     pub const STEP_MS: i64 = 1_000;
@@ -102,23 +91,6 @@ impl Rebase {
         }
         self.newest_ms = self.newest_ms.max(at_ms);
         at_ms
-    }
-
-    /// Stand-in.
-    pub fn step(&mut self, packet: &Packet) -> Mapped {
-        let before = self.clone();
-        let time_ms = self.map(packet);
-        let (track, old) = match packet.kind {
-            Kind::Audio => (self.audio, before.audio),
-            _ => (self.video, before.video),
-        };
-        let known = before.audio.base_ms.is_some() || before.video.base_ms.is_some();
-        let bases = [before.audio.base_ms, before.video.base_ms];
-        let jumped = packet.is_media() && known && !bases.contains(&track.base_ms);
-        let late = packet.is_media()
-            && old.base_ms == track.base_ms
-            && packet.dts_ms.saturating_sub(track.base_ms.unwrap_or(0)) < time_ms as i64;
-        Mapped { time_ms, late, jumped }
     }
 
     /// The newest file time handed out, in ms.
