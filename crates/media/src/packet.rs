@@ -69,12 +69,22 @@ impl Packet {
     /// Reads the role and the track off the first bytes of `body`. Never fails: what cannot be understood is a
     /// [`Role::Frame`] of track 0 (a [`Role::Event`] for data and for empty bodies) and is carried like all else.
     pub fn new(kind: Kind, dts_ms: i64, body: Bytes) -> Self {
-        let (role, track) = match kind {
-            Kind::Video => flv::video::classify(&body),
-            Kind::Audio => flv::audio::classify(&body),
-            Kind::Data => (flv::meta::classify(&body), 0),
-        };
-        Self { kind, role, track, dts_ms, body }
+        Self::of_head(kind, dts_ms, body, 0)
+    }
+
+    /// The same of a body that lacks its last `missing` bytes.
+    pub(crate) fn of_head(kind: Kind, dts_ms: i64, head: Bytes, missing: usize) -> Self {
+        let (role, track) = Self::classify(kind, &head, missing);
+        Self { kind, role, track, dts_ms, body: head }
+    }
+
+    /// What the head of a body tells that lacks its last `missing` bytes.
+    pub(crate) fn classify(kind: Kind, head: &[u8], missing: usize) -> (Role, u8) {
+        match kind {
+            Kind::Video => flv::video::classify_head(head, missing),
+            Kind::Audio => flv::audio::classify_head(head, missing),
+            Kind::Data => (flv::meta::classify(head), 0),
+        }
     }
 
     /// The RTMP timestamp: the low 32 bits of [`Packet::dts_ms`] (RTMP 5.3.1.1: 32 bits, ms, wrapping).

@@ -41,20 +41,48 @@ impl Unwrap {
 ///
 /// - The base is the first coded packet; whatever comes before it, or is a little older, is at 0.
 /// - A header carries an arbitrary time, so it gets that of the packet before it.
-/// - Within a track a step back of less than [`Rebase::STEP_MS`] is held at the newest time. A larger one, or one
-///   forward of more than [`Rebase::GAP_MAX_MS`], is a new clock of the encoder: its times go on where the file is.
+/// - Within a track a step back of less than [`Rebase::STEP_MS`] is held at the newest time. A larger
+///   one, or one forward of more than [`Rebase::GAP_MAX_MS`], is a new clock of the encoder: its
+///   times go on where the file is.
+/// - Tracks stay in step: a packet that does not fit its own track's clock may fit that of another,
+///   which was the first to change.
 #[derive(Debug, Clone, Default)]
 pub struct Rebase {
-    /// What is taken off a track's times; `None` until its first coded packet.
-    audio: Track,
-    video: Track,
+    /// At most one for each of two kinds and 256 ids.
+    tracks: Vec<Track>,
     newest_ms: u64,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+/// Where a packet is put, and what that does to its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// Time in the file, ms.
+    pub time_ms: u64,
+    /// It is later than the packet's own time says: the track's clock went back a little.
+    pub is_late: bool,
+    /// The encoder has a new clock: neither the track's nor that of another track fits. Told of the
+    /// first packet of the new clock alone.
+    pub is_jump: bool,
+}
+
+/// The clock of a track that has had coded packets.
+#[derive(Debug, Clone, Copy)]
 struct Track {
-    base_ms: Option<i64>,
-    newest_ms: u64,
+    kind: Kind,
+    id: u8,
+    /// What is taken off its times.
+    base_ms: i64,
+    /// The newest of its times, less the base: negative before the file's first packet.
+    newest_ms: i64,
+}
+
+impl Track {
+    /// The packet's time by this clock; `None` when that is too far from the clock's newest packet.
+    fn fit(&self, dts_ms: i64) -> Option<i64> {
+        let at_ms = dts_ms.saturating_sub(self.base_ms);
+        let step_ms = at_ms.saturating_sub(self.newest_ms);
+        (step_ms > -Rebase::STEP_MS && step_ms <= Rebase::GAP_MAX_MS).then_some(at_ms)
+    }
 }
 
 impl Rebase {
@@ -65,32 +93,42 @@ impl Rebase {
 
     /// The file time of `packet` in ms.
     pub fn map(&mut self, packet: &Packet) -> u64 {
-        let (track, other) = match packet.kind {
-            _ if !packet.is_media() => return self.newest_ms,
-            Kind::Audio => (self.audio, self.video),
-            _ => (self.video, self.audio),
-        };
-        let dts_ms = packet.dts_ms;
-        let newest_ms = i64::try_from(self.newest_ms).unwrap_or(i64::MAX);
-        // How far the packet is from the newest packet of its own clock; None when that clock cannot be right.
-        let fits = |base_ms: i64, from_ms: u64| {
-            let at_ms = dts_ms.saturating_sub(base_ms);
-            let step_ms = at_ms.saturating_sub(i64::try_from(from_ms).unwrap_or(i64::MAX));
-            (step_ms > -Self::STEP_MS && step_ms <= Self::GAP_MAX_MS).then_some(base_ms)
-        };
-        let base_ms = track
-            .base_ms
-            .and_then(|base_ms| fits(base_ms, track.newest_ms))
-            .or_else(|| other.base_ms.and_then(|base_ms| fits(base_ms, other.newest_ms)))
-            .unwrap_or_else(|| dts_ms.saturating_sub(newest_ms));
-        let at_ms = u64::try_from(dts_ms.saturating_sub(base_ms)).unwrap_or(0).max(track.newest_ms);
-        let moved = Track { base_ms: Some(base_ms), newest_ms: at_ms };
-        match packet.kind {
-            Kind::Audio => self.audio = moved,
-            _ => self.video = moved,
+        self.place(packet).time_ms
+    }
+
+    /// The file time of `packet`, and what happened to it.
+    pub fn place(&mut self, packet: &Packet) -> Placed {
+        if !packet.is_media() {
+            return Placed { time_ms: self.newest_ms, ..Placed::default() };
         }
-        self.newest_ms = self.newest_ms.max(at_ms);
-        at_ms
+        let dts_ms = packet.dts_ms;
+        let known = self.tracks.iter().position(|t| (t.kind, t.id) == (packet.kind, packet.track));
+        let own = known.and_then(|at| self.tracks.get(at)).copied();
+        // Of the clocks that fit the one that is the furthest: the newest, when one has jumped.
+        let other_ms = || {
+            let fits = self.tracks.iter().filter_map(|t| Some((t.newest_ms, t.fit(dts_ms)?)));
+            fits.max_by_key(|(newest_ms, _)| *newest_ms).map(|(_, at_ms)| at_ms)
+        };
+        let fit_ms = own.and_then(|own| own.fit(dts_ms)).or_else(other_ms);
+        let carried_ms = fit_ms.unwrap_or(i64::try_from(self.newest_ms).unwrap_or(i64::MAX));
+        let newest_ms = own.map_or(carried_ms, |own| own.newest_ms.max(carried_ms));
+        let time_ms = u64::try_from(newest_ms).unwrap_or(0);
+        let moved = Track {
+            kind: packet.kind,
+            id: packet.track,
+            base_ms: dts_ms.saturating_sub(carried_ms),
+            newest_ms,
+        };
+        match known.and_then(|at| self.tracks.get_mut(at)) {
+            Some(track) => *track = moved,
+            None => self.tracks.push(moved),
+        }
+        self.newest_ms = self.newest_ms.max(time_ms);
+        Placed {
+            time_ms,
+            is_late: carried_ms < newest_ms,
+            is_jump: own.is_some() && fit_ms.is_none(),
+        }
     }
 
     /// The newest file time handed out, in ms.

@@ -13,9 +13,14 @@ use crate::{
 ///
 /// Reads the head only. What cannot be understood is a [`Role::Frame`] of track 0.
 pub fn classify(body: &[u8]) -> (Role, u8) {
-    let Some((&first, rest)) = body.split_first() else { return (Role::Event, 0) };
+    classify_head(body, 0)
+}
+
+/// The same for a message of which the last `missing` bytes are not here.
+pub(crate) fn classify_head(head: &[u8], missing: usize) -> (Role, u8) {
+    let Some((&first, rest)) = head.split_first() else { return (Role::Event, 0) };
     match first >> 4 {
-        ENHANCED => classify_enhanced(first, rest).unwrap_or((Role::Frame, 0)),
+        ENHANCED => classify_enhanced(first, rest, missing).unwrap_or((Role::Frame, 0)),
         AAC if rest.first() == Some(&0) => (Role::Config, 0),
         _ => (Role::Frame, 0),
     }
@@ -28,16 +33,16 @@ const AAC: u8 = 10;
 /// `AudioPacketType.Multitrack`.
 const MULTITRACK: u8 = 5;
 
-fn classify_enhanced(first: u8, rest: &[u8]) -> Option<(Role, u8)> {
+fn classify_enhanced(first: u8, rest: &[u8], missing: usize) -> Option<(Role, u8)> {
     let modified = ex::mod_ex(first & 0x0f, rest)?;
-    let mut tracks = Tracks::new(modified.packet_type, MULTITRACK, modified.rest)?;
+    let tracks = Tracks::new(modified.packet_type, MULTITRACK, modified.rest)?;
     let role = match PacketType::new(tracks.packet_type) {
         PacketType::SequenceStart => Role::Config,
         PacketType::CodedFrames | PacketType::Unknown(_) => Role::Frame,
         PacketType::SequenceEnd => Role::Event,
         PacketType::MultichannelConfig => Role::Metadata,
     };
-    Some((role, tracks.next()?.id))
+    Some((role, tracks.first_id(missing)?))
 }
 
 /// One track of an audio message.

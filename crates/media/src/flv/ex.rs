@@ -101,6 +101,19 @@ impl<'a> Tracks<'a> {
         Some(Self { packet_type, multitrack, fourcc, rest, done: false })
     }
 
+    /// The id of the first track, when `missing` bytes of the message are not here.
+    pub(super) fn first_id(&self, missing: usize) -> Option<u8> {
+        let rest = match self.multitrack {
+            None => return Some(0),
+            Some(Multitrack::OneTrack) => return self.rest.first().copied(),
+            Some(Multitrack::ManyTracks) => self.rest,
+            Some(Multitrack::ManyTracksManyCodecs) => self.rest.get(4..)?,
+        };
+        let (&[id, s0, s1, s2], data) = rest.split_first_chunk::<4>()?;
+        let size = usize::try_from(be24([s0, s1, s2])).ok()?;
+        (size <= data.len().saturating_add(missing)).then_some(id)
+    }
+
     fn read(&mut self) -> Option<Track<'a>> {
         let Some(multitrack) = self.multitrack else {
             self.done = true;

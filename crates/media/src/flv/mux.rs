@@ -39,10 +39,12 @@ use crate::{
 mod facts;
 mod index;
 mod region;
+mod restore;
 
 use facts::Facts;
 use index::Index;
 use region::{Content, Region};
+pub use restore::{Restore, Restored, Want};
 
 /// How a file is laid out, and what it says of itself.
 #[derive(Debug, Clone)]
@@ -133,7 +135,8 @@ const METADATA_LIMITS: Limits = Limits { depth: 16, values: 4_096, string_bytes:
 impl Muxer {
     /// A muxer at the start of a file.
     pub fn new(options: Options) -> Self {
-        let reserve_bytes = options.reserve_bytes.clamp(region::SIZE_MIN, BODY_MAX / 2);
+        let reserve_bytes =
+            options.reserve_bytes.clamp(*region::SIZES.start(), *region::SIZES.end());
         let mut identity = options.identity;
         identity.retain(|(name, _)| name != region::COMPLETE);
         Self {
@@ -249,19 +252,24 @@ impl Muxer {
         else {
             return Err(Error::TooLong { size_bytes });
         };
-        self.facts.push(packet, time_ms);
-        self.index.push(packet, time_ms, self.position);
+        self.note(packet, body_size, time_ms);
         let header = TagHeader::new(packet.kind.number(), body_size, time_ms);
         out.put_slice(&header.encode());
         out.put(packet.body.clone());
         out.put_slice(&header.tag_size().to_be_bytes());
+        Ok(())
+    }
+
+    /// Takes a tag into account that is, or is about to be, at the end of the file.
+    fn note(&mut self, packet: &Packet, body_size: u32, time_ms: u32) {
+        self.facts.push(packet, body_size, time_ms);
+        self.index.push(packet, time_ms, self.position);
         self.position += OVERHEAD + u64::from(body_size);
         match packet.kind {
             Kind::Audio => self.counters.audio += 1,
             Kind::Video => self.counters.video += 1,
             Kind::Data => self.counters.data += 1,
         }
-        Ok(())
     }
 
     /// Takes over the values of an `onMetaData`.
@@ -270,8 +278,12 @@ impl Muxer {
         let Some(properties) = meta::properties(&packet.body, METADATA_LIMITS) else {
             return Merged::Unreadable;
         };
+        self.merge_properties(properties)
+    }
+
+    fn merge_properties(&mut self, properties: Vec<(String, Value)>) -> Merged {
         let mut merged = Merged::Known;
-        for (name, value) in properties {
+        for (name, value) in properties.into_iter().filter(|(name, _)| !is_stale(name)) {
             let is_known = |(known, old): &(String, Value)| *known == name && *old == value;
             if name != CREATION_DATE && !self.publisher.iter().any(is_known) {
                 merged = Merged::News;
@@ -311,8 +323,7 @@ impl Muxer {
         let extra = self.extra.iter().filter(|(name, _)| !is_fixed(name)).collect::<Vec<_>>();
 
         let is_left_out = |name: &str| {
-            STALE.contains(&name)
-                || is_fixed(name)
+            is_fixed(name)
                 || own.iter().any(|(known, _)| *known == name)
                 || is_in(&self.extra, name)
                 || self.has_media() && self.is_of_absent_media(name)
@@ -352,10 +363,14 @@ const OWN_END: &str = "hasMetadata";
 /// When the publisher made its metadata.
 const CREATION_DATE: &str = "creationdate";
 
-/// Properties of the publisher that are about another file, or that stand for the muxer's own.
-const STALE: [&str; 8] = [
+/// Whether a property of the publisher is about another file, or stands for the muxer's own.
+fn is_stale(name: &str) -> bool {
+    STALE.contains(&name) || name.trim_end_matches('_') == region::PADDING
+}
+
+/// Properties of files, which a stream cannot have.
+const STALE: [&str; 7] = [
     "keyframes",
-    "padding",
     "datasize",
     "videosize",
     "audiosize",

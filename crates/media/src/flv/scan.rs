@@ -9,11 +9,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{
-    audio, meta,
-    tag::{BODY_MAX, OVERHEAD, TagHeader},
-    video,
-};
+use super::tag::{BODY_MAX, OVERHEAD, TagHeader};
 use crate::{Kind, Packet, Role};
 
 mod order;
@@ -198,6 +194,13 @@ impl Scanner {
         Self { bodies, ..Self::default() }
     }
 
+    /// A scanner in the middle of a file: it looks for the first tag at `offset` or behind it that
+    /// `PreviousTagSize` confirms. Nothing but that tag need be in the file.
+    pub fn search_from(offset: u64, bodies: Bodies) -> Self {
+        let state = State::Lost { offset, checked: 0 };
+        Self { bodies, offset, state, ..Self::default() }
+    }
+
     /// Takes the next bytes of the file.
     pub fn push(&mut self, bytes: &[u8]) {
         let skipped = usize::try_from(self.skippable()).unwrap_or(usize::MAX).min(bytes.len());
@@ -361,13 +364,9 @@ impl Scanner {
         let kind = kind_of(&header);
         let head = self.buffer.get(TagHeader::SIZE..)?;
         let needs_whole = || {
-            let role = match kind {
-                Some(Kind::Video) => video::classify(head).0,
-                Some(Kind::Audio) => audio::classify(head).0,
-                Some(Kind::Data) => meta::classify(head),
-                None => Role::Frame,
-            };
-            matches!(role, Role::Config | Role::Metadata)
+            let missing = whole.saturating_sub(head.len());
+            let role = kind.map(|kind| Packet::classify(kind, head, missing).0);
+            matches!(role, Some(Role::Config | Role::Metadata))
         };
         let is_skipped = self.bodies == Bodies::Skip && whole > Self::HEAD_BYTES && !needs_whole();
         let kept = if is_skipped { Self::HEAD_BYTES } else { whole };
@@ -384,7 +383,8 @@ impl Scanner {
             self.fault(offset, fault);
         }
         if let Some(kind) = kind {
-            let packet = Packet::new(kind, i64::from(header.timestamp_ms), body);
+            let time_ms = i64::from(header.timestamp_ms);
+            let packet = Packet::of_head(kind, time_ms, body, whole - kept);
             if let Some(fault) = self.order.check(&packet) {
                 self.fault(offset, fault);
             }
@@ -433,7 +433,9 @@ impl Scanner {
                 Guess::Wait => break,
                 Guess::Tag => {
                     self.take(checked);
-                    self.fault(offset, FaultKind::Garbage { size: self.offset - offset });
+                    if self.offset > offset {
+                        self.fault(offset, FaultKind::Garbage { size: self.offset - offset });
+                    }
                     self.state = State::Tag;
                     return Some(());
                 }
@@ -504,12 +506,12 @@ const HEADER_REST_MAX: u64 = 65_536;
 /// came in.
 const COPY_MAX: usize = 256;
 
-fn kind_of(header: &TagHeader) -> Option<Kind> {
+pub(super) fn kind_of(header: &TagHeader) -> Option<Kind> {
     [Kind::Audio, Kind::Video, Kind::Data].into_iter().find(|kind| kind.number() == header.kind)
 }
 
 /// Whether nothing about the header is odd.
-fn is_plain(header: &TagHeader) -> bool {
+pub(super) fn is_plain(header: &TagHeader) -> bool {
     kind_of(header).is_some() && header_faults(header).next().is_none()
 }
 
@@ -525,11 +527,11 @@ fn header_faults(header: &TagHeader) -> impl Iterator<Item = FaultKind> + use<> 
     faults.into_iter().flatten()
 }
 
-fn header_at(buffer: &[u8], at: usize) -> Option<TagHeader> {
+pub(super) fn header_at(buffer: &[u8], at: usize) -> Option<TagHeader> {
     Some(TagHeader::decode(*buffer.get(at..)?.first_chunk()?))
 }
 
-fn be32(buffer: &[u8], at: usize) -> Option<u32> {
+pub(super) fn be32(buffer: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*buffer.get(at..)?.first_chunk()?))
 }
 

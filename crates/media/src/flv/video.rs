@@ -13,11 +13,16 @@ use crate::{
 /// Reads the head only. What cannot be understood is a [`Role::Frame`] of track 0: carried, never
 /// started at.
 pub fn classify(body: &[u8]) -> (Role, u8) {
-    let Some((&first, rest)) = body.split_first() else { return (Role::Event, 0) };
+    classify_head(body, 0)
+}
+
+/// The same for a message of which the last `missing` bytes are not here.
+pub(crate) fn classify_head(head: &[u8], missing: usize) -> (Role, u8) {
+    let Some((&first, rest)) = head.split_first() else { return (Role::Event, 0) };
     if first & ENHANCED == 0 {
         (classify_legacy(first, rest), 0)
     } else {
-        classify_enhanced(first, rest).unwrap_or((Role::Frame, 0))
+        classify_enhanced(first, rest, missing).unwrap_or((Role::Frame, 0))
     }
 }
 
@@ -40,13 +45,13 @@ fn classify_legacy(first: u8, rest: &[u8]) -> Role {
     }
 }
 
-fn classify_enhanced(first: u8, rest: &[u8]) -> Option<(Role, u8)> {
+fn classify_enhanced(first: u8, rest: &[u8], missing: usize) -> Option<(Role, u8)> {
     let frame_type = FrameType::new((first >> 4) & 0x07);
     let modified = ex::mod_ex(first & 0x0f, rest)?;
     if frame_type == FrameType::Command && modified.packet_type != PacketType::METADATA {
         return Some((Role::Event, 0));
     }
-    let mut tracks = Tracks::new(modified.packet_type, MULTITRACK, modified.rest)?;
+    let tracks = Tracks::new(modified.packet_type, MULTITRACK, modified.rest)?;
     let role = match PacketType::new(tracks.packet_type) {
         PacketType::SequenceStart | PacketType::Mpeg2TsSequenceStart => Role::Config,
         PacketType::CodedFrames | PacketType::CodedFramesX => coded(frame_type),
@@ -54,7 +59,7 @@ fn classify_enhanced(first: u8, rest: &[u8]) -> Option<(Role, u8)> {
         PacketType::Metadata => Role::Metadata,
         PacketType::Unknown(_) => Role::Frame,
     };
-    Some((role, tracks.next()?.id))
+    Some((role, tracks.first_id(missing)?))
 }
 
 fn coded(frame_type: FrameType) -> Role {

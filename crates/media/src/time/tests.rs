@@ -20,6 +20,26 @@ fn mapped(packets: &[Packet]) -> Vec<u64> {
     packets.iter().map(|packet| rebase.map(packet)).collect()
 }
 
+/// Packet of an Enhanced RTMP audio track (Opus).
+fn audio_track(id: u8, dts_ms: i64) -> Packet {
+    let body = [&b"\x95\x01Opus"[..], &[id, 0xFC]].concat();
+    let packet = Packet::new(Kind::Audio, dts_ms, body.into());
+    assert_eq!((packet.track, packet.is_media()), (id, true));
+    packet
+}
+
+/// The packets at which the file time is later than the packet's, and those of a new clock.
+fn late_and_jumps(packets: &[Packet]) -> (Vec<usize>, Vec<usize>) {
+    let mut rebase = Rebase::default();
+    let (mut late, mut jumps) = (Vec::new(), Vec::new());
+    for (i, packet) in packets.iter().enumerate() {
+        let placed = rebase.place(packet);
+        late.extend(placed.is_late.then_some(i));
+        jumps.extend(placed.is_jump.then_some(i));
+    }
+    (late, jumps)
+}
+
 fn unwrapped(timestamps: &[u32]) -> Vec<i64> {
     let mut unwrap = Unwrap::default();
     let times = timestamps.iter().map(|&timestamp| {
@@ -139,6 +159,71 @@ fn file_time_goes_on_past_the_wrap() {
     assert_eq!(rebase.newest_ms(), 4_999_000_000);
 }
 
+#[test]
+fn what_is_held_is_late_and_what_comes_before_the_first_frame_is_not() {
+    let packets = [video(1_000), video(1_040), video(1_020), video(1_039), video(1_040)];
+    assert_eq!(late_and_jumps(&packets), (vec![2, 3], vec![]));
+    let packets = [video(5_000), audio(4_980), audio(4_990), audio(4_989), config(0), video(5_040)];
+    assert_eq!(late_and_jumps(&packets), (vec![3], vec![]));
+    assert_eq!(mapped(&packets), [0, 0, 0, 0, 0, 40]);
+}
+
+#[test]
+fn a_new_clock_is_told_once_for_all_tracks() {
+    let back = [video(600_000), audio(600_010), video(0), audio(10), video(40)];
+    assert_eq!(late_and_jumps(&back), (vec![], vec![2]));
+    let forward = [video(0), audio(5), audio(90_000_000), video(90_000_010), audio(90_000_020)];
+    assert_eq!(late_and_jumps(&forward), (vec![], vec![2]));
+    let pause = [video(0), video(Rebase::GAP_MAX_MS), config(9_000_000_000), video(3_600_040)];
+    assert_eq!(late_and_jumps(&pause), (vec![], vec![]));
+}
+
+#[test]
+fn a_track_that_begins_late_or_with_a_clock_of_its_own_is_no_jump() {
+    let packets = [video(0), video(8_000), audio(7_990), audio_track(3, 77_000_000), video(8_040)];
+    assert_eq!(mapped(&packets), [0, 8_000, 7_990, 8_000, 8_040]);
+    assert_eq!(late_and_jumps(&packets), (vec![], vec![]));
+}
+
+#[test]
+fn each_track_of_a_kind_has_a_clock_of_its_own() {
+    let packets = [
+        audio_track(0, 1_000),
+        audio_track(1, 1_000),
+        audio_track(0, 1_500),
+        audio_track(1, 1_020),
+        audio_track(1, 1_040),
+        audio_track(0, 1_520),
+    ];
+    assert_eq!(mapped(&packets), [0, 0, 500, 20, 40, 520]);
+    assert_eq!(late_and_jumps(&packets), (vec![], vec![]));
+}
+
+#[test]
+fn after_a_jump_all_tracks_follow_the_new_clock() {
+    let packets = [
+        video(600_000),
+        audio_track(0, 600_000),
+        audio_track(1, 600_000),
+        audio_track(1, 20),
+        video(40),
+        audio_track(0, 60),
+    ];
+    assert_eq!(mapped(&packets), [0, 0, 0, 0, 20, 40]);
+    assert_eq!(late_and_jumps(&packets), (vec![], vec![3]));
+}
+
+#[test]
+fn tracks_are_bounded_by_their_ids() {
+    let mut rebase = Rebase::default();
+    for i in 0..2_000_i64 {
+        let id = u8::try_from(i % 256).unwrap();
+        rebase.place(&audio_track(id, i));
+        rebase.place(&video(i));
+    }
+    assert_eq!(rebase.tracks.len(), 257);
+}
+
 proptest! {
     #[test]
     fn times_never_go_back_within_a_track(
@@ -149,7 +234,8 @@ proptest! {
         for (anywhere_ms, step_ms, what) in packets {
             clock_ms = if what == 3 { anywhere_ms } else { clock_ms.saturating_add(step_ms) };
             let packet = if what == 0 { audio(clock_ms) } else { video(clock_ms) };
-            let at_ms = rebase.map(&packet);
+            let Placed { time_ms: at_ms, is_late, is_jump } = rebase.place(&packet);
+            prop_assert!(!(is_late && is_jump));
             let newest_ms = &mut newest[usize::from(what == 0)];
             prop_assert!(at_ms >= *newest_ms);
             *newest_ms = at_ms;

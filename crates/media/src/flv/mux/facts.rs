@@ -40,17 +40,33 @@ const STEP_MAX_MS: u32 = 1_000;
 const INFO_FRAMES_MAX: u64 = 16;
 
 impl Facts {
-    /// Learns from a packet that is about to be written.
-    pub(super) fn push(&mut self, packet: &Packet, time_ms: u32) {
+    /// Learns from a packet that is about to be written, whose body has `size_bytes` bytes. Of the
+    /// body itself only so much need be there as [`Facts::needs_body`] says.
+    pub(super) fn push(&mut self, packet: &Packet, size_bytes: u32, time_ms: u32) {
         self.newest_ms = self.newest_ms.max(time_ms);
         match packet.kind {
-            Kind::Video => self.push_video(packet, time_ms),
-            Kind::Audio => self.push_audio(packet, time_ms),
+            Kind::Video => self.push_video(packet, size_bytes, time_ms),
+            Kind::Audio => self.push_audio(packet, size_bytes, time_ms),
             Kind::Data => {}
         }
     }
 
-    fn push_video(&mut self, packet: &Packet, time_ms: u32) {
+    /// Whether more of such a packet's body is of use than what tells its role.
+    pub(super) fn needs_body(&self, kind: Kind, role: Role) -> bool {
+        match (kind, role) {
+            (_, Role::Config) => true,
+            (Kind::Video, Role::Key) => self.video_info.is_none() || self.video.codec_id.is_none(),
+            (Kind::Video, Role::Frame) => self.video.codec_id.is_none(),
+            (Kind::Audio, Role::Frame) => {
+                let is_first = self.audio.frames < INFO_FRAMES_MAX;
+                let is_known = self.audio_info.is_some() && self.sound.is_some();
+                self.audio.codec_id.is_none() || is_first && !is_known
+            }
+            _ => false,
+        }
+    }
+
+    fn push_video(&mut self, packet: &Packet, size_bytes: u32, time_ms: u32) {
         if packet.role == Role::Config || packet.role == Role::Key && self.video_info.is_none() {
             self.video_info = codec::video_info(&packet.body).or(self.video_info.take());
         }
@@ -59,7 +75,7 @@ impl Facts {
             let legacy = packet.body.first().map(|first| u32::from(first & 0x0f));
             if tag.enhanced { tag.codec.fourcc().map(|fourcc| fourcc.number()) } else { legacy }
         };
-        self.video.push(packet, time_ms, codec_id);
+        self.video.push(packet, size_bytes, time_ms, codec_id);
         if packet.is_media() {
             self.is_last_key = packet.role == Role::Key;
             if self.is_last_key {
@@ -68,7 +84,7 @@ impl Facts {
         }
     }
 
-    fn push_audio(&mut self, packet: &Packet, time_ms: u32) {
+    fn push_audio(&mut self, packet: &Packet, size_bytes: u32, time_ms: u32) {
         let is_first = packet.role == Role::Frame && self.audio.frames < INFO_FRAMES_MAX;
         if packet.role == Role::Config || is_first && self.audio_info.is_none() {
             self.audio_info = codec::audio_info(&packet.body).or(self.audio_info.take());
@@ -81,7 +97,7 @@ impl Facts {
             let legacy = packet.body.first().map(|first| u32::from(first >> 4));
             if tag.enhanced { tag.codec.fourcc().map(|fourcc| fourcc.number()) } else { legacy }
         };
-        self.audio.push(packet, time_ms, codec_id);
+        self.audio.push(packet, size_bytes, time_ms, codec_id);
     }
 
     /// Whether the file has coded frames, and of `kind`.
@@ -141,15 +157,20 @@ impl Facts {
 }
 
 impl Track {
-    fn push(&mut self, packet: &Packet, time_ms: u32, codec_id: impl Fn() -> Option<u32>) {
+    fn push(
+        &mut self,
+        packet: &Packet,
+        size_bytes: u32,
+        time_ms: u32,
+        codec_id: impl Fn() -> Option<u32>,
+    ) {
         if packet.role == Role::Config || packet.is_media() && self.codec_id.is_none() {
             self.codec_id = codec_id().or(self.codec_id);
         }
         if !packet.is_media() {
             return;
         }
-        let size_bytes = u64::try_from(packet.body.len()).unwrap_or(u64::MAX);
-        self.bytes = self.bytes.saturating_add(size_bytes);
+        self.bytes = self.bytes.saturating_add(u64::from(size_bytes));
         if *self.id.get_or_insert(packet.track) != packet.track {
             return;
         }

@@ -10,11 +10,13 @@
 //! anywhere cannot harm them. Only the array's count before them can change, by which no careful
 //! reader goes (FLV E.4.4.4: "approximate"); it is right for those that are not.
 
+use std::ops::RangeInclusive;
+
 use super::index::Index;
 use crate::{
     Kind,
     amf0::{self, Value},
-    flv::tag::TagHeader,
+    flv::tag::{BODY_MAX, TagHeader},
 };
 
 /// What goes into the region, most important first.
@@ -44,8 +46,9 @@ pub(super) struct Region {
 /// The property after the identity: false until [`super::Muxer::complete_patch`] is applied.
 pub(super) const COMPLETE: &str = "complete";
 
-/// The least size (bytes): the muxer's own properties, and some index.
-pub(super) const SIZE_MIN: usize = 2_048;
+/// Sizes (bytes) that a region can have: from the muxer's own properties and some index to half of
+/// what a tag can hold.
+pub(super) const SIZES: RangeInclusive<usize> = 2_048..=BODY_MAX / 2;
 
 /// Bytes of one entry of the index: two numbers.
 pub(super) const ENTRY: usize = 2 * NUMBER;
@@ -53,7 +56,8 @@ pub(super) const ENTRY: usize = 2 * NUMBER;
 const NUMBER: usize = 9;
 /// Room (bytes) that the identity leaves to the muxer's own properties: they take 410 at most.
 const OWN_SPARE: usize = 512;
-const PADDING: &str = "padding";
+/// The property that fills the region, but for underscores at its end.
+pub(super) const PADDING: &str = "padding";
 /// The padding's name, marker and count, without elements.
 const PADDING_MIN: usize = 2 + PADDING.len() + 5;
 const END: [u8; 3] = [0, 0, 9];
@@ -62,7 +66,7 @@ const INDEX_HEAD: usize = (2 + 9 + 1) + (2 + 5 + 5) + (2 + 13 + 5) + END.len();
 /// FFmpeg warns of an index of fewer entries.
 const INDEX_ENTRIES_MIN: usize = 2;
 
-/// Builds the tag; exactly `size_bytes` (at least [`SIZE_MIN`]) with its header and
+/// Builds the tag; exactly `size_bytes` (one of [`SIZES`]) with its header and
 /// `PreviousTagSize`.
 pub(super) fn compose(size_bytes: usize, content: &Content<'_>) -> Region {
     let body_size = size_bytes - TagHeader::SIZE - 4;

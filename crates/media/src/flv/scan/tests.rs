@@ -371,3 +371,28 @@ proptest! {
         scan(&[FILE_HEADER.to_vec(), bytes].concat());
     }
 }
+
+#[test]
+fn beyond_4_gib_offsets_are_exact_where_bodies_are_skipped() {
+    const BODY: u32 = 0xFF_FFFF;
+    let mut scanner = Scanner::new(Bodies::Skip);
+    scanner.push(&crate::flv::tag::FILE_HEADER);
+    let mut offsets = Vec::new();
+    for i in 0..300_u32 {
+        let header = TagHeader::new(9, BODY, i * 40);
+        let head = [&header.encode()[..], b"\x27\x01\0\0\0", &[0xA5; 5_000]].concat();
+        scanner.push(&head);
+        let item = std::iter::from_fn(|| scanner.poll()).find(|item| matches!(item, Item::Tag(_)));
+        let Some(Item::Tag(tag)) = item else { panic!("no tag") };
+        offsets.push(tag.offset);
+        assert!(scanner.poll().is_none());
+        scanner.skip(scanner.skippable());
+        scanner.push(&header.tag_size().to_be_bytes());
+    }
+    scanner.finish();
+    assert_eq!(scanner.poll(), None);
+    let tag_bytes = u64::from(BODY) + OVERHEAD;
+    assert_eq!(scanner.position(), 13 + 300 * tag_bytes);
+    assert!(offsets[299] > 1 << 32);
+    assert!(offsets.iter().zip(0..).all(|(offset, i): (_, u64)| *offset == 13 + i * tag_bytes));
+}
