@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Zoned;
 use live::{Cursor, Lost, Read, Wait};
-use media::time::{Mapped, Rebase};
+use media::time::{Placed, Rebase};
 use media::{Header, Packet};
 
 use crate::archive::Shared;
@@ -267,15 +267,15 @@ impl Recorder {
 
     /// Takes the next packet of the stream. After an error it is still to be taken.
     fn take(&mut self, packet: &Packet) -> Result<(), Failure> {
-        let mapped = self.rebase.step(packet);
-        if mapped.jumped && self.segment.is_none() {
+        let placed = self.rebase.place(packet);
+        if placed.is_jump && self.segment.is_none() {
             self.books.jump();
         }
-        if self.skips(packet, &mapped) {
+        if self.skips(packet, &placed) {
             return Ok(());
         }
         let at = At {
-            mapped,
+            placed,
             size_bytes: self.segment.as_ref().map_or(0, Segment::position),
             empty: self.segment.is_none() || self.books.is_empty(),
             now: self.now,
@@ -286,39 +286,39 @@ impl Recorder {
             Step::Hold => return Ok(()),
             Step::Cut(cut) => {
                 self.flush()?;
-                let end_ms = self.rotation.first_ms(&mapped);
+                let end_ms = self.rotation.first_ms(&placed);
                 self.end_segment(cut, end_ms);
             }
         }
-        self.put(packet, mapped)
+        self.put(packet, placed)
     }
 
     /// Writes what is held and `packet`; into a new file, if there is none.
-    fn put(&mut self, packet: &Packet, mapped: Mapped) -> Result<(), Failure> {
+    fn put(&mut self, packet: &Packet, placed: Placed) -> Result<(), Failure> {
         let is_fresh = self.segment.is_none();
         if is_fresh {
-            let first_ms = self.rotation.first_ms(&mapped);
+            let first_ms = self.rotation.first_ms(&placed);
             self.begin_segment(packet, first_ms)?;
         }
-        for (held, mapped) in self.rotation.take_held() {
-            let mapped = if is_fresh { self.rebase.step(&held) } else { mapped };
-            self.write(&held, &mapped);
+        for (held, placed) in self.rotation.take_held() {
+            let placed = if is_fresh { self.rebase.place(&held) } else { placed };
+            self.write(&held, &placed);
         }
-        let mapped = if is_fresh { self.rebase.step(packet) } else { mapped };
-        self.write(packet, &mapped);
+        let placed = if is_fresh { self.rebase.place(packet) } else { placed };
+        self.write(packet, &placed);
         Ok(())
     }
 
     /// Holds nothing back any longer.
     fn release(&mut self) -> Result<(), Failure> {
-        let Some((packet, mapped)) = self.rotation.pop_held() else { return Ok(()) };
-        self.put(&packet, mapped).inspect_err(|_| self.backlog.push_front(packet))
+        let Some((packet, placed)) = self.rotation.pop_held() else { return Ok(()) };
+        self.put(&packet, placed).inspect_err(|_| self.backlog.push_front(packet))
     }
 
     /// Whether a packet is dropped because no file can begin with it.
-    fn skips(&mut self, packet: &Packet, mapped: &Mapped) -> bool {
+    fn skips(&mut self, packet: &Packet, placed: &Placed) -> bool {
         let Some(since_ms) = self.skip else { return false };
-        let waited_ms = mapped.time_ms.saturating_sub(since_ms);
+        let waited_ms = placed.time_ms.saturating_sub(since_ms);
         let is_place = self.rotation.is_place(packet);
         if is_place || packet.is_media() && waited_ms >= Rotation::CAP_MS {
             self.skip = None;

@@ -1,4 +1,8 @@
-//! One FLV file on its way from creation to its end. (Stand-in.)
+//! One FLV file on its way from creation to its end.
+//!
+//! Invariant: at the end of [`Segment::flush`], [`Segment::refresh`], [`Segment::finish`] and,
+//! where the disk still allows it, [`Segment::abandon`], the file consists of whole tags and its
+//! metadata says nothing that is not there.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,154 +10,94 @@ use std::path::{Path, PathBuf};
 use media::flv::mux::{self, Muxer};
 use media::{Chunks, Header, Packet};
 
+use crate::About;
 use crate::disk::{Disk, DiskFile, append_all};
-use crate::events::Finished;
 use crate::path::{CANDIDATES, Name};
-use crate::{About, Hash, Ledger};
 
 pub(crate) struct Segment {
     file: Box<dyn DiskFile>,
     path: PathBuf,
-    about: About,
     muxer: Muxer,
+    /// What was pushed and not yet flushed.
     out: Chunks,
+    /// Bytes flushed: the size of the file, up to its last whole tag.
     size: u64,
-    start: u64,
-    repeated_packets: u64,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct End {
-    pub(crate) length_ms: u64,
-    pub(crate) end_time: String,
-    pub(crate) final_name: Option<Name>,
-    pub(crate) checksum_files: bool,
 }
 
 impl Segment {
+    /// Creates the file exclusively, under the first name that is free. Its first bytes come with
+    /// the first flush.
     pub(crate) fn create(
         disk: &dyn Disk,
         dir: &Path,
         name: &Name,
-        about: About,
+        about: &About,
         header: &Header,
     ) -> io::Result<Self> {
+        disk.create_dir_all(dir)?;
         let (path, file) = create_file(disk, dir, name)?;
-        let identity = about.properties();
-        let mut muxer = Muxer::new(mux::Options { identity, ..mux::Options::default() });
+        let extra = about.properties();
+        let mut muxer = Muxer::new(mux::Options { extra, ..mux::Options::default() });
         let mut out = Chunks::new();
         muxer.start(header, &mut out);
-        let counters = muxer.counters();
-        let mut segment = Self {
-            file,
-            path,
-            about,
-            start: muxer.position(),
-            repeated_packets: counters.audio + counters.video + counters.data,
-            muxer,
-            out,
-            size: 0,
-        };
-        let begun = segment.flush().and_then(|_| segment.sync());
-        let named = segment.path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir));
-        match begun.and(named) {
-            Ok(()) => Ok(segment),
-            Err(error) => {
-                drop(segment.file);
-                let _ = disk.remove(&segment.path);
-                Err(error)
-            }
-        }
+        Ok(Self { file, path, muxer, out, size: 0 })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn about(&self) -> &About {
-        &self.about
-    }
-
+    /// Length of what was pushed, in ms.
     pub(crate) fn duration_ms(&self) -> u64 {
         self.muxer.duration_ms()
     }
 
-    pub(crate) fn position(&self) -> u64 {
-        self.muxer.position()
-    }
-
-    pub(crate) fn repeated_packets(&self) -> u64 {
-        self.repeated_packets
-    }
-
+    /// Takes a packet for the next flush. One that the container cannot hold changes nothing.
     pub(crate) fn push(&mut self, packet: &Packet, time_ms: u64) -> Result<(), mux::Error> {
         self.muxer.push(packet, time_ms, &mut self.out)
     }
 
+    /// Hands all that was pushed to the operating system and returns how many bytes that were.
     pub(crate) fn flush(&mut self) -> io::Result<u64> {
-        append_all(&mut *self.file, &mut self.out, |_| {})?;
+        append_all(&mut *self.file, &mut self.out)?;
         let size = self.muxer.position();
         Ok(size - std::mem::replace(&mut self.size, size))
     }
 
-    pub(crate) fn refresh(&mut self, ledger: &Ledger) -> io::Result<()> {
+    /// Brings the metadata up to what was flushed, which must be all: duration, size, index.
+    pub(crate) fn refresh(&mut self) -> io::Result<()> {
         self.file.check()?;
-        self.muxer.set_extra(ledger.properties());
-        self.muxer.patches().iter().try_for_each(|p| self.file.write_at(p.offset, &p.bytes))
-    }
-
-    pub(crate) fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-
-    pub(crate) fn finish(
-        mut self,
-        disk: &dyn Disk,
-        ledger: &Ledger,
-        end: &End,
-    ) -> (Finished, io::Result<()>) {
-        let done = self.flush().and_then(|_| self.refresh(ledger)).and_then(|()| self.sync());
-        let done = done.and_then(|()| {
-            let patch = self.muxer.complete_patch();
+        for patch in self.muxer.patches() {
             self.file.write_at(patch.offset, &patch.bytes)?;
-            self.sync()
-        });
-        let mut finished = Finished {
-            path: self.path,
-            about: self.about,
-            ledger: ledger.clone(),
-            size_bytes: self.size,
-            length_ms: end.length_ms,
-            end_time: end.end_time.clone(),
-            hash: Hash([0; 32]),
-            chain: Hash([0; 32]),
-        };
-        let _ = end.checksum_files;
-        if let (Ok(()), Some(name)) = (&done, &end.final_name) {
-            let to = finished.path.parent().unwrap_or(Path::new("")).join(name.candidate(1));
-            let renamed = disk.rename_new(&finished.path, &to);
-            finished.path = to;
-            return (finished, renamed);
         }
-        let named = finished.path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir));
-        (finished, done.and(named))
+        Ok(())
     }
 
-    pub(crate) fn abandon(
-        mut self,
-        disk: &dyn Disk,
-        ledger: &Ledger,
-        end: &End,
-    ) -> io::Result<Option<Finished>> {
-        if self.size <= self.start {
+    /// The end of a file to which everything was flushed: metadata, then the disk is waited for.
+    /// All of it is tried; the first error is returned.
+    pub(crate) fn finish(mut self, disk: &dyn Disk) -> io::Result<()> {
+        let refreshed = self.refresh();
+        let synced = self.file.sync_data();
+        drop(self.file);
+        let named = self.path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir));
+        refreshed.and(synced).and(named)
+    }
+
+    /// The end of a file after an error of its disk: what was flushed is kept as a file that plays.
+    /// One to which nothing was flushed is removed, so that a full disk does not fill with empty
+    /// files.
+    pub(crate) fn abandon(mut self, disk: &dyn Disk) -> io::Result<()> {
+        if self.size == 0 {
             drop(self.file);
-            return disk.remove(&self.path).map(|()| None);
+            return disk.remove(&self.path);
         }
-        self.file.check()?;
-        self.file.truncate(self.size)?;
-        self.out = Chunks::new();
-        let (finished, result) = self.finish(disk, ledger, end);
-        result.map(|()| Some(finished))
+        if self.out.is_empty() {
+            return self.finish(disk);
+        }
+        // The muxer has counted what the file does not have: the metadata stays as it was refreshed
+        // last.
+        let cut = self.file.truncate(self.size);
+        cut.and(self.file.sync_data())
     }
 }
 
@@ -162,8 +106,6 @@ fn create_file(
     dir: &Path,
     name: &Name,
 ) -> io::Result<(PathBuf, Box<dyn DiskFile>)> {
-    let first = dir.join(name.candidate(1));
-    disk.create_dir_all(first.parent().unwrap_or(dir))?;
     for number in 1..=CANDIDATES {
         let path = dir.join(name.candidate(number));
         match disk.create_new(&path) {
@@ -172,6 +114,9 @@ fn create_file(
             Err(error) => return Err(error),
         }
     }
-    let text = format!("{CANDIDATES} files named like {} exist", name.candidate(1).display());
+    let text = format!("{CANDIDATES} files named like {} exist", name.candidate(1));
     Err(io::Error::new(io::ErrorKind::AlreadyExists, text))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use live::{Lost, Position};
-use media::time::Mapped;
+use media::time::Placed;
 use media::{Kind, Packet};
 
 use crate::{Amount, Counters, Gap, GapReason, Ledger};
@@ -122,19 +122,19 @@ impl Books {
     }
 
     /// A packet is in the file.
-    pub(super) fn write(&mut self, packet: &Packet, mapped: &Mapped) {
+    pub(super) fn write(&mut self, packet: &Packet, placed: &Placed) {
         self.pending.written.packets += 1;
         self.pending.written.bytes += packet.body.len() as u64;
         if !packet.is_media() {
             return;
         }
-        self.pending.late_packets += u64::from(mapped.late);
+        self.pending.late_packets += u64::from(placed.is_late);
         match packet.kind {
-            Kind::Audio => self.pending.audio_ms = Some(mapped.time_ms),
-            _ => self.pending.video_ms = Some(mapped.time_ms),
+            Kind::Audio => self.pending.audio_ms = Some(placed.time_ms),
+            _ => self.pending.video_ms = Some(placed.time_ms),
         }
         if self.pending.gap.is_some() {
-            self.end_gap(mapped.time_ms);
+            self.end_gap(placed.time_ms);
         }
     }
 

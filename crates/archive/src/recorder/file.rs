@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Zoned;
-use media::time::{Mapped, Rebase};
+use media::time::{Placed, Rebase};
 use media::Packet;
 
 use super::{Failure, Recorder, State};
@@ -70,17 +70,17 @@ impl Recorder {
         Ok(())
     }
 
-    pub(super) fn write(&mut self, packet: &Packet, mapped: &Mapped) {
+    pub(super) fn write(&mut self, packet: &Packet, placed: &Placed) {
         let Some(segment) = &mut self.segment else { return };
-        match segment.push(packet, mapped.time_ms) {
+        match segment.push(packet, placed.time_ms) {
             Ok(()) => {
-                self.books.write(packet, mapped);
+                self.books.write(packet, placed);
                 if self.header.push(packet) {
                     self.refresh_at = self.refresh_at.min(self.now + REFRESH_CHANGED);
                 }
             }
             Err(error) => {
-                if self.books.refuse(packet, mapped.time_ms) {
+                if self.books.refuse(packet, placed.time_ms) {
                     telemetry::packet_refused(&self.task.key, &error);
                 }
             }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, Zoned};
 use media::codec::{VideoCodec, video_info};
-use media::time::Mapped;
+use media::time::Placed;
 use media::{Header, Kind, Packet, Role, flv};
 
 use crate::{Cut, config};
@@ -31,7 +31,7 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct At<'a> {
     /// Its time in the file.
-    pub(super) mapped: Mapped,
+    pub(super) placed: Placed,
     /// Bytes of the file.
     pub(super) size_bytes: u64,
     /// Whether nothing coded is in the file yet.
@@ -42,7 +42,7 @@ pub(super) struct At<'a> {
 }
 
 /// A packet that is held, with its time in the file that is open.
-pub(super) type Held = (Packet, Mapped);
+pub(super) type Held = (Packet, Placed);
 
 #[derive(Debug)]
 pub(super) struct Rotation {
@@ -119,14 +119,14 @@ impl Rotation {
         let is_place = self.is_place(packet);
         let changed = self.changes(packet, is_place, at.header);
         if changed {
-            self.want(Cut::Configuration, at.mapped.time_ms);
+            self.want(Cut::Configuration, at.placed.time_ms);
         }
         if packet.is_media() {
             self.apply_rules(at);
         }
         let without_video = self.video_track.is_none();
         let decides = packet.is_media() && (packet.kind == Kind::Video || without_video);
-        if (decides || packet.is_media() && self.is_overdue(at.mapped.time_ms))
+        if (decides || packet.is_media() && self.is_overdue(at.placed.time_ms))
             && let Some(cut) = self.cut(is_place, at)
         {
             return Step::Cut(cut);
@@ -135,7 +135,7 @@ impl Rotation {
             && packet.role == Role::Config
             && (packet.kind == Kind::Video || without_video);
         if !decides && (begins || !self.held.is_empty()) && self.has_room(packet, at) {
-            self.held.push((packet.clone(), at.mapped));
+            self.held.push((packet.clone(), at.placed));
             return Step::Hold;
         }
         Step::Write
@@ -170,9 +170,9 @@ impl Rotation {
 
     /// When the first coded packet of what is held and `packet` comes, on the clock of the file that
     /// is open.
-    pub(super) fn first_ms(&self, mapped: &Mapped) -> u64 {
+    pub(super) fn first_ms(&self, placed: &Placed) -> u64 {
         let coded = self.held.iter().find(|(packet, _)| packet.is_media());
-        coded.map_or(mapped, |(_, mapped)| mapped).time_ms
+        coded.map_or(placed, |(_, placed)| placed).time_ms
     }
 
     /// The header of a file that begins with what is held and `packet`: `header` without what they
@@ -248,7 +248,7 @@ impl Rotation {
     }
 
     fn apply_rules(&mut self, at: &At<'_>) {
-        let time_ms = at.mapped.time_ms;
+        let time_ms = at.placed.time_ms;
         if self.duration_ms.is_some_and(|most| time_ms >= most) {
             self.want(Cut::Duration, time_ms);
         }
@@ -258,14 +258,14 @@ impl Rotation {
         if time_ms > Self::TIME_MS || at.size_bytes > Self::SIZE_BYTES {
             self.want(Cut::Format, time_ms);
         }
-        if at.mapped.jumped {
+        if at.placed.is_jump {
             self.want(Cut::TimeJump, time_ms);
         }
     }
 
     /// The cut to be made before this coded packet, if any.
     fn cut(&mut self, is_place: bool, at: &At<'_>) -> Option<Cut> {
-        let time_ms = at.mapped.time_ms;
+        let time_ms = at.placed.time_ms;
         if at.empty {
             // The file has only just begun, and begins with it.
             self.due = None;
@@ -290,10 +290,10 @@ impl Rotation {
 
     fn has_room(&self, packet: &Packet, at: &At<'_>) -> bool {
         let bytes = |packets: &[Held]| packets.iter().map(|(p, _)| p.body.len()).sum::<usize>();
-        let since_ms = self.held.first().map_or(at.mapped.time_ms, |(_, first)| first.time_ms);
+        let since_ms = self.held.first().map_or(at.placed.time_ms, |(_, first)| first.time_ms);
         self.held.len() < Self::HELD_PACKETS
             && bytes(&self.held) + packet.body.len() <= Self::HELD_BYTES
-            && at.mapped.time_ms.saturating_sub(since_ms) <= self.hold_ms
+            && at.placed.time_ms.saturating_sub(since_ms) <= self.hold_ms
     }
 
     /// Whether the stream is another from this packet on: a decoder has to be set up anew.
