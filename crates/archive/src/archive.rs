@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -19,7 +20,7 @@ use crate::gate::Gate;
 use crate::hash::hash64;
 use crate::recorder::{Progress, Recorder, State as RecordingState, Task, Timing};
 use crate::watch::Watch;
-use crate::{Clock, Config, Counters, Disk, Error, Ledger, telemetry};
+use crate::{Clock, Config, Counters, Disk, Error, Ledger, recover, telemetry};
 
 /// Stack of a recorder thread: its buffers are on the heap.
 const STACK_BYTES: usize = 512 << 10;
@@ -118,8 +119,12 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) timing: Timing,
     opened: Instant,
+    /// When the archive was opened: ms since 1970.
+    opened_ms: i64,
+    /// Tells recovery that the archive is closed.
+    closing: AtomicBool,
     state: Mutex<State>,
-    /// A recorder has finished.
+    /// A recorder, or recovery, has finished.
     finished: Condvar,
 }
 
@@ -128,6 +133,8 @@ struct State {
     active: BTreeMap<RecordingId, Active>,
     /// Runs from the first recording on.
     watch: Option<Watch>,
+    recovery: Option<JoinHandle<()>>,
+    recovering: bool,
     started: u64,
     closed: bool,
 }
@@ -156,6 +163,35 @@ impl Archive {
     ) -> (Self, Receiver<Event>) {
         let (shared, events) = Shared::new(config, disk, clock, timing);
         (Self { shared }, events)
+    }
+
+    /// Begins, in a thread of its own, to mend what was left unfinished before the archive was
+    /// opened. Only the first call does anything. What happens is logged.
+    ///
+    /// # Errors
+    /// When there is no thread.
+    pub fn recover(&self) -> Result<(), Error> {
+        let mut state = self.shared.lock();
+        if state.closed || state.recovery.is_some() {
+            return Ok(());
+        }
+        let shared = self.shared.clone();
+        let recovery = move || {
+            let _finish = FinishRecovery(&shared);
+            recover::run(&recover::Recovery {
+                disk: &*shared.disk,
+                clock: &*shared.clock,
+                events: &shared.events,
+                dir: &shared.config.record_dir,
+                started_ms: shared.opened_ms,
+                checksum_files: shared.config.checksum_files,
+                stop: &shared.closing,
+            });
+        };
+        let thread = Builder::new().name("recovery".to_owned()).spawn(recovery);
+        state.recovery = Some(thread.map_err(Error::Thread)?);
+        state.recovering = true;
+        Ok(())
     }
 
     /// Begins a recording, or continues that of the same stream whose publisher was away. Its file
@@ -206,8 +242,11 @@ impl Archive {
     pub fn close(&self, timeout: Duration) -> Vec<Status> {
         let mut state = self.shared.lock();
         state.closed = true;
+        self.shared.closing.store(true, Ordering::Relaxed);
         state.active.values().for_each(|active| active.end(Reason::Shutdown));
-        let waits = |state: &mut State| state.active.values().any(|active| !active.finished);
+        let waits = |state: &mut State| {
+            state.recovering || state.active.values().any(|active| !active.finished)
+        };
         let watch = state.watch.take();
         drop(
             self.shared
@@ -251,11 +290,24 @@ impl Shared {
         clock: Arc<dyn Clock>,
         timing: Timing,
     ) -> (Arc<Self>, Receiver<Event>) {
-        let (total, gate, state, finished) = Default::default();
+        let (total, gate, closing, state, finished) = Default::default();
         let (events, received) = Events::new();
         let opened = clock.instant();
-        let shared =
-            Self { config, disk, clock, total, events, gate, timing, opened, state, finished };
+        let opened_ms = clock.now().timestamp().as_millisecond();
+        let shared = Self {
+            config,
+            disk,
+            clock,
+            total,
+            events,
+            gate,
+            timing,
+            opened,
+            opened_ms,
+            closing,
+            state,
+            finished,
+        };
         (Arc::new(shared), received)
     }
 
@@ -361,7 +413,11 @@ impl Shared {
     fn reap(&self) {
         let mut state = self.lock();
         let done: Vec<_> = state.active.extract_if(.., |_, active| active.finished).collect();
+        let recovery = if state.recovering { None } else { state.recovery.take() };
         drop(state);
+        if recovery.is_some_and(|thread| thread.join().is_err()) {
+            telemetry::not_recovered(&self.config.record_dir, &"recovery panicked");
+        }
         for (_, active) in done {
             if active.thread.join().is_err() {
                 let file = active.task.progress().file;
@@ -386,6 +442,16 @@ impl Drop for Finish {
         }
         drop(state);
         self.shared.finished.notify_all();
+    }
+}
+
+/// Tells the archive that recovery is done, however it came to that.
+struct FinishRecovery<'a>(&'a Shared);
+
+impl Drop for FinishRecovery<'_> {
+    fn drop(&mut self) {
+        self.0.lock().recovering = false;
+        self.0.finished.notify_all();
     }
 }
 

@@ -5,10 +5,16 @@
 //! a copy and hashed last; after it come subtrees that begin at P, 2P, 4P, … and are each as long
 //! as all before them. Each is one [`blake3::Hasher`]; of a full one 32 bytes remain.
 
-use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
+use std::io;
+
+use blake3::hazmat::{
+    ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root,
+};
 use blake3::{CHUNK_LEN, Hasher};
 
-use crate::Hash;
+use crate::disk::{Disk, DiskFile, beside, write_new};
+use crate::events::Finished;
+use crate::{Hash, telemetry};
 
 /// Hashes a growing file. [`Digest::rollback`] takes back what came since [`Digest::commit`].
 #[derive(Debug)]
@@ -119,6 +125,40 @@ impl Tail {
 pub(crate) fn chain(chain_before: Option<Hash>, hash: Hash) -> Hash {
     let before = chain_before.unwrap_or(Hash([0; 32]));
     Hash(Hasher::new().update(&before.0).update(&hash.0).finalize().into())
+}
+
+/// The hash of a file, by reading all of it.
+///
+/// # Errors
+/// Those of the disk.
+pub(crate) fn read(file: &mut dyn DiskFile) -> io::Result<Hash> {
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        let read = file.read_at(hasher.count(), &mut buffer)?;
+        if read == 0 {
+            return Ok(Hash(hasher.finalize().into()));
+        }
+        hasher.update(buffer.get(..read).unwrap_or_default());
+    }
+}
+
+/// Bytes read at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// Writes, if that is wanted, the hash of a finished file beside it, as `b3sum --check` reads it,
+/// and the chain in a file of its own, for `b3sum` takes no other lines. A failure is logged and
+/// costs nothing else: both can be computed again.
+pub(crate) fn write_checksums(disk: &dyn Disk, finished: &Finished, wanted: bool) {
+    let Some(name) = finished.path.file_name().filter(|_| wanted) else { return };
+    let hash = format!("{}  {}\n", finished.hash, name.display());
+    let chain = format!("{}\n", finished.chain);
+    for (suffix, text) in [(".b3", hash), (".chain", chain)] {
+        let path = beside(&finished.path, suffix);
+        if let Err(error) = write_new(disk, &path, &text) {
+            telemetry::checksum_failed(&path, &crate::words(&error));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -177,13 +177,36 @@ pub(crate) fn append_all(
     Ok(())
 }
 
+/// Writes a small file, whole or not at all as far as the disk allows.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`]; those of the disk.
+pub(crate) fn write_new(disk: &dyn Disk, path: &Path, text: &str) -> io::Result<()> {
+    let mut file = disk.create_new(path)?;
+    let mut chunks = Chunks::new();
+    chunks.put_slice(text.as_bytes());
+    let written = append_all(&mut *file, &mut chunks, |_| {}).and_then(|()| file.sync_data());
+    drop(file);
+    written.inspect_err(|_| {
+        let _ = disk.remove(path);
+    })
+}
+
+/// The path of what is kept beside a file: its name with `suffix`.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// The file systems of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemDisk;
 
 impl Disk for SystemDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        let missing = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists());
+        let missing =
+            dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists());
         let missing: Vec<_> = missing.collect();
         DirBuilder::new().recursive(true).create(dir)?;
         missing.iter().filter_map(|dir| dir.parent()).try_for_each(sync_dir)
@@ -206,18 +229,10 @@ impl Disk for SystemDisk {
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        use io::ErrorKind::{InvalidInput, Unsupported};
         match rename_exclusively(from, to) {
-            // The file system cannot: the name is taken first by an empty file, and then replaced.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-                ) =>
-            {
-                OpenOptions::new().write(true).create_new(true).open(to)?;
-                std::fs::rename(from, to).inspect_err(|_| {
-                    let _ = std::fs::remove_file(to);
-                })
+            Err(error) if matches!(error.kind(), InvalidInput | Unsupported) => {
+                rename_reserved(from, to)
             }
             other => other,
         }
@@ -374,6 +389,15 @@ fn restrict(options: &mut OpenOptions) {
 /// Elsewhere the directory's access rules are inherited.
 #[cfg(not(unix))]
 fn restrict(_options: &mut OpenOptions) {}
+
+/// A rename that never replaces, where there is no call for it: the name is taken first, by an
+/// empty file.
+fn rename_reserved(from: &Path, to: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).open(to)?;
+    std::fs::rename(from, to).inspect_err(|_| {
+        let _ = std::fs::remove_file(to);
+    })
+}
 
 /// A rename that never replaces, in one step.
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]

@@ -1,121 +1,344 @@
 //! One FLV file on its way from creation to its end.
 //!
-//! Invariant: at the end of [`Segment::flush`], [`Segment::refresh`], [`Segment::finish`] and,
-//! where the disk still allows it, [`Segment::abandon`], the file consists of whole tags and its
-//! metadata says nothing that is not there.
+//! Invariants, from the moment that [`Segment::create`] returns:
+//! - The file says who it is, and that it is not complete; both are on the disk.
+//! - After [`Segment::flush`] it consists of whole tags. Its metadata says nothing that was not
+//!   flushed.
+//! - It says that it is complete when all of it is on the disk, and not before.
+//!
+//! How an unfinished file is mended is in [`crate::recover`].
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use media::flv::mux::{self, Muxer};
-use media::{Chunks, Header, Packet};
+use media::{Chunks, Header, Kind, Packet};
 
-use crate::About;
+use crate::digest::{Digest, chain, write_checksums};
 use crate::disk::{Disk, DiskFile, append_all};
+use crate::events::Finished;
+use crate::ledger::{find, number, whole};
 use crate::path::{CANDIDATES, Name};
+use crate::{About, Hash, Ledger, recover};
 
 pub(crate) struct Segment {
     file: Box<dyn DiskFile>,
+    /// Where names are below.
+    dir: PathBuf,
     path: PathBuf,
+    about: About,
     muxer: Muxer,
     /// What was pushed and not yet flushed.
     out: Chunks,
     /// Bytes flushed: the size of the file, up to its last whole tag.
     size: u64,
+    /// Bytes on the disk, whatever happens.
+    synced: u64,
+    /// Bytes before the first packet that was pushed.
+    start: u64,
+    repeated_packets: u64,
+    digest: Digest,
+}
+
+/// What is known of a segment at its end only.
+#[derive(Debug, Clone)]
+pub(crate) struct End {
+    /// Its length on the recording clock, in ms.
+    pub(crate) length_ms: u64,
+    /// When its last packet came, by the clock on the wall: RFC 3339 with ms and offset.
+    pub(crate) end_time: String,
+    /// The name that the finished file gets, if another.
+    pub(crate) final_name: Option<Name>,
+    /// Whether its hash is also to be in a file beside it.
+    pub(crate) checksum_files: bool,
 }
 
 impl Segment {
-    /// Creates the file exclusively, under the first name that is free. Its first bytes come with
-    /// the first flush.
+    /// Creates the file exclusively below `dir`, under the first name that is free, and writes all
+    /// that comes before the first packet. It and its name survive a power cut from here on.
+    ///
+    /// # Errors
+    /// Those of the disk. No file is left behind, as far as the disk allows.
     pub(crate) fn create(
         disk: &dyn Disk,
         dir: &Path,
         name: &Name,
-        about: &About,
+        about: About,
         header: &Header,
     ) -> io::Result<Self> {
-        disk.create_dir_all(dir)?;
-        let (path, file) = create_file(disk, dir, name)?;
-        let extra = about.properties();
-        let mut muxer = Muxer::new(mux::Options { extra, ..mux::Options::default() });
+        let identity = about.properties();
+        let mut muxer = Muxer::new(mux::Options { identity, ..mux::Options::default() });
+        let repeated = header.packets().iter().filter(|packet| packet.kind != Kind::Data).count();
+        let repeated_packets = repeated as u64;
+        muxer.set_extra(extra(&Ledger { repeated_packets, ..Ledger::default() }, 0));
         let mut out = Chunks::new();
         muxer.start(header, &mut out);
-        Ok(Self { file, path, muxer, out, size: 0 })
+        let changing = muxer.patches().iter().map(|p| p.offset + p.bytes.len() as u64).max();
+        let (path, file) = first_free(disk, dir, name, |path| disk.create_new(path))?;
+        let mut segment = Self {
+            file,
+            dir: dir.to_owned(),
+            path,
+            about,
+            start: muxer.position(),
+            repeated_packets,
+            digest: Digest::new(usize::try_from(changing.unwrap_or_default()).unwrap_or(0)),
+            muxer,
+            out,
+            size: 0,
+            synced: 0,
+        };
+        let begun = segment.flush().and_then(|_| segment.sync());
+        match begun.and_then(|()| sync_parent(disk, &segment.path)) {
+            Ok(()) => Ok(segment),
+            Err(error) => {
+                drop(segment.file);
+                let _ = disk.remove(&segment.path);
+                Err(error)
+            }
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Length of what was pushed, in ms.
+    pub(crate) fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// Length of what was pushed: the end of the last frame on the file's clock, in ms.
     pub(crate) fn duration_ms(&self) -> u64 {
         self.muxer.duration_ms()
     }
 
+    /// Bytes of the file, with what was not yet flushed.
+    pub(crate) fn position(&self) -> u64 {
+        self.muxer.position()
+    }
+
+    /// Packets of the header that the file begins with.
+    pub(crate) fn repeated_packets(&self) -> u64 {
+        self.repeated_packets
+    }
+
     /// Takes a packet for the next flush. One that the container cannot hold changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`Muxer::push`].
     pub(crate) fn push(&mut self, packet: &Packet, time_ms: u64) -> Result<(), mux::Error> {
         self.muxer.push(packet, time_ms, &mut self.out)
     }
 
     /// Hands all that was pushed to the operating system and returns how many bytes that were.
+    ///
+    /// # Errors
+    /// Those of the disk. The file may end inside a tag then: all that is left is to
+    /// [abandon](Segment::abandon) it.
     pub(crate) fn flush(&mut self) -> io::Result<u64> {
-        append_all(&mut *self.file, &mut self.out)?;
+        append_all(&mut *self.file, &mut self.out, |bytes| self.digest.append(bytes))?;
+        self.digest.commit();
         let size = self.muxer.position();
         Ok(size - std::mem::replace(&mut self.size, size))
     }
 
-    /// Brings the metadata up to what was flushed, which must be all: duration, size, index.
-    pub(crate) fn refresh(&mut self) -> io::Result<()> {
+    /// Brings the metadata up to what was flushed, which must be all: duration, size, index, books.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(crate) fn refresh(&mut self, ledger: &Ledger) -> io::Result<()> {
         self.file.check()?;
-        for patch in self.muxer.patches() {
-            self.file.write_at(patch.offset, &patch.bytes)?;
-        }
+        self.muxer.set_extra(extra(ledger, self.synced));
+        patch(&mut *self.file, &self.muxer, Some(&mut self.digest))
+    }
+
+    /// Waits until what was flushed is on the disk.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.synced = self.size;
         Ok(())
     }
 
-    /// The end of a file to which everything was flushed: metadata, then the disk is waited for.
-    /// All of it is tried; the first error is returned.
-    pub(crate) fn finish(mut self, disk: &dyn Disk) -> io::Result<()> {
-        let refreshed = self.refresh();
-        let synced = self.file.sync_data();
-        drop(self.file);
-        let named = self.path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir));
-        refreshed.and(synced).and(named)
+    /// The end: everything is flushed, the metadata brought up to date, and when all of that is on
+    /// the disk the file is said to be complete; then it gets its final name.
+    ///
+    /// # Errors
+    /// Those of the disk. What can be done after one is done, so a file that is not said to be
+    /// complete plays all the same; [`recover::mend`] does the rest.
+    pub(crate) fn finish(
+        mut self,
+        disk: &dyn Disk,
+        ledger: &Ledger,
+        end: &End,
+    ) -> (Finished, io::Result<()>) {
+        let flushed = self.flush().map(drop);
+        self.muxer.set_extra(extra(ledger, self.synced));
+        let completed = match flushed {
+            Ok(()) => complete(&mut *self.file, &self.muxer, Some(&mut self.digest)),
+            Err(error) => self.file.sync_data().and(Err(error)),
+        };
+        let whole = Whole {
+            path: self.path,
+            about: self.about,
+            ledger: ledger.clone(),
+            size_bytes: self.size,
+            length_ms: end.length_ms,
+            end_time: end.end_time.clone(),
+        };
+        let mut finished = whole.hashed(self.digest.finish());
+        let named = match completed {
+            Ok(()) => settle(disk, &self.dir, &mut finished, end),
+            Err(error) => sync_parent(disk, &finished.path).and(Err(error)),
+        };
+        (finished, named)
     }
 
-    /// The end of a file after an error of its disk: what was flushed is kept as a file that plays.
-    /// One to which nothing was flushed is removed, so that a full disk does not fill with empty
-    /// files.
-    pub(crate) fn abandon(mut self, disk: &dyn Disk) -> io::Result<()> {
-        if self.size == 0 {
+    /// The end after an error of the disk: what was flushed is kept and completed as a file that
+    /// was recovered is. `None` when no packet was: the file is removed, so that a full disk does
+    /// not fill with empty files.
+    ///
+    /// # Errors
+    /// Those of the disk; the file is for [`recover::mend`] when the disk works again.
+    pub(crate) fn abandon(
+        mut self,
+        disk: &dyn Disk,
+        ledger: &Ledger,
+        end: &End,
+    ) -> io::Result<Option<Finished>> {
+        if self.size <= self.start {
             drop(self.file);
-            return disk.remove(&self.path);
+            disk.remove(&self.path)?;
+            return Ok(None);
         }
-        if self.out.is_empty() {
-            return self.finish(disk);
-        }
-        // The muxer has counted what the file does not have: the metadata stays as it was refreshed
-        // last.
-        let cut = self.file.truncate(self.size);
-        cut.and(self.file.sync_data())
+        self.file.check()?;
+        self.file.truncate(self.size)?;
+        self.digest.rollback();
+        let Self { mut file, path, mut digest, .. } = self;
+        let whole = recover::complete_cut(&mut *file, &path, &mut digest, ledger, end)?;
+        let mut finished = whole.hashed(digest.finish());
+        drop(file);
+        settle(disk, &self.dir, &mut finished, end)?;
+        Ok(Some(finished))
     }
 }
 
-fn create_file(
+/// A file that is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Whole {
+    pub(crate) path: PathBuf,
+    pub(crate) about: About,
+    pub(crate) ledger: Ledger,
+    /// Bytes of the file.
+    pub(crate) size_bytes: u64,
+    /// Its length on the recording clock, in ms.
+    pub(crate) length_ms: u64,
+    /// When its last packet came, by the clock on the wall: RFC 3339 with ms and offset.
+    pub(crate) end_time: String,
+}
+
+impl Whole {
+    /// With its hash, and the chain that follows from it.
+    pub(crate) fn hashed(self, hash: Hash) -> Finished {
+        let Self { path, about, ledger, size_bytes, length_ms, end_time } = self;
+        let chain = chain(about.chain_before, hash);
+        Finished { path, about, ledger, size_bytes, length_ms, end_time, hash, chain }
+    }
+}
+
+/// What the books and the disk add to the metadata.
+pub(crate) fn extra(ledger: &Ledger, synced_bytes: u64) -> Vec<(String, media::amf0::Value)> {
+    let mut extra = ledger.properties();
+    extra.push((SYNCED_SIZE.to_owned(), number(synced_bytes)));
+    extra
+}
+
+/// How much of a file was on the disk when its metadata was written.
+pub(crate) fn synced_bytes(properties: &[(String, media::amf0::Value)]) -> u64 {
+    let value = find(properties, SYNCED_SIZE).and_then(media::amf0::Value::as_f64);
+    value.map(whole).unwrap_or_default()
+}
+
+const SYNCED_SIZE: &str = "syncedSize";
+
+/// Tries the names below `dir` until one is free.
+fn first_free<T>(
     disk: &dyn Disk,
     dir: &Path,
     name: &Name,
-) -> io::Result<(PathBuf, Box<dyn DiskFile>)> {
+    mut take: impl FnMut(&Path) -> io::Result<T>,
+) -> io::Result<(PathBuf, T)> {
+    if let Some(folder) = dir.join(name.candidate(1)).parent() {
+        disk.create_dir_all(folder)?;
+    }
     for number in 1..=CANDIDATES {
         let path = dir.join(name.candidate(number));
-        match disk.create_new(&path) {
-            Ok(file) => return Ok((path, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        match take(&path) {
+            Ok(taken) => return Ok((path, taken)),
+            // Locked: somebody had a look at the file as soon as it was there.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::AlreadyExists | io::ErrorKind::WouldBlock
+                ) => {}
             Err(error) => return Err(error),
         }
     }
-    let text = format!("{CANDIDATES} files named like {} exist", name.candidate(1));
+    let first = name.candidate(1);
+    let text = format!("{CANDIDATES} files named like {} exist", Path::new(&first).display());
     Err(io::Error::new(io::ErrorKind::AlreadyExists, text))
+}
+
+/// Writes the metadata.
+fn patch(file: &mut dyn DiskFile, muxer: &Muxer, digest: Option<&mut Digest>) -> io::Result<()> {
+    let patches = muxer.patches();
+    if let Some(digest) = digest {
+        patches.iter().for_each(|patch| digest.overwrite(patch.offset, &patch.bytes));
+    }
+    patches.iter().try_for_each(|patch| file.write_at(patch.offset, &patch.bytes))
+}
+
+/// Completes a file that has all its media: metadata, and when the disk has all, the byte that says
+/// so.
+pub(crate) fn complete(
+    file: &mut dyn DiskFile,
+    muxer: &Muxer,
+    mut digest: Option<&mut Digest>,
+) -> io::Result<()> {
+    let checked = file.check();
+    let patched = checked.and_then(|()| patch(file, muxer, digest.as_deref_mut()));
+    let synced = file.sync_data();
+    patched.and(synced)?;
+    let patch = muxer.complete_patch();
+    if let Some(digest) = digest {
+        digest.overwrite(patch.offset, &patch.bytes);
+    }
+    file.write_at(patch.offset, &patch.bytes)?;
+    file.sync_data()
+}
+
+/// What is left when a file is complete: its final name, for ever, and what goes beside it.
+fn settle(disk: &dyn Disk, dir: &Path, finished: &mut Finished, end: &End) -> io::Result<()> {
+    let Some(name) = &end.final_name else {
+        let named = sync_parent(disk, &finished.path);
+        write_checksums(disk, finished, end.checksum_files);
+        return named;
+    };
+    let renamed = first_free(disk, dir, name, |to| disk.rename_new(&finished.path, to));
+    let renamed = renamed.map(|(path, ())| std::mem::replace(&mut finished.path, path));
+    // The new name first, so that there is always one.
+    let named = sync_parent(disk, &finished.path);
+    write_checksums(disk, finished, end.checksum_files);
+    let from = renamed?;
+    named?;
+    if from.parent() == finished.path.parent() { Ok(()) } else { sync_parent(disk, &from) }
+}
+
+/// Makes the name of a file survive a power cut.
+pub(crate) fn sync_parent(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 
 use crate::recorder::Task;
 use crate::{Counters, Cut, Gap, GapReason, Ledger, Reason, path};
+use crate::segment::Whole;
 
 /// A recording was asked for.
 pub(crate) fn recording_started(key: &Key, dir: &Path) {
@@ -153,4 +154,36 @@ pub(crate) fn not_finished(key: &Key, file: Option<&Path>) {
 /// A path that may not be there; empty then.
 fn optional(file: Option<&Path>) -> String {
     file.map(|file| path::display(file).to_string()).unwrap_or_default()
+}
+
+/// A file that was left unfinished is whole; `cut_bytes` of it were no whole tag.
+pub(crate) fn recovered(whole: &Whole, cut_bytes: u64) {
+    info!(
+        file = %path::display(&whole.path),
+        stream_key = %whole.about.stream_key,
+        bytes = whole.size_bytes,
+        cut_bytes,
+        duration_ms = whole.length_ms,
+        "recording recovered"
+    );
+}
+
+/// A file of ours that cannot be understood has another name now.
+pub(crate) fn set_aside(file: &Path, reason: &str) {
+    warn!(file = %path::display(file), reason, "file set aside");
+}
+
+/// A file, or a folder, could not be recovered and is as it was.
+pub(crate) fn not_recovered(file: &Path, error: &dyn Display) {
+    warn!(file = %path::display(file), error = error.to_string(), "file not recovered");
+}
+
+/// All files that were left unfinished were looked at.
+pub(crate) fn recovery_finished(files: u64, recovered: u64, set_aside: u64, seconds: f64) {
+    info!(files, recovered, set_aside, seconds, "recovery finished");
+}
+
+/// The hash of a finished file could not be written beside it.
+pub(crate) fn checksum_failed(file: &Path, error: &dyn Display) {
+    warn!(file = %path::display(file), error = error.to_string(), "checksum file not written");
 }

@@ -19,6 +19,7 @@ use tracing::{Event, Metadata, Subscriber};
 use crate::clock::fixed::FixedClock;
 use crate::disk::fake::FakeDisk;
 use crate::events::{self, Finished};
+use crate::path::{Facts, Name, Template};
 use crate::recorder::Timing;
 use crate::{About, Archive, Config, Cut, RecordingId, StartRequest};
 
@@ -325,6 +326,13 @@ const TIMING: Timing = Timing {
     space: Duration::from_millis(2),
     watch: Duration::from_millis(2),
 };
+
+/// The names of a first segment that began at 14:30:52 on a day in Berlin.
+pub(crate) fn name(stream_key: &str) -> Name {
+    let start = &"2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap();
+    let (end, sequence, recording) = (None, 1, "0123456789abcdef");
+    Template::default().name(&Facts { stream_key, start, end, sequence, recording })
+}
 
 /// The identity of a first segment.
 pub(crate) fn about() -> About {

@@ -1,8 +1,15 @@
 use std::time::Instant;
 
+use media::Header;
+use media::amf0::Value;
+
 use super::*;
 use crate::disk::fake::{Call, FakeDisk, Fault};
-use crate::testing::{Rig, Stream, assert_begins, clip, errors_of, log_of, scan, wait_until};
+use crate::segment::Segment;
+use crate::testing::{
+    self, Rig, Stream, assert_begins, clip, errors_of, log_of, metadata, scan, wait_until,
+};
+use crate::{About, SystemClock, SystemDisk};
 
 #[test]
 fn stop_ends_one_recording_and_the_stream_goes_on() {
@@ -45,7 +52,7 @@ fn close_writes_all_that_has_arrived() {
 
 #[test]
 fn close_returns_in_time_and_names_what_hangs() {
-    // The disk hangs where the first recording, and only that, syncs its finished file.
+    // The disk hangs where the first recording, and only that, syncs its file at the end.
     let mut syncs = 0;
     let rig = Rig::new(FakeDisk::failing(move |_, call| {
         syncs += usize::from(call == Call::SyncData);
@@ -145,4 +152,54 @@ fn ids_differ() {
     let ids: std::collections::BTreeSet<_> = (0..100).map(|_| rig.start(&stream)).collect();
     assert_eq!(ids.len(), 100);
     rig.archive.close(Duration::from_secs(20));
+}
+
+#[test]
+fn what_was_left_is_recovered_once_and_waited_for() {
+    let rig = Rig::new(FakeDisk::failing(|_, call| (call == Call::List).then_some(Fault::Hang)));
+    let disk = &rig.disk;
+    rig.archive.recover().unwrap();
+    wait_until("recovery looks at the disk", || disk.is_hanging());
+    rig.archive.recover().unwrap();
+    // It hangs, and nobody waits for ever.
+    assert_eq!(rig.archive.close(Duration::from_millis(20)), []);
+    disk.release();
+    assert_eq!(rig.archive.close(Duration::from_secs(20)), []);
+    let lists = disk.calls().iter().filter(|call| **call == Call::List).count();
+    assert_eq!(lists, 1);
+}
+
+#[test]
+fn a_killed_recording_is_whole_after_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config { record_dir: dir.path().to_owned(), ..Config::default() };
+    let header = Header::default();
+    let about = About { stream_key: "live/killed".to_owned(), ..testing::about() };
+    let name =
+        crate::testing::name("live/killed");
+    let mut segment = Segment::create(&SystemDisk, dir.path(), &name, about, &header).unwrap();
+    for packet in clip(2) {
+        segment.push(&packet, packet.dts_ms.unsigned_abs()).unwrap();
+    }
+    segment.flush().unwrap();
+    let path = segment.path().to_owned();
+    drop(segment);
+    // The next start is later than the last write by more than the clock of a file system is off.
+    let changed = path.metadata().unwrap().modified().unwrap();
+    wait_until("time goes on", || changed.elapsed().unwrap_or_default() > Duration::from_millis(2));
+    let archive = Archive::open(config, Arc::new(SystemDisk), Arc::new(SystemClock));
+    archive.recover().unwrap();
+    wait_until("the file is complete", || {
+        metadata(&std::fs::read(&path).unwrap(), "complete") == Value::from(true)
+    });
+    assert_eq!(archive.close(Duration::from_secs(20)), []);
+    let file = std::fs::read(&path).unwrap();
+    assert_eq!(assert_begins(&scan(&file), &clip(2)), 42);
+    let line = format!(
+        "INFO recording recovered file={} stream_key=live/killed bytes={} cut_bytes=0 \
+         duration_ms=2023",
+        path.display(),
+        file.len()
+    );
+    assert_eq!(log_of(&Key::new("live", "killed").unwrap()), [line]);
 }

@@ -1,4 +1,4 @@
-//! A disk in memory that fails as it is told.
+//! A disk in memory that fails as it is told, and that can tell what a power cut leaves of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::{Disk, DiskFile, Entry, Space};
+
+pub(crate) mod power;
+
+use power::{Done, History, Image};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
@@ -62,6 +66,8 @@ struct State {
     locked: BTreeSet<usize>,
     space: Space,
     calls: Vec<Call>,
+    /// What was done, for [`FakeDisk::history`].
+    history: Option<History>,
     plan: Option<Plan>,
     hanging: bool,
     released: bool,
@@ -69,16 +75,23 @@ struct State {
 
 impl Default for State {
     fn default() -> Self {
-        let (dirs, names, contents, locked, calls, plan) = Default::default();
+        let (dirs, names, contents, locked, calls, history, plan) = Default::default();
         let space = Space { device: 1, free_bytes: 1 << 40, total_bytes: 1 << 41 };
         let (hanging, released) = (false, false);
-        Self { dirs, names, contents, locked, space, calls, plan, hanging, released }
+        Self { dirs, names, contents, locked, space, calls, history, plan, hanging, released }
     }
 }
 
 impl State {
     fn lock(&mut self, number: usize) -> io::Result<()> {
         if self.locked.insert(number) { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+
+    fn note(&mut self, done: impl FnOnce() -> Done) {
+        let calls = self.calls.len();
+        if let Some(history) = &mut self.history {
+            history.note(calls, done());
+        }
     }
 }
 
@@ -87,6 +100,23 @@ impl FakeDisk {
         let disk = Self::default();
         disk.shared.state.lock().unwrap().plan = Some(Box::new(plan));
         disk
+    }
+
+    /// A disk with what is in `image`, all of it durable, that remembers what is done to it.
+    pub(crate) fn remembering(image: Image) -> Self {
+        let disk = Self::default();
+        let mut state = disk.shared.state.lock().unwrap();
+        state.dirs.clone_from(&image.dirs);
+        state.contents = image.files.values().cloned().collect();
+        state.names = image.files.keys().cloned().zip(0..).collect();
+        state.history = Some(History::new(image));
+        drop(state);
+        disk
+    }
+
+    /// What was done since this disk began to remember.
+    pub(crate) fn history(&self) -> History {
+        self.shared.state.lock().unwrap().history.clone().unwrap()
     }
 
     /// All files by name.
@@ -150,7 +180,9 @@ impl Shared {
 impl Disk for FakeDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         self.shared.enter(Call::CreateDir)?;
-        self.shared.state.lock().unwrap().dirs.push(dir.to_owned());
+        let mut state = self.shared.state.lock().unwrap();
+        state.dirs.push(dir.to_owned());
+        state.note(|| Done::MakeDir(dir.to_owned()));
         Ok(())
     }
 
@@ -166,14 +198,17 @@ impl Disk for FakeDisk {
         let number = state.contents.len();
         state.contents.push(Vec::new());
         state.names.insert(path.to_owned(), number);
+        state.note(|| Done::Create(path.to_owned(), number));
         state.lock(number)?;
         Ok(Box::new(FakeFile { shared: self.shared.clone(), number }))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.shared.enter(Call::Remove)?;
-        let removed = self.shared.state.lock().unwrap().names.remove(path);
-        removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let mut state = self.shared.state.lock().unwrap();
+        state.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
+        state.note(|| Done::Remove(path.to_owned()));
+        Ok(())
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -193,6 +228,7 @@ impl Disk for FakeDisk {
         }
         let number = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), number);
+        state.note(|| Done::Rename(from.to_owned(), to.to_owned()));
         Ok(())
     }
 
@@ -221,8 +257,10 @@ impl Disk for FakeDisk {
         Ok(self.shared.state.lock().unwrap().space)
     }
 
-    fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
-        self.shared.enter(Call::SyncDir).map(drop)
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.shared.enter(Call::SyncDir)?;
+        self.shared.state.lock().unwrap().note(|| Done::SyncDir(dir.to_owned()));
+        Ok(())
     }
 }
 
@@ -232,8 +270,10 @@ struct FakeFile {
 }
 
 impl FakeFile {
-    fn change(&self, change: impl FnOnce(&mut Vec<u8>)) {
-        change(&mut self.shared.state.lock().unwrap().contents[self.number]);
+    fn change(&self, change: power::Change) {
+        let mut state = self.shared.state.lock().unwrap();
+        change.apply(&mut state.contents[self.number]);
+        state.note(|| Done::Change(self.number, change));
     }
 }
 
@@ -265,8 +305,9 @@ impl DiskFile for FakeFile {
         if let Some(Fault::Torn(n) | Fault::Short(n)) = fault {
             bytes.truncate(n);
         }
-        self.change(|file| file.extend_from_slice(&bytes));
-        Ok(bytes.len())
+        let size = bytes.len();
+        self.change(power::Change::Append(bytes));
+        Ok(size)
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
@@ -276,18 +317,20 @@ impl DiskFile for FakeFile {
             _ => (bytes, false),
         };
         let start = usize::try_from(offset).unwrap();
-        self.change(|file| file[start..start + bytes.len()].copy_from_slice(bytes));
+        self.change(power::Change::Write(start, bytes.to_owned()));
         if torn { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.shared.enter(Call::Truncate)?;
-        self.change(|file| file.truncate(usize::try_from(len).unwrap()));
+        self.change(power::Change::Truncate(usize::try_from(len).unwrap()));
         Ok(())
     }
 
     fn sync_data(&mut self) -> io::Result<()> {
-        self.shared.enter(Call::SyncData).map(drop)
+        self.shared.enter(Call::SyncData)?;
+        self.shared.state.lock().unwrap().note(|| Done::Sync(self.number));
+        Ok(())
     }
 
     fn check(&mut self) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! The files of a recording, one after another: all disk calls of a recorder are here.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -216,13 +217,15 @@ impl Recorder {
     fn mend(&mut self) {
         let _call = self.task.calls.enter(self.shared.age());
         let Self { unfinished, shared, chain, .. } = self;
-        unfinished.retain(|path| match recover::mend(&*shared.disk, path) {
+        let checksum_files = shared.config.checksum_files;
+        unfinished.retain(|path| match recover::mend(&*shared.disk, path, checksum_files) {
             Ok(finished) => {
                 *chain = Some(finished.chain);
                 shared.events.send(Event::Recovered(finished));
                 false
             }
-            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+            // Deleted, or not to be understood: that will not change.
+            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData),
         });
         if !unfinished.is_empty() {
             *chain = None;

@@ -41,6 +41,7 @@ pub struct Restore {
     muxer: Muxer,
     /// Metadata before this offset is in the region's values already.
     merged_until: u64,
+    newer_tags: u64,
     file_bytes: u64,
     state: State,
 }
@@ -63,6 +64,8 @@ pub struct Restored {
     /// The first byte of the first whole tag behind the place where the walk ended, if there is
     /// one: the file is damaged in its middle.
     pub next_tag: Option<u64>,
+    /// How many whole tags came after the region was composed.
+    pub newer_tags: u64,
 }
 
 #[derive(Debug)]
@@ -114,7 +117,13 @@ impl Restore {
             reason = "saturates, and a size is a whole number"
         )]
         let merged_until = composed_at.unwrap_or(0.0) as u64;
-        Some(Self { muxer, merged_until, file_bytes, state: State::Header { body: 0 } })
+        Some(Self {
+            muxer,
+            merged_until,
+            newer_tags: 0,
+            file_bytes,
+            state: State::Header { body: 0 },
+        })
     }
 
     /// What to read and [`Restore::push`] next; `None` when all is known.
@@ -150,7 +159,7 @@ impl Restore {
             State::Done { next_tag } => next_tag,
             _ => None,
         };
-        Restored { muxer: self.muxer, next_tag }
+        Restored { muxer: self.muxer, next_tag, newer_tags: self.newer_tags }
     }
 
     /// Goes over all tags in `bytes`; `None` when there is one that is not whole.
@@ -223,6 +232,9 @@ impl Restore {
                 self.muxer.merge_properties(properties);
             }
             self.muxer.metadata = Some(packet.body.clone());
+        }
+        if self.muxer.position >= self.merged_until {
+            self.newer_tags += 1;
         }
         self.muxer.note(packet, header.size, header.timestamp_ms);
     }

@@ -1,0 +1,368 @@
+//! One file that may be unfinished: what it is, and how it is completed.
+
+use std::io;
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, fmt::temporal::Pieces};
+use media::Chunks;
+use media::amf0::Value;
+use media::flv::meta::{self, Region};
+use media::flv::mux::{Options, Restore, Restored};
+use media::flv::scan::{Bodies, Item, Scanner};
+use media::flv::tag::{FILE_HEADER, OVERHEAD, TagHeader};
+
+use super::free_beside;
+use crate::digest::Digest;
+use crate::disk::{Disk, DiskFile, append_all};
+use crate::ledger::{millis, whole};
+use crate::segment::{End, Whole, complete, extra, sync_parent, synced_bytes};
+use crate::{About, Amount, Ledger};
+
+/// Read first: identity, `complete` and `filesize` are in it.
+const HEAD_BYTES: usize = 8 << 10;
+/// Read at once where all of a file is read.
+const READ_BYTES: usize = 1 << 20;
+/// What a disk loses, it loses in units of this size, or of a multiple of it.
+const PAGE: usize = 4_096;
+/// How much of the end of a file is read for pages that were lost. A system writes data back after
+/// half a minute, asked to or not: at 250 Mbit/s.
+const UNSYNCED_MAX: u64 = 1 << 30;
+
+/// What a file is.
+pub(super) enum Found {
+    /// Somebody else's.
+    Foreign,
+    /// Ours, and nothing can be made of it, for this reason.
+    Broken(&'static str),
+    Complete(Known),
+    Unfinished(Known),
+}
+
+/// What a file says of itself.
+pub(super) struct Known {
+    about: About,
+    ledger: Option<Ledger>,
+    region: Region,
+    /// Bytes of the file.
+    size: u64,
+}
+
+/// Reads the beginning of a file.
+///
+/// # Errors
+/// Those of the disk.
+pub(super) fn examine(file: &mut dyn DiskFile) -> io::Result<Found> {
+    let size = file.size()?;
+    let head = read(file, 0, HEAD_BYTES)?;
+    let Some((about, region)) = identify(&head) else {
+        return Ok(match begun(file, &head, size)? {
+            Some(reason) => Found::Broken(reason),
+            None => Found::Foreign,
+        });
+    };
+    let says_complete = region.property("complete").and_then(Value::as_bool);
+    let is_complete = says_complete != Some(false) && filesize(&region) == Some(size);
+    let start = start_of(&region);
+    if !is_complete && size < start {
+        return Ok(Found::Broken("it ends inside its metadata"));
+    }
+    let head = read(file, 0, usize::try_from(start).unwrap_or(HEAD_BYTES))?;
+    let Some((about, region)) = identify(&head).or(Some((about, region))) else {
+        return Ok(Found::Foreign);
+    };
+    let known = Known { about, ledger: Ledger::from_properties(&region.properties), region, size };
+    Ok(match known.walker(size) {
+        _ if is_complete => Found::Complete(known),
+        None => Found::Broken("its metadata has a size that no recording has"),
+        Some(_) => Found::Unfinished(known),
+    })
+}
+
+/// Completes a file that was cut to what was flushed, whose books and hash are known.
+///
+/// # Errors
+/// Those of the disk; [`io::ErrorKind::InvalidData`] when what was flushed is not in the file.
+pub(crate) fn complete_cut(
+    file: &mut dyn DiskFile,
+    path: &Path,
+    digest: &mut Digest,
+    ledger: &Ledger,
+    end: &End,
+) -> io::Result<Whole> {
+    let Found::Unfinished(known) = examine(file)? else { return Err(lost()) };
+    let mut muxer = known.walk(file, known.size)?.muxer;
+    if muxer.position() != known.size {
+        return Err(lost());
+    }
+    muxer.set_extra(extra(ledger, synced_bytes(&known.region.properties)));
+    complete(file, &muxer, Some(digest))?;
+    Ok(Whole {
+        path: path.to_owned(),
+        about: known.about,
+        ledger: ledger.clone(),
+        size_bytes: known.size,
+        length_ms: end.length_ms,
+        end_time: end.end_time.clone(),
+    })
+}
+
+fn lost() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "what was written is not in the file")
+}
+
+impl Known {
+    /// What is known of a file that is complete.
+    pub(super) fn whole(self, path: &Path) -> Whole {
+        let duration = self.region.property("duration").and_then(Value::as_f64);
+        let length_ms = duration.map(millis).unwrap_or_default().unsigned_abs();
+        Whole {
+            path: path.to_owned(),
+            end_time: end_time(&self.about.start_time, length_ms),
+            ledger: self.ledger.unwrap_or_default(),
+            about: self.about,
+            size_bytes: self.size,
+            length_ms,
+        }
+    }
+
+    /// Completes the file; returns also how many bytes of it were cut off.
+    ///
+    /// # Errors
+    /// Those of the disk; the file then is unfinished as before.
+    pub(super) fn complete(
+        self,
+        disk: &dyn Disk,
+        file: &mut dyn DiskFile,
+        path: &Path,
+    ) -> io::Result<(Whole, u64)> {
+        let mut restored = self.walk(file, self.size)?;
+        let synced = synced_bytes(&self.region.properties);
+        let mut is_damaged = restored.next_tag.is_some();
+        // After a power cut a page that was not written reads as zeros, and the tag around it has
+        // a good header and a good end all the same. No codec makes a page of zeros but PCM at
+        // silence, and what is cut for that is in the tail.
+        let bounds = [synced, self.size.saturating_sub(UNSYNCED_MAX), start_of(&self.region)];
+        let unsynced = bounds.into_iter().max().unwrap_or_default();
+        if let Some(hole) = first_hole(file, unsynced, restored.muxer.position())? {
+            restored = self.walk(file, hole)?;
+            is_damaged = true;
+        }
+        let size_bytes = restored.muxer.position();
+        if is_damaged {
+            keep_tail(disk, file, path, size_bytes)?;
+        }
+        let ledger = self.books(file, &restored)?;
+        if size_bytes < self.size {
+            file.truncate(size_bytes)?;
+        }
+        let mut muxer = restored.muxer;
+        muxer.set_extra(extra(&ledger, synced.min(size_bytes)));
+        complete(file, &muxer, None)?;
+        sync_parent(disk, path)?;
+        let length_ms = muxer.duration_ms();
+        let whole = Whole {
+            path: path.to_owned(),
+            end_time: end_time(&self.about.start_time, length_ms),
+            about: self.about,
+            ledger,
+            size_bytes,
+            length_ms,
+        };
+        Ok((whole, self.size - size_bytes))
+    }
+
+    fn walker(&self, until: u64) -> Option<Restore> {
+        let options = Options { identity: self.about.properties(), ..Options::default() };
+        Restore::new(options, &self.region, until)
+    }
+
+    /// Goes over the tags of the first `until` bytes.
+    fn walk(&self, file: &mut dyn DiskFile, until: u64) -> io::Result<Restored> {
+        let mut restore = self.walker(until).ok_or_else(lost)?;
+        let mut buffer = Vec::new();
+        while let Some(want) = restore.want() {
+            buffer.resize(want.len, 0);
+            let read = file.read_at(want.offset, &mut buffer)?;
+            restore.push(buffer.get(..read).unwrap_or_default());
+        }
+        Ok(restore.finish())
+    }
+
+    /// The books of the file as it was found: those it has, and what came after they were written.
+    fn books(&self, file: &mut dyn DiskFile, restored: &Restored) -> io::Result<Ledger> {
+        let end = restored.muxer.position();
+        let counters = restored.muxer.counters();
+        let start = start_of(&self.region);
+        let tags = counters.audio + counters.video + counters.data;
+        let mut ledger = self.ledger.clone().unwrap_or_default();
+        let of_packets = |tags: u64| tags.saturating_sub(ledger.repeated_packets);
+        let older = of_packets(tags - restored.newer_tags);
+        // Metadata can be written without a tag of its own. Books that tell of less than there are
+        // tags, or of far more, were torn from the size beside them.
+        let is_sound = (older..=older * 2 + 1).contains(&ledger.written.packets);
+        let written_at = filesize(&self.region).filter(|at| is_sound && *at <= end);
+        ledger.written = match written_at {
+            Some(at) => ledger.written + amount(restored.newer_tags, at.max(start), end),
+            None => {
+                let repeated = repeated(file, start, ledger.repeated_packets, end)?;
+                let bytes = amount(tags, start, end).bytes.saturating_sub(repeated);
+                Amount { packets: of_packets(tags), bytes }
+            }
+        };
+        ledger.received = ledger.written + ledger.dropped;
+        Ok(ledger)
+    }
+}
+
+/// So many tags between two places.
+fn amount(packets: u64, from: u64, to: u64) -> Amount {
+    Amount { packets, bytes: (to - from).saturating_sub(packets.saturating_mul(OVERHEAD)) }
+}
+
+/// Bytes in the bodies of the first `tags` tags.
+fn repeated(file: &mut dyn DiskFile, start: u64, tags: u64, end: u64) -> io::Result<u64> {
+    let (mut at, mut bytes) = (start, 0);
+    for _ in 0..tags {
+        let head = read(file, at, TagHeader::SIZE)?;
+        let Some(head) = head.first_chunk().filter(|_| at < end) else { break };
+        let size = u64::from(TagHeader::decode(*head).size);
+        bytes += size;
+        at += size + OVERHEAD;
+    }
+    Ok(bytes)
+}
+
+fn identify(head: &[u8]) -> Option<(About, Region)> {
+    let region = meta::region(head)?;
+    Some((About::from_properties(&region.properties)?, region))
+}
+
+/// Where the first tag after the metadata begins.
+fn start_of(region: &Region) -> u64 {
+    FILE_HEADER.len() as u64 + region.size_bytes
+}
+
+fn filesize(region: &Region) -> Option<u64> {
+    region.property("filesize").and_then(Value::as_f64).map(whole)
+}
+
+/// Why a file without identity is one that this program had only begun: it is empty, or it has the
+/// first bytes that every recording has, or some of them and then zeros.
+fn begun(file: &mut dyn DiskFile, head: &[u8], size: u64) -> io::Result<Option<&'static str>> {
+    if size == 0 {
+        return Ok(Some("it is empty"));
+    }
+    // Sizes and counts differ.
+    let any = [None];
+    let fixed = |bytes: &'static [u8]| bytes.iter().map(|byte| Some(*byte));
+    let first_bytes = fixed(&FILE_HEADER)
+        .chain(fixed(b"\x12"))
+        .chain(any.repeat(3))
+        .chain(fixed(b"\0\0\0\0\0\0\0\x02\0\x0aonMetaData\x08"))
+        .chain(any.repeat(4))
+        .chain(fixed(b"\0\x0brecordingId\x02\0\x10"));
+    let wanted = first_bytes.clone().count();
+    let pairs = first_bytes.zip(head);
+    let same = pairs.take_while(|(want, byte)| want.is_none_or(|want| want == **byte)).count();
+    if same == wanted {
+        return Ok(Some("its identity cannot be read"));
+    }
+    let mut at = same as u64;
+    while at < size {
+        let part = read(file, at, READ_BYTES)?;
+        if part.is_empty() || part.iter().any(|byte| *byte != 0) {
+            return Ok(None);
+        }
+        at += part.len() as u64;
+    }
+    Ok(Some("it ends inside its first bytes"))
+}
+
+/// The first page of zeros between two places.
+fn first_hole(file: &mut dyn DiskFile, from: u64, to: u64) -> io::Result<Option<u64>> {
+    let mut at = from.next_multiple_of(PAGE as u64);
+    while at < to {
+        let left = usize::try_from(to - at).unwrap_or(READ_BYTES);
+        let part = read(file, at, left.min(READ_BYTES))?;
+        let mut pages = part.chunks_exact(PAGE);
+        if let Some(page) = pages.position(|page| page.iter().all(|byte| *byte == 0)) {
+            return Ok(Some(at + (page * PAGE) as u64));
+        }
+        if part.len() < READ_BYTES {
+            break;
+        }
+        at += part.len() as u64;
+    }
+    Ok(None)
+}
+
+/// Copies the whole tags behind `from` to a file beside, which is on the disk when this returns.
+fn keep_tail(disk: &dyn Disk, file: &mut dyn DiskFile, path: &Path, from: u64) -> io::Result<()> {
+    let mut tail = None;
+    let to = free_beside(path, ".tail", |to| {
+        tail = Some(disk.create_new(to)?);
+        Ok(())
+    })?;
+    let Some(mut tail) = tail else { return Ok(()) };
+    let copied = copy_tags(file, from, &mut *tail).and_then(|tags| {
+        tail.sync_data()?;
+        Ok(tags)
+    });
+    drop(tail);
+    match copied {
+        Ok(1..) => sync_parent(disk, &to),
+        Ok(0) => disk.remove(&to),
+        Err(error) => {
+            let _ = disk.remove(&to);
+            Err(error)
+        }
+    }
+}
+
+fn copy_tags(file: &mut dyn DiskFile, from: u64, to: &mut dyn DiskFile) -> io::Result<u64> {
+    let mut scanner = Scanner::search_from(from, Bodies::Keep);
+    let mut out = Chunks::new();
+    out.put_slice(&FILE_HEADER);
+    let mut tags = 0;
+    let mut is_over = false;
+    while !is_over {
+        let part = read(file, scanner.position(), READ_BYTES)?;
+        is_over = part.is_empty();
+        if is_over {
+            scanner.finish();
+        }
+        scanner.push(&part);
+        while let Some(item) = scanner.poll() {
+            let Item::Tag(tag) = item else { continue };
+            out.put_slice(&tag.header.encode());
+            out.put(tag.packet.body);
+            out.put_slice(&tag.header.tag_size().to_be_bytes());
+            tags += 1;
+        }
+        if tags > 0 {
+            append_all(to, &mut out, |_| {})?;
+        }
+    }
+    Ok(tags)
+}
+
+/// At most `len` bytes.
+fn read(file: &mut dyn DiskFile, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    let read = file.read_at(offset, &mut bytes)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// So many ms after a time of the clock on the wall.
+fn end_time(start_time: &str, length_ms: u64) -> String {
+    let end = || {
+        let length = SignedDuration::from_millis(i64::try_from(length_ms).ok()?);
+        let end = start_time.parse::<Timestamp>().ok()?.checked_add(length).ok()?;
+        let offset = Pieces::parse(start_time).ok()?.to_numeric_offset()?;
+        let end = end.to_zoned(TimeZone::fixed(offset));
+        Some(end.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string())
+    };
+    end().unwrap_or_else(|| start_time.to_owned())
+}
