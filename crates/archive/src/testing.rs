@@ -21,7 +21,7 @@ use crate::disk::fake::FakeDisk;
 use crate::events::{self, Finished};
 use crate::path::{Facts, Name, Template};
 use crate::recorder::Timing;
-use crate::{About, Archive, Config, Cut, RecordingId, StartRequest};
+use crate::{About, Archive, Config, Cut, RecordingId, StartRequest, State};
 
 /// Lines by stream key. Recorders are threads, so the capture is global and each test has keys of
 /// its own.
@@ -245,11 +245,16 @@ impl Rig {
     }
 
     pub(crate) fn with(disk: FakeDisk, config: Config) -> Self {
+        Self::waiting(disk, config, TIMING)
+    }
+
+    /// One that waits as it is told.
+    pub(crate) fn waiting(disk: FakeDisk, config: Config, timing: Timing) -> Self {
         capture_log();
         let clock = Arc::new(FixedClock::new("2025-10-11T14:30:52.123+02:00[Europe/Berlin]"));
         let disk_of_archive = Arc::new(disk.clone());
         let (archive, events) =
-            Archive::with_timing(config, disk_of_archive, clock.clone(), TIMING);
+            Archive::with_timing(config, disk_of_archive, clock.clone(), timing);
         Self { archive, disk, clock, events, keys: Mutex::default() }
     }
 
@@ -288,6 +293,19 @@ impl Rig {
         wait_until("the packets are written", || self.archive.counters().packets >= packets);
     }
 
+    /// What the only recording does; `None` when it is over.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.archive.list().first().map(|status| status.state)
+    }
+
+    /// Waits until so many packets are written or dropped.
+    pub(crate) fn wait_for_received(&self, packets: u64) {
+        wait_until("the packets are accounted for", || {
+            let counters = self.archive.counters();
+            counters.packets + counters.dropped_packets >= packets
+        });
+    }
+
     pub(crate) fn file(&self, name: &str) -> Vec<u8> {
         let files = self.disk.files();
         let path = Path::new("recordings").join(name);
@@ -320,7 +338,7 @@ impl Drop for Rig {
 }
 
 /// Waits that a test can afford.
-const TIMING: Timing = Timing {
+pub(crate) const TIMING: Timing = Timing {
     backoff_first: Duration::from_millis(2),
     backoff_most: Duration::from_millis(20),
     space: Duration::from_millis(2),
