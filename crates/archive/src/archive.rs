@@ -328,11 +328,7 @@ impl Shared {
         running.map(|active| active.task.clone()).collect()
     }
 
-    fn rejoin_or_spawn(
-        self: &Arc<Self>,
-        key: Key,
-        cursor: Cursor,
-    ) -> Result<RecordingId, Error> {
+    fn rejoin_or_spawn(self: &Arc<Self>, key: Key, cursor: Cursor) -> Result<RecordingId, Error> {
         let mut state = self.lock();
         if state.closed {
             return Err(Error::Closed);
@@ -421,7 +417,11 @@ impl Shared {
         for (_, active) in done {
             if active.thread.join().is_err() {
                 let file = active.task.progress().file;
-                telemetry::write_failed(&active.task.key, &"the recorder panicked", file.as_deref());
+                telemetry::write_failed(
+                    &active.task.key,
+                    &"the recorder panicked",
+                    file.as_deref(),
+                );
                 self.total.add(&Counters { errors: 1, ..Counters::default() });
             }
         }

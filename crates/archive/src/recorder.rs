@@ -228,8 +228,9 @@ impl Recorder {
             Read::Joined { header, lost, .. } => self.join(&header, lost)?,
             Read::Idle => self.release()?,
             Read::Ended { lost } => {
-                self.release()?;
+                let released = self.release();
                 self.lose(lost);
+                released?;
             }
         }
         self.batch = batch;
@@ -331,11 +332,11 @@ impl Recorder {
 
     /// Begins in mid-run, or goes on after a gap: in the same file, with what changed in the gap.
     fn join(&mut self, header: &Header, lost: Lost) -> Result<(), Failure> {
-        self.release()?;
+        let released = self.release();
         self.lose(lost);
         if self.segment.is_none() {
             self.header = header.clone();
-            return Ok(());
+            return released;
         }
         for packet in header.packets() {
             if differs(&self.header, packet) {

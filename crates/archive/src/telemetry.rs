@@ -10,8 +10,8 @@ use live::Key;
 use tracing::{error, info, warn};
 
 use crate::recorder::Task;
-use crate::{Counters, Cut, Gap, GapReason, Ledger, Reason, path};
 use crate::segment::Whole;
+use crate::{Counters, Cut, Gap, GapReason, Ledger, Reason, path};
 
 /// A recording was asked for.
 pub(crate) fn recording_started(key: &Key, dir: &Path) {

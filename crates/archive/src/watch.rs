@@ -123,6 +123,3 @@ fn look(tasks: &[Arc<Task>], now_ms: u64, told: &mut BTreeMap<RecordingId, u64>)
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
-
-#[cfg(test)]
-mod tests;

@@ -175,8 +175,7 @@ fn a_killed_recording_is_whole_after_the_next_start() {
     let config = Config { record_dir: dir.path().to_owned(), ..Config::default() };
     let header = Header::default();
     let about = About { stream_key: "live/killed".to_owned(), ..testing::about() };
-    let name =
-        crate::testing::name("live/killed");
+    let name = crate::testing::name("live/killed");
     let mut segment = Segment::create(&SystemDisk, dir.path(), &name, about, &header).unwrap();
     for packet in clip(2) {
         segment.push(&packet, packet.dts_ms.unsigned_abs()).unwrap();

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Zoned;
-use media::time::{Placed, Rebase};
 use media::Packet;
+use media::time::{Placed, Rebase};
 
 use super::{Failure, Recorder, State};
 use crate::events::Event;
@@ -261,9 +261,10 @@ impl Recorder {
     fn end(&self, segment: &Segment, length_ms: u64) -> End {
         let now = self.shared.clock.now();
         let config = &self.shared.config;
-        let final_name = config.template.has_end().then(|| {
-            self.name(segment.about(), &self.started, Some(&now))
-        });
+        let final_name = config
+            .template
+            .has_end()
+            .then(|| self.name(segment.about(), &self.started, Some(&now)));
         let checksum_files = config.checksum_files;
         End { length_ms, end_time: rfc3339(&now), final_name, checksum_files }
     }

@@ -131,9 +131,8 @@ impl Rotation {
         {
             return Step::Cut(cut);
         }
-        let begins = changed
-            && packet.role == Role::Config
-            && (packet.kind == Kind::Video || without_video);
+        let begins =
+            changed && packet.role == Role::Config && (packet.kind == Kind::Video || without_video);
         if !decides && (begins || !self.held.is_empty()) && self.has_room(packet, at) {
             self.held.push((packet.clone(), at.placed));
             return Step::Hold;
@@ -316,8 +315,7 @@ impl Rotation {
         let picture = Picture { codec, width, height };
         let is_known = |p: &Picture| p.width > 0 && p.height > 0;
         self.picture.replace(picture).is_some_and(|before| {
-            before.codec != codec
-                || is_known(&before) && is_known(&picture) && before != picture
+            before.codec != codec || is_known(&before) && is_known(&picture) && before != picture
         })
     }
 

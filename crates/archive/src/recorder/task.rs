@@ -106,8 +106,7 @@ impl Task {
     /// Waits for the publisher's next run. `None` when it did not come, or the recording was
     /// stopped: from then on it will not be taken.
     pub(super) fn next_run(&self, timeout: Duration) -> Option<Cursor> {
-        let waits =
-            |next: &mut Next| next.cursor.is_none() && self.stopped.get().is_none();
+        let waits = |next: &mut Next| next.cursor.is_none() && self.stopped.get().is_none();
         let next = self.lock_next();
         let (mut next, _) = self
             .changed

@@ -13,8 +13,8 @@ mod trouble;
 
 use crate::disk::fake::{Call, FakeDisk, Fault};
 use crate::testing::{
-    Rig, Stream, assert_begins, audio, audio_config, clip, errors_of, log_of,
-    metadata, scan, second, video, video_config, wait_until,
+    Rig, Stream, assert_begins, audio, audio_config, clip, errors_of, log_of, metadata, scan,
+    second, video, video_config, wait_until,
 };
 use crate::{Amount, Archive, Config, Gap, StartRequest, SystemClock, SystemDisk};
 

@@ -80,7 +80,9 @@ fn cuts(segments: &[Finished]) -> Vec<Cut> {
 fn a_cut_at_every_key_frame_loses_nothing() {
     let segments = record("keys", always(), clip(20));
     assert_eq!(segments.len(), 20);
-    assert!(segments.iter().all(|segment| segment.length_ms == 1_000 || segment.about.segment == 20));
+    assert!(
+        segments.iter().all(|segment| segment.length_ms == 1_000 || segment.about.segment == 20)
+    );
     assert_eq!(segments[0].ledger.repeated_packets, 0);
     assert!(segments[1..].iter().all(|segment| segment.ledger.repeated_packets == 2));
 }
@@ -107,17 +109,23 @@ fn size_marks_and_schedule_cut() {
     let size = Rotation { size_bytes: Some(50_000), ..Rotation::default() };
     let segments = record("size", size, clip(10));
     assert!(segments.len() > 2 && cuts(&segments)[1..].iter().all(|cut| *cut == Cut::Size));
-    assert!(segments[..segments.len() - 1].iter().all(|s| (50_000..70_000).contains(&s.size_bytes)));
+    assert!(
+        segments[..segments.len() - 1].iter().all(|s| (50_000..70_000).contains(&s.size_bytes))
+    );
 
     let rules = [
         (Rotation { every: Some("15m".parse().unwrap()), ..Rotation::default() }, Cut::Mark),
-        (Rotation { schedule: Some("45 * * * *".parse().unwrap()), ..Rotation::default() }, Cut::Schedule),
+        (
+            Rotation { schedule: Some("45 * * * *".parse().unwrap()), ..Rotation::default() },
+            Cut::Schedule,
+        ),
     ];
     for (rotation, cut) in rules {
         let rig = rig(rotation);
         let mut stream = Stream::publish("cuts", cut.name());
         rig.start(&stream);
-        for part in [clip(2), (2..4).flat_map(second).collect(), (4..6).flat_map(second).collect()] {
+        for part in [clip(2), (2..4).flat_map(second).collect(), (4..6).flat_map(second).collect()]
+        {
             stream.push(part);
             rig.wait_for_packets(stream.sent.len() as u64);
             // 14:38, 14:46, 14:54: one mark is passed.
@@ -177,13 +185,19 @@ fn a_codec_that_has_no_configuration_is_told_by_its_frames() {
         Packet::new(Kind::Audio, n * 26, [flags, 0xff, 0xfb, 0x90, 0].into_iter().collect())
     };
     let packets = (0..20).map(|n| mp3(n, if n < 10 { 0x2f } else { 0x2e })).collect();
-    assert_eq!(cuts(&record("mp3", Rotation::default(), packets)), [Cut::Start, Cut::Configuration]);
+    assert_eq!(
+        cuts(&record("mp3", Rotation::default(), packets)),
+        [Cut::Start, Cut::Configuration]
+    );
     let vp8 = |n: i64, width: u8| {
         let frame = [0x91, b'v', b'p', b'0', b'8', 0x10, 0, 0, 0x9d, 1, 0x2a, width, 1, 0xf0, 0];
         Packet::new(Kind::Video, n * 40, frame.into_iter().collect())
     };
     let packets = (0..20).map(|n| vp8(n, if n < 10 { 0x40 } else { 0x80 })).collect();
-    assert_eq!(cuts(&record("vp8", Rotation::default(), packets)), [Cut::Start, Cut::Configuration]);
+    assert_eq!(
+        cuts(&record("vp8", Rotation::default(), packets)),
+        [Cut::Start, Cut::Configuration]
+    );
 }
 
 /// One of the first, or of the second, video track (E-RTMP v2 "Multitrack").

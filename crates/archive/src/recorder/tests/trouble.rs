@@ -13,9 +13,7 @@ use crate::testing::{
     Rig, Stream, TIMING, audio, capture_log, clip, errors_of, log_of, scan, scan_torn, second,
     video, wait_until,
 };
-use crate::{
-    Archive, Config, Cut, GapReason, StartRequest, State, SystemClock, SystemDisk,
-};
+use crate::{Archive, Config, Cut, GapReason, StartRequest, State, SystemClock, SystemDisk};
 
 /// A disk on which some calls fail while it is broken.
 fn breakable(
@@ -45,7 +43,8 @@ fn kept(rig: &Rig, sent: &[Packet]) -> usize {
         let packets = scan(&files[&segment.path]);
         let own = &packets[segment.ledger.repeated_packets as usize..];
         let first = sent[from..].iter().position(|p| p.body == own[0].body).unwrap() + from;
-        let bodies = |packets: &[Packet]| packets.iter().map(|p| p.body.clone()).collect::<Vec<_>>();
+        let bodies =
+            |packets: &[Packet]| packets.iter().map(|p| p.body.clone()).collect::<Vec<_>>();
         assert_eq!(bodies(own), bodies(&sent[first..first + own.len()]));
         from = first + own.len();
         kept += own.len();
@@ -257,7 +256,8 @@ fn a_deleted_file_is_noticed_once_and_the_recording_goes_on() {
 
 #[test]
 fn the_end_of_a_run_or_a_stop_ends_the_waiting_after_one_more_try() {
-    for (name, stops, heals) in [("end", false, false), ("stop", true, false), ("heal", true, true)] {
+    for (name, stops, heals) in [("end", false, false), ("stop", true, false), ("heal", true, true)]
+    {
         let broken = Arc::new(AtomicBool::new(true));
         let rig = patient(breakable(&broken, |c| c == Call::CreateNew, io::ErrorKind::NotFound));
         let mut stream = Stream::publish("waiting", name);
@@ -301,7 +301,10 @@ fn without_free_space_files_end_at_a_key_frame_and_go_on_when_there_is_space() {
     drop(stream);
     rig.wait_for_end();
     let next = &rig.take_finished()[0];
-    assert_eq!((next.about.cut, next.about.gap_before, next.about.start_ms), (Cut::Space, None, 2_000));
+    assert_eq!(
+        (next.about.cut, next.about.gap_before, next.about.start_ms),
+        (Cut::Space, None, 2_000)
+    );
     let lines = log_of(&key);
     let of = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
     assert_eq!((of("WARN recording paused: not enough free space"), of("resumed")), (1, 1));
