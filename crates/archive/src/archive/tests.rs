@@ -24,7 +24,7 @@ fn stop_ends_one_recording_and_the_stream_goes_on() {
     assert!(!rig.archive.stop(id));
     let packets = scan(&rig.file("live_stopped_20251011_143052.flv"));
     assert_eq!(assert_begins(&packets, &stream.sent), sent);
-    assert!(log_of(&stream.key).last().unwrap().ends_with("reason=\"stopped\""));
+    assert!(log_of(&stream.key).last().unwrap().ends_with(" reason=\"stopped\""));
     // The same stream may be recorded again.
     rig.start(&stream);
     assert_eq!(rig.archive.list().len(), 1);
@@ -43,7 +43,7 @@ fn close_writes_all_that_has_arrived() {
     for (n, stream) in streams.iter().enumerate() {
         let packets = scan(&rig.file(&format!("closing_s{n}_20251011_143052.flv")));
         assert_eq!(assert_begins(&packets, &stream.sent), stream.sent.len());
-        assert!(log_of(&stream.key).last().unwrap().ends_with("reason=\"shutdown\""));
+        assert!(log_of(&stream.key).last().unwrap().ends_with(" reason=\"shutdown\""));
     }
     let (key, cursor) = (streams[0].key.clone(), streams[0].cursor());
     let refused = rig.archive.start(StartRequest { key, cursor });
@@ -81,7 +81,7 @@ fn close_returns_in_time_and_names_what_hangs() {
         [format!("ERROR recording not finished in time stream_key=closing/hangs file=./{file}")]
     );
     let closed = log_of(&healthy.key);
-    assert!(closed.last().unwrap().ends_with("reason=\"shutdown\""), "{closed:?}");
+    assert!(closed.last().unwrap().ends_with(" reason=\"shutdown\""), "{closed:?}");
     rig.disk.release();
     rig.wait_for_end();
 }
@@ -105,7 +105,7 @@ fn a_start_never_waits_for_the_disk() {
 
 #[test]
 fn recordings_are_bounded_and_make_room_when_they_end() {
-    let config = Config { max_recordings: 3, ..Config::default() };
+    let config = Config { max_recordings: 3, rejoin: Duration::ZERO, ..Config::default() };
     let rig = Rig::with(FakeDisk::default(), config);
     let streams: Vec<_> = (0..4).map(|n| Stream::publish("bounded", &format!("s{n}"))).collect();
     let ids: Vec<_> = streams[..3].iter().map(|stream| rig.start(stream)).collect();
@@ -115,7 +115,7 @@ fn recordings_are_bounded_and_make_room_when_they_end() {
     assert_eq!(
         errors_of(&last.key),
         ["ERROR failed to create recorder error=\"3 recordings are running, which is the \
-             limit\" stream_key=bounded/s3"]
+          limit\" stream_key=bounded/s3 record_dir=./recordings"]
     );
     rig.archive.stop(ids[1]);
     wait_until("one ends", || rig.archive.list().len() == 2);
@@ -138,7 +138,8 @@ fn a_recorder_that_panics_is_told_and_nobody_else_is_touched() {
     assert_eq!(broken.archive.close(Duration::from_secs(20)), []);
     assert_eq!(
         errors_of(&stream.key),
-        ["ERROR recorder write error error=\"the recorder panicked\" stream_key=panic/broken"]
+        ["ERROR recorder write error error=\"the recorder panicked\" \
+          stream_key=panic/broken file="]
     );
     healthy.push(clip(1));
     rig.wait_for_packets(22);

@@ -12,7 +12,7 @@ use crate::events::Event;
 use crate::gate::Place;
 use crate::retention::Rules;
 use crate::space::{FAST, SLOW};
-use crate::testing::{self, capture_log, wait_until};
+use crate::testing::{self, TIMING, capture_log, wait_until};
 use crate::{Archive, Config};
 
 /// What the threads do, step by step, on a clock that obeys.
@@ -27,7 +27,7 @@ impl Steps {
     fn new(config: Config, disk: impl Disk + 'static) -> Self {
         capture_log();
         let clock = Arc::new(FixedClock::new(&format!("{START}[Europe/Berlin]")));
-        let (shared, events) = Shared::new(config, Arc::new(disk), clock.clone());
+        let (shared, events) = Shared::new(config, Arc::new(disk), clock.clone(), TIMING);
         Self { shared, asked: Arc::default(), clock, events: Some(events) }
     }
 
@@ -457,7 +457,7 @@ fn a_keeper_that_is_dropped_ends() {
     let config = Config { record_dir: dir.path().into(), ..Config::default() };
     let clock = Arc::new(crate::SystemClock);
     drop(Archive::open(config.clone(), Arc::new(SystemDisk), clock.clone()));
-    let (shared, events) = Shared::new(config, Arc::new(SystemDisk), clock);
+    let (shared, events) = Shared::new(config, Arc::new(SystemDisk), clock, TIMING);
     drop(Keeper::start(shared.clone(), events));
     wait_until("the threads let go", || Arc::strong_count(&shared) == 1);
 }

@@ -4,8 +4,8 @@ mod flags;
 mod probe;
 mod publish;
 mod pull;
-mod verify;
 mod retention;
+mod verify;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
