@@ -2,8 +2,8 @@
 //! retention lets go, one watches free space and shuts the [`Gate`](crate::gate::Gate).
 //!
 //! They are two because the catalog may take its time (a directory of a million files to compare, a
-//! disk that hangs) and the gate must not wait for it. Recorders wait for neither. Nothing is made on
-//! disk before the record directory exists, which the first recording makes.
+//! disk that hangs) and the gate must not wait for it. Recorders wait for neither. Nothing is made
+//! on disk before the record directory exists, which the first recording makes.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,8 @@
 //! When a file system has too little room: pure; who asks it and who is told stands in `keeper`.
 //!
-//! In order, as the room gets less: a warning below twice the minimum, where retention makes room if
-//! it may; below the minimum no recording goes on. From 1.25 times the minimum on they do again, and
-//! the warning comes again only after there were 2.5 times.
+//! In order, as the room gets less: a warning below twice the minimum, where retention makes room
+//! if it may; below the minimum no recording goes on. From 1.25 times the minimum on they do again,
+//! and the warning comes again only after there were 2.5 times.
 
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,8 @@ pub(crate) const FAST: Duration = Duration::from_secs(1);
 /// What "soon" is.
 const SOON: Duration = Duration::from_secs(60);
 
-/// Bytes that recording leaves free: what was asked for, or the smaller of 1 GiB and 1 % of the file
-/// system.
+/// Bytes that recording leaves free: what was asked for, or the smaller of 1 GiB and 1 % of the
+/// file system.
 pub(crate) fn minimum(asked: Option<u64>, space: &Space) -> u64 {
     asked.unwrap_or_else(|| MIN_FREE_MAX.min(space.total_bytes / MIN_FREE_PART))
 }

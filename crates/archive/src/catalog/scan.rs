@@ -27,9 +27,9 @@ pub(crate) struct Reconciled {
 }
 
 impl Catalog {
-    /// Compares the catalog with the directory: the files win. A file is opened, and its first bytes
-    /// read, only where its size or time of change is not that of the catalog. `go_on` is asked now
-    /// and then; when it says no, the rest is left for the next time.
+    /// Compares the catalog with the directory: the files win. A file is opened, and its first
+    /// bytes read, only where its size or time of change is not that of the catalog. `go_on` is
+    /// asked now and then; when it says no, the rest is left for the next time.
     ///
     /// # Errors
     /// Those of disk and database. A file that cannot be read is left out.
@@ -89,7 +89,8 @@ impl Catalog {
         Ok(true)
     }
 
-    /// Enters the files that are not in the catalog as they are. Returns whether it came to the end.
+    /// Enters the files that are not in the catalog as they are. Returns whether it came to the
+    /// end.
     fn enter_changed(
         &self,
         disk: &dyn Disk,

@@ -8,9 +8,9 @@ use super::Error;
 /// released; further ones follow it.
 const STEPS: &[&str] = &[FIRST];
 
-/// Times end in `_unix_ms` where they are by the clock on the wall, in ms since 1970; `start_ms` and
-/// `at_ms` are on the recording's own clock. Paths are relative to the record directory, with `/`.
-/// `*_time` are RFC 3339 with offset, as the file has them.
+/// Times end in `_unix_ms` where they are by the clock on the wall, in ms since 1970; `start_ms`
+/// and `at_ms` are on the recording's own clock. Paths are relative to the record directory, with
+/// `/`. `*_time` are RFC 3339 with offset, as the file has them.
 const FIRST: &str = "
 CREATE TABLE recordings (
     id            TEXT PRIMARY KEY,

@@ -114,7 +114,8 @@ proptest! {
         prop_assert!(gone.iter().all(|(id, _)| !held.contains(id)));
         // Whatever is older than the newest that went is held.
         let last = gone.last().map_or(-1, |(id, _)| *id);
-        let left: Vec<_> = segments.iter().filter(|s| gone.iter().all(|(id, _)| *id != s.id)).collect();
+        let stays = |s: &&Segment| gone.iter().all(|(id, _)| *id != s.id);
+        let left: Vec<_> = segments.iter().filter(stays).collect();
         prop_assert!(left.iter().filter(|s| s.id < last).all(|s| held.contains(&s.id)));
         // The rules are kept, or there is nothing left that may go.
         let is_enough = left.iter().all(|s| held.contains(&s.id) || planner.judge(s).is_none());
