@@ -5,6 +5,7 @@ mod format;
 mod probe;
 mod publish;
 mod pull;
+mod repair;
 mod serve;
 mod verify;
 
@@ -17,6 +18,7 @@ use crate::platform::StopSignals;
 pub use probe::Probe;
 pub use publish::Publish;
 pub use pull::Pull;
+pub use repair::Repair;
 pub use serve::serve;
 pub use verify::Verify;
 
@@ -31,6 +33,8 @@ pub enum Command {
     Probe(Probe),
     /// Prove that the files of a recording are the stream: nothing lost, twice or changed
     Verify(Verify),
+    /// Mend FLV files: torn ones, and those of other servers
+    Repair(Repair),
 }
 
 /// Why a command failed, in words for the person who gave it.
@@ -50,6 +54,7 @@ impl Command {
             Self::Pull(pull) => pull.run(),
             Self::Probe(probe) => probe.run(),
             Self::Verify(verify) => verify.run(),
+            Self::Repair(repair) => repair.run(),
         }
     }
 }
