@@ -13,8 +13,9 @@
 //! ```
 //!
 //! *Merged* are `onMetaData` messages that are in the file's first tag and no tag of their own;
-//! *repeated* is the codec configuration that a segment takes over from before it. After a gap inside
-//! the file it is repeated in the middle, and the bytes are then only known not to be too few.
+//! *repeated* is the codec configuration that a segment takes over from before it. After a gap
+//! inside the file it is repeated in the middle, and the bytes are then only known not to be too
+//! few.
 //!
 //! Of each two neighbours: the numbers follow each other; the next file begins with the packet and
 //! at the time at which the one before and the gap between them end; what it says of the chain of

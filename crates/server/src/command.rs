@@ -5,6 +5,7 @@ mod format;
 mod probe;
 mod publish;
 mod pull;
+mod repair;
 mod retention;
 mod serve;
 mod verify;
@@ -18,6 +19,7 @@ use crate::platform::StopSignals;
 pub use probe::Probe;
 pub use publish::Publish;
 pub use pull::Pull;
+pub use repair::Repair;
 pub use retention::Retention;
 pub use serve::serve;
 pub use verify::Verify;
@@ -35,6 +37,8 @@ pub enum Command {
     Retention(Retention),
     /// Prove that the files of a recording are the stream: nothing lost, twice or changed
     Verify(Verify),
+    /// Mend FLV files: torn ones, and those of other servers
+    Repair(Repair),
 }
 
 /// Why a command failed, in words for the person who gave it.
@@ -55,6 +59,7 @@ impl Command {
             Self::Probe(probe) => probe.run(),
             Self::Retention(retention) => retention.run(),
             Self::Verify(verify) => verify.run(),
+            Self::Repair(repair) => repair.run(),
         }
     }
 }

@@ -15,7 +15,7 @@ use media::flv::tag::{FILE_HEADER, OVERHEAD, TagHeader};
 use super::free_beside;
 use crate::digest::Digest;
 use crate::disk::{Disk, DiskFile, append_all};
-use crate::ledger::{millis, whole};
+use crate::ledger::whole;
 use crate::segment::{End, Whole, complete, extra, length_ms, sync_parent, synced_bytes};
 use crate::{About, Amount, Ledger};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Checked, File, Missing, Problem, ProblemKind, Proof, Report, Source, State};
 use crate::digest::chain;
-use crate::{About, Amount, Ledger};
+use crate::{About, Ledger};
 
 /// Judges files of one or several recordings, given in any order.
 pub fn judge(files: Vec<File>) -> Report {
@@ -92,29 +92,30 @@ fn whole(file: &File, found: &mut Vec<ProblemKind>) {
 /// Checks the books of a file: for themselves, and against what is in it.
 fn books(file: &File, ledger: &Ledger, found: &mut Vec<ProblemKind>) {
     let Ledger { received, written, dropped, merged, .. } = *ledger;
-    let units: [(_, fn(Amount) -> u64); 2] =
-        [("packets", |amount| amount.packets), ("bytes", |amount| amount.bytes)];
-    for (unit, of) in units {
-        let (received, written, dropped) = (of(received), of(written), of(dropped));
-        if received != written.saturating_add(dropped) {
-            found.push(ProblemKind::Books { unit, received, written, dropped });
-        }
-        let is_bound = unit == "bytes" && ledger.gaps_total > 0;
-        let repeated = match unit {
-            "packets" => ledger.repeated_packets,
-            _ if is_bound => 0,
-            _ => of(file.repeated),
-        };
-        let expected = written.saturating_sub(of(merged)).saturating_add(repeated);
-        let in_file = of(file.tags);
-        if in_file < expected || in_file > expected && !is_bound {
-            found.push(ProblemKind::Content { unit, expected, found: in_file });
-        }
-    }
+    let packets = [received, written, dropped, merged, file.tags].map(|amount| amount.packets);
+    count("packets", packets, Some(ledger.repeated_packets), found);
+    let bytes = [received, written, dropped, merged, file.tags].map(|amount| amount.bytes);
+    count("bytes", bytes, (ledger.gaps_total == 0).then_some(file.repeated.bytes), found);
     let declared = ledger.gaps.iter().map(|gap| gap.dropped.packets).fold(0, u64::saturating_add);
     let are_listed = ledger.gaps_total == ledger.gaps.len() as u64;
     if are_listed && declared != dropped.packets {
         found.push(ProblemKind::Undeclared { dropped: dropped.packets, declared });
+    }
+}
+
+/// Checks packets or bytes. Where it is not known how much was `repeated`, there may be more.
+fn count(
+    unit: &'static str,
+    [received, written, dropped, merged, tags]: [u64; 5],
+    repeated: Option<u64>,
+    found: &mut Vec<ProblemKind>,
+) {
+    if received != written.saturating_add(dropped) {
+        found.push(ProblemKind::Books { unit, received, written, dropped });
+    }
+    let expected = written.saturating_sub(merged).saturating_add(repeated.unwrap_or(0));
+    if tags < expected || tags > expected && repeated.is_some() {
+        found.push(ProblemKind::Content { unit, expected, found: tags });
     }
 }
 

@@ -1,9 +1,13 @@
+use std::path::Path;
+
 use bytes::Bytes;
-use media::flv::mux::{Muxer, Options};
-use media::{Chunks, Header, Kind, Packet};
+use media::{Header, Kind, Packet};
 
 use super::*;
 use crate::digest::chain;
+use crate::disk::fake::FakeDisk;
+use crate::path::Name;
+use crate::segment::{End, Segment};
 use crate::{Cut, GapReason};
 
 const CONFIG: &[u8] = &[0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1f];
@@ -125,11 +129,8 @@ fn a_beginning_that_was_not_given_is_told() {
 
 #[test]
 fn swapped_contents_are_found() {
-    let hash = |n| {
-        format!(
-            "{n}.flv was changed: its BLAKE3 hash is not what the next segment says, unless that was changed"
-        )
-    };
+    let why = "its BLAKE3 hash is not what the next segment says, unless that was changed";
+    let hash = |n| format!("{n}.flv was changed: {why}");
     assert_found(
         |files| {
             let (one, two) = (files[0].hash, files[1].hash);
@@ -335,7 +336,7 @@ fn bytes() -> [Vec<u8>; 2] {
         Packet::new(kind, at_ms.into(), Bytes::copy_from_slice(body))
     };
     let frames = |count: u32| {
-        (0..count).map(|i| {
+        (0..count).map(move |i| {
             let head = if i == 0 { 0x17 } else { 0x27 };
             packet(Kind::Video, i * 40, &[&[head, 1, 0, 0, 0][..], &[0x55; 200]].concat())
         })
@@ -346,33 +347,27 @@ fn bytes() -> [Vec<u8>; 2] {
     let first: Vec<_> =
         [packet(Kind::Data, 0, meta), config].into_iter().chain(frames(11)).collect();
     let parts = [(Header::default(), first), (header, frames(13).collect())];
-    let mut chain_before = None;
+    let disk = FakeDisk::default();
+    let name = testing::name("live/test");
+    let mut about = about(&mut recording(ID, 1)[0]).clone();
     parts.map(|(header, packets)| {
-        let mut about = about(&mut recording(ID, 1)[0]).clone();
-        let size = |packet: &Packet| packet.body.len() as u64;
-        let received = amount(13, packets.iter().map(size).sum());
-        let mut ledger = Ledger { received, written: received, ..Ledger::default() };
-        if header.packets().is_empty() {
-            ledger.merged = amount(1, meta.len() as u64);
-        } else {
-            ledger.repeated_packets = 1;
-            about = About { segment: 2, start_ms: 440, first_packet: 13, chain_before, ..about };
-        }
-        let identity = about.properties();
-        let extra = crate::segment::extra(&ledger, 0, Some(440));
-        let mut muxer = Muxer::new(Options { reserve_bytes: 2_048, identity, extra });
-        let mut out = Chunks::new();
-        muxer.start(&header, &mut out);
+        let mut segment =
+            Segment::create(&disk, Path::new("rec"), &name, about.clone(), &header).unwrap();
         for packet in &packets {
-            muxer.push(packet, packet.timestamp().into(), &mut out).unwrap();
+            segment.push(packet, packet.timestamp().into()).unwrap();
         }
-        let mut bytes = out.to_vec();
-        for patch in muxer.patches().into_iter().chain([muxer.complete_patch()]) {
-            let at = usize::try_from(patch.offset).unwrap();
-            bytes[at..at + patch.bytes.len()].copy_from_slice(&patch.bytes);
-        }
-        chain_before = Some(chain(None, walk("", &bytes, 1 << 20).hash));
-        bytes
+        let bytes = packets.iter().map(|packet| packet.body.len() as u64).sum();
+        let received = amount(13, bytes);
+        let repeated_packets = segment.repeated_packets();
+        let ledger = Ledger { received, written: received, repeated_packets, ..Ledger::default() };
+        let (end_time, final_name) = (about.start_time.clone(), None);
+        let end = End { length_ms: 440, end_time, final_name, checksum_files: false };
+        let (finished, result) = segment.finish(&disk, &ledger, &end);
+        result.unwrap();
+        let chain_before = Some(finished.chain);
+        about =
+            About { segment: 2, start_ms: 440, first_packet: 13, chain_before, ..about.clone() };
+        disk.files()[&finished.path].clone()
     })
 }
 

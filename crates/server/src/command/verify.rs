@@ -1,4 +1,4 @@
-//! Proves that the files of recordings are the streams: no packet lost, none twice, no byte changed.
+//! Proves that the files of a recording are the stream: nothing lost, twice or changed.
 //!
 //! `archive::verify` judges; here files are found and read, with what is told of them beside
 //! (`claims`), and the verdict is shown: `text` for people, `json` for programs.

@@ -4,6 +4,7 @@ mod flags;
 mod probe;
 mod publish;
 mod pull;
+mod repair;
 mod retention;
 mod verify;
 

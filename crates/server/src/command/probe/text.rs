@@ -191,16 +191,11 @@ fn recording(out: &mut String, probed: &Probed) {
         if let Some(gap) = &about.gap_before {
             line(out, "gap before", &format::gap(gap));
         }
-        line(
-            out,
-            "complete",
-            match probed.is_complete() {
-                Some(true) => "yes",
-                _ => {
-                    "no: it is being written, or its end was lost; a server recovers it when it starts"
-                }
-            },
-        );
+        let complete = match probed.is_complete() {
+            Some(true) => "yes",
+            _ => "no: it is being written, or a server recovers it when it starts",
+        };
+        line(out, "complete", complete);
     }
     if let Some(ledger) = probed.ledger() {
         let Ledger { received, written, dropped, late_packets, .. } = ledger;

@@ -28,7 +28,7 @@ impl Output {
     /// # Errors
     /// Those of the disk.
     pub(super) fn create(target: &Path, original: &File) -> io::Result<Self> {
-        let (file, part) = first_free(|n| with(target, ".part", n), File::create_new)?;
+        let (file, part) = first_free(|n| with(target, ".part", n), |path| File::create_new(path))?;
         let output = Self { file, part, is_kept: false };
         output.file.set_permissions(original.metadata()?.permissions())?;
         Ok(output)
