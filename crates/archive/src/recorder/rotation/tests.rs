@@ -71,7 +71,7 @@ fn a_configuration_without_its_key_frame_waits_for_the_next() {
 #[test]
 fn the_minute_allows_four_cuts_that_a_publisher_can_have_at_will() {
     let mut stream = Stream::new(config::Rotation::default());
-    let mut cut = |stream: &mut Stream, n: u8| {
+    let cut = |stream: &mut Stream, n: u8| {
         let dts_ms = i64::from(n) * 1_000;
         assert_eq!(stream.config(dts_ms, n), Step::Hold);
         stream.rotation.take_held();
