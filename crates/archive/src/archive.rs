@@ -385,7 +385,13 @@ impl Shared {
         let now_ns = self.clock.now().timestamp().as_nanosecond();
         let limit = self.config.max_recordings;
         if state.active.len() >= limit {
-            return Err(Error::TooManyRecordings { limit });
+            // One that only waits for its publisher gives its place to a stream that is there.
+            let is_away = |active: &&Active| {
+                active.task.stopped.get().is_none()
+                    && active.task.progress().state == RecordingState::Away
+            };
+            let away = state.active.values().find(is_away);
+            away.ok_or(Error::TooManyRecordings { limit })?.task.stop(Reason::Ended);
         }
         if state.watch.is_none() {
             let watch = Watch::start(self.clone(), self.timing.watch).map_err(Error::Thread)?;

@@ -103,6 +103,8 @@ pub(crate) struct Recorder {
     unfinished: Vec<PathBuf>,
     /// Over the segments so far.
     chain: Option<Hash>,
+    /// The newest file that has something in it.
+    last_file: Option<PathBuf>,
     /// The open segment: whether it is told of, its bytes on the disk, when it began, and when what
     /// is due.
     told: bool,
@@ -131,7 +133,7 @@ impl Recorder {
         let Timing { backoff_first, backoff_most, .. } = shared.timing;
         let (batch, backlog, segment, rebase, header, skip, shut_since) = Default::default();
         let (trouble, delay, returning, unfinished, chain) = Default::default();
-        let (told, flushed_bytes) = Default::default();
+        let (last_file, told, flushed_bytes) = Default::default();
         Self {
             wait: Wait { bytes: BATCH_BYTES, timeout },
             rotation: Rotation::new(config.rotation.clone(), timeout),
@@ -155,6 +157,7 @@ impl Recorder {
             returning,
             unfinished,
             chain,
+            last_file,
             told,
             flushed_bytes,
             started,

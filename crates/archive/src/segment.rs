@@ -209,7 +209,11 @@ impl Segment {
         let mut finished = whole.hashed(self.digest.finish());
         let named = match completed {
             Ok(()) => settle(disk, &self.dir, &mut finished, end),
-            Err(error) => sync_parent(disk, &finished.path).and(Err(error)),
+            Err(error) => {
+                // Where the directory is gone too, the first error tells more.
+                let _ = sync_parent(disk, &finished.path);
+                Err(error)
+            }
         };
         (finished, named)
     }

@@ -53,8 +53,11 @@ impl Recorder {
         let segment = Segment::create(&*self.shared.disk, dir, &name, about, &opening)
             .map_err(Failure::Create)?;
         drop(call);
-        telemetry::recorder_initialized(&self.task.key, segment.path());
-        self.task.set_file(segment.path());
+        // In trouble it is told when something is in it: until then it may vanish again.
+        if self.trouble.is_none() {
+            telemetry::recorder_initialized(&self.task.key, segment.path());
+        }
+        self.task.set_file(Some(segment.path().to_owned()));
         self.task.set_state(State::Recording);
         if let Some(parent) = segment.path().parent() {
             self.place = self.shared.gate.enter(parent);
@@ -112,10 +115,12 @@ impl Recorder {
         self.books.flush(segment.duration_ms());
         if !std::mem::replace(&mut self.told, true) {
             let (path, about) = (segment.path().to_owned(), segment.about().clone());
+            self.last_file = Some(path.clone());
             self.shared.events.send(Event::Opened { path, about });
         }
         if let Some(reason) = self.trouble.take() {
             let (file, gap) = (segment.path(), self.books.gap_before());
+            telemetry::recorder_initialized(&self.task.key, file);
             telemetry::recording_resumed(&self.task.key, file, gap, reason);
             self.backoff.heal(self.now);
         }
@@ -172,7 +177,8 @@ impl Recorder {
         self.books.close(length_ms);
         match result {
             Ok(()) => {
-                self.task.set_file(&finished.path);
+                self.last_file = Some(finished.path.clone());
+                self.task.set_file(self.last_file.clone());
                 self.chain = Some(finished.chain);
                 self.shared.events.send(Event::Finished(finished));
             }
@@ -195,7 +201,10 @@ impl Recorder {
         let result = segment.abandon(&*self.shared.disk, ledger, &end);
         drop(call);
         match result {
-            Ok(None) => return false,
+            Ok(None) => {
+                self.task.set_file(self.last_file.clone());
+                return false;
+            }
             Ok(Some(finished)) => {
                 self.chain = Some(finished.chain);
                 self.shared.events.send(Event::Finished(finished));

@@ -1,6 +1,6 @@
 //! What others may know and want of a recording while it runs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -69,8 +69,8 @@ impl Task {
         self.lock_progress().clone()
     }
 
-    pub(super) fn set_file(&self, path: &Path) {
-        self.lock_progress().file = Some(path.to_owned());
+    pub(super) fn set_file(&self, file: Option<PathBuf>) {
+        self.lock_progress().file = file;
     }
 
     pub(super) fn set_state(&self, state: State) {

@@ -6,7 +6,6 @@ use media::{Header, Kind, Packet};
 use super::*;
 use crate::digest::chain;
 use crate::disk::fake::FakeDisk;
-use crate::path::Name;
 use crate::segment::{End, Segment};
 use crate::{Cut, GapReason};
 
@@ -348,7 +347,7 @@ fn bytes() -> [Vec<u8>; 2] {
         [packet(Kind::Data, 0, meta), config].into_iter().chain(frames(11)).collect();
     let parts = [(Header::default(), first), (header, frames(13).collect())];
     let disk = FakeDisk::default();
-    let name = testing::name("live/test");
+    let name = crate::testing::name("live/test");
     let mut about = about(&mut recording(ID, 1)[0]).clone();
     parts.map(|(header, packets)| {
         let mut segment =

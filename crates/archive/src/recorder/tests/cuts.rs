@@ -47,7 +47,8 @@ fn check(rig: &Rig, segments: &[Finished], sent: &[Packet]) {
         clock_ms += segment.length_ms;
         received += segment.ledger.received.packets;
         let packets = scan(&files[&segment.path]);
-        let (repeated, own) = packets.split_at(segment.ledger.repeated_packets as usize);
+        let repeated = usize::try_from(segment.ledger.repeated_packets).unwrap();
+        let (repeated, own) = packets.split_at(repeated);
         let mut here: HashMap<_, _> =
             repeated.iter().map(|p| ((p.kind, p.track), p.body.clone())).collect();
         assert_eq!(here.len(), repeated.len(), "nothing is repeated twice");

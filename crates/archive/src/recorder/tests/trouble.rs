@@ -41,7 +41,8 @@ fn kept(rig: &Rig, sent: &[Packet]) -> usize {
     for segment in rig.take_finished() {
         assert!(segment.ledger.is_balanced());
         let packets = scan(&files[&segment.path]);
-        let own = &packets[segment.ledger.repeated_packets as usize..];
+        let repeated = usize::try_from(segment.ledger.repeated_packets).unwrap();
+        let own = &packets[repeated..];
         let first = sent[from..].iter().position(|p| p.body == own[0].body).unwrap() + from;
         let bodies =
             |packets: &[Packet]| packets.iter().map(|p| p.body.clone()).collect::<Vec<_>>();
