@@ -6,42 +6,25 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use live::{Cursor, Key, StopHandle};
 
 use crate::counters::Meter;
-use crate::events::Events;
+use crate::events::{Event, Events};
 use crate::gate::Gate;
 use crate::hash::hash64;
-use crate::recorder::{Recorder, Task};
-use crate::{Clock, Counters, Disk, Error, telemetry};
+use crate::keeper::Keeper;
+use crate::recorder::{Progress, Recorder, State as RecordingState, Task, Timing};
+use crate::watch::Watch;
+use crate::{Clock, Config, Counters, Disk, Error, Ledger, recover, telemetry, words};
 
 /// Stack of a recorder thread: its buffers are on the heap.
 const STACK_BYTES: usize = 512 << 10;
-
-/// Where and how recordings are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// Where files go; created with its parents when the first recording begins.
-    pub record_dir: PathBuf,
-    /// Most recordings at once. Each has a thread of its own.
-    pub max_recordings: usize,
-    /// Name and version of the program, as every file tells it.
-    pub server: String,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            record_dir: PathBuf::from("recordings"),
-            max_recordings: 2_000,
-            server: concat!("rtmp-server/", env!("CARGO_PKG_VERSION")).to_owned(),
-        }
-    }
-}
 
 /// Names a recording, unlike any other of this or another server: 16 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,7 +51,7 @@ impl fmt::Display for RecordingId {
     }
 }
 
-/// Why a recording is over.
+/// Why a recording, or its part of a run, is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The publisher left.
@@ -77,7 +60,7 @@ pub enum Reason {
     Stopped,
     /// [`Archive::close`] was called.
     Shutdown,
-    /// The disk failed.
+    /// The disk failed, and did not work again before the publisher left.
     Failed,
 }
 
@@ -102,23 +85,28 @@ pub struct StartRequest {
     pub cursor: Cursor,
 }
 
-/// A recording that is running.
+/// A recording that is running, or waits for its publisher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// Which recording.
     pub id: RecordingId,
     /// The stream that is recorded.
     pub key: Key,
-    /// The file being written; `None` until the first packet.
+    /// What it does.
+    pub state: RecordingState,
+    /// The newest segment; `None` until the first packet.
     pub file: Option<PathBuf>,
     /// What was done so far.
     pub counters: Counters,
+    /// Its books as of the newest flush: times of gaps are on the recording's clock.
+    pub ledger: Ledger,
 }
 
 /// All recordings of one directory. Must be [closed](Archive::close): a dropped one leaves its
 /// threads to end with the runs that they record.
 pub struct Archive {
     shared: Arc<Shared>,
+    keeper: Mutex<Option<Keeper>>,
 }
 
 /// What recorders use of their archive.
@@ -131,14 +119,24 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     /// Where recorders learn of free space.
     pub(crate) gate: Gate,
+    pub(crate) timing: Timing,
+    opened: Instant,
+    /// When the archive was opened: ms since 1970.
+    opened_ms: i64,
+    /// Tells recovery that the archive is closed.
+    closing: AtomicBool,
     state: Mutex<State>,
-    /// A recorder has finished.
+    /// A recorder, or recovery, has finished.
     finished: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     active: BTreeMap<RecordingId, Active>,
+    /// Runs from the first recording on.
+    watch: Option<Watch>,
+    recovery: Option<JoinHandle<()>>,
+    recovering: bool,
     started: u64,
     closed: bool,
 }
@@ -151,16 +149,60 @@ struct Active {
 }
 
 impl Archive {
-    /// An archive in `config.record_dir`. Nothing is touched before the first recording.
+    /// An archive in `config.record_dir`. That is not made before the first recording.
     pub fn open(config: Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Self {
-        let (total, gate, state, finished) = Default::default();
-        let (events, _) = Events::new();
-        let shared = Shared { config, disk, clock, total, events, gate, state, finished };
-        Self { shared: Arc::new(shared) }
+        let (shared, events) = Shared::new(config, disk, clock, Timing::default());
+        let keeper = Keeper::start(shared.clone(), events);
+        Self { shared, keeper: Mutex::new(Some(keeper)) }
     }
 
-    /// Begins a recording. Its file appears with the first packet; whether the directory can be
-    /// written is found out at once, and logged, by the recorder's thread.
+    /// An archive that waits as it is told and that nobody looks after: without catalog, retention
+    /// and watch on free space. With it comes what it tells the catalog.
+    #[cfg(test)]
+    pub(crate) fn alone(
+        config: Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        timing: Timing,
+    ) -> (Self, Receiver<Event>) {
+        let (shared, events) = Shared::new(config, disk, clock, timing);
+        (Self { shared, keeper: Mutex::default() }, events)
+    }
+
+    /// Begins, in a thread of its own, to mend what was left unfinished before the archive was
+    /// opened. Only the first call does anything. What happens, and what does not, is logged.
+    pub fn recover(&self) {
+        let mut state = self.shared.lock();
+        if state.closed || state.recovery.is_some() {
+            return;
+        }
+        let shared = self.shared.clone();
+        let recovery = move || {
+            let _finish = FinishRecovery(&shared);
+            recover::run(&recover::Recovery {
+                disk: &*shared.disk,
+                clock: &*shared.clock,
+                events: &shared.events,
+                dir: &shared.config.record_dir,
+                started_ms: shared.opened_ms,
+                checksum_files: shared.config.checksum_files,
+                stop: &shared.closing,
+            });
+        };
+        match Builder::new().name("recovery".to_owned()).spawn(recovery) {
+            Ok(thread) => {
+                state.recovery = Some(thread);
+                state.recovering = true;
+            }
+            Err(error) => {
+                telemetry::not_recovered(&self.shared.config.record_dir, &words(&error));
+            }
+        }
+    }
+
+    /// Begins a recording, or continues that of the same stream whose publisher was away. Its file
+    /// appears with the first packet; whether the directory can be written is found out at once,
+    /// and logged, by the recorder's thread.
     ///
     /// # Errors
     /// When the archive is full or closed, or there is no thread. Logged here as `failed to create
@@ -169,16 +211,16 @@ impl Archive {
         let StartRequest { key, cursor } = request;
         telemetry::recording_started(&key, &self.shared.config.record_dir);
         self.shared.reap();
-        let result = self.shared.spawn(key.clone(), cursor);
+        let result = self.shared.rejoin_or_spawn(key.clone(), cursor);
         if let Err(error) = &result {
-            telemetry::create_failed(&key, error);
+            telemetry::create_failed(&key, error, &self.shared.config.record_dir);
             self.shared.total.add(&Counters { errors: 1, ..Counters::default() });
         }
         result
     }
 
     /// Ends a recording with what its stream has carried until now; its file is finished soon
-    /// after. Returns whether it was running.
+    /// after, and its publisher not waited for. Returns whether it was running.
     pub fn stop(&self, id: RecordingId) -> bool {
         self.shared.reap();
         let state = self.shared.lock();
@@ -189,7 +231,7 @@ impl Archive {
         true
     }
 
-    /// The recordings that are running.
+    /// The recordings that are running or wait for their publishers.
     pub fn list(&self) -> Vec<Status> {
         let state = self.shared.lock();
         state.active.values().filter(|active| !active.finished).map(Active::status).collect()
@@ -204,17 +246,26 @@ impl Archive {
     /// files are finished, at most for `timeout`. Returns those that are not: their disk does not
     /// answer. No recording begins after this.
     pub fn close(&self, timeout: Duration) -> Vec<Status> {
+        let deadline = Instant::now() + timeout;
         let mut state = self.shared.lock();
         state.closed = true;
+        self.shared.closing.store(true, Ordering::Relaxed);
         state.active.values().for_each(|active| active.end(Reason::Shutdown));
-        let waits = |state: &mut State| state.active.values().any(|active| !active.finished);
+        let waits = |state: &mut State| {
+            state.recovering || state.active.values().any(|active| !active.finished)
+        };
+        let watch = state.watch.take();
         drop(
             self.shared
                 .finished
                 .wait_timeout_while(state, timeout, waits)
                 .unwrap_or_else(PoisonError::into_inner),
         );
+        watch.into_iter().for_each(Watch::close);
         self.shared.reap();
+        // Last, for it enters what the recordings told.
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        keeper.map(|keeper| keeper.close(deadline));
         let unfinished = self.list();
         for status in &unfinished {
             telemetry::not_finished(&status.key, status.file.as_deref());
@@ -230,37 +281,121 @@ impl Archive {
 
 impl Active {
     fn end(&self, reason: Reason) {
-        // The first reason stays.
-        let _ = self.task.stopped.set(reason);
+        self.task.stop(reason);
         self.stop.stop();
     }
 
     fn status(&self) -> Status {
-        Status {
-            id: self.task.id,
-            key: self.task.key.clone(),
-            file: self.task.file(),
-            counters: self.task.meter.read(),
-        }
+        let Progress { state, file, ledger } = self.task.progress();
+        let (id, key, counters) = (self.task.id, self.task.key.clone(), self.task.meter.read());
+        Status { id, key, state, file, counters, ledger }
     }
 }
 
 impl Shared {
+    /// With the other end of `events`.
+    pub(crate) fn new(
+        config: Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        timing: Timing,
+    ) -> (Arc<Self>, Receiver<Event>) {
+        let (total, gate, closing, state, finished) = Default::default();
+        let (events, received) = Events::new();
+        let opened = clock.instant();
+        let opened_ms = clock.now().timestamp().as_millisecond();
+        let shared = Self {
+            config,
+            disk,
+            clock,
+            total,
+            events,
+            gate,
+            timing,
+            opened,
+            opened_ms,
+            closing,
+            state,
+            finished,
+        };
+        (Arc::new(shared), received)
+    }
+
     /// The state. Every change under the lock is whole before anything that could panic.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the thread, under the lock so that it cannot finish before it is known.
-    fn spawn(self: &Arc<Self>, key: Key, cursor: Cursor) -> Result<RecordingId, Error> {
-        let now_ns = self.clock.now().timestamp().as_nanosecond();
+    /// How long the archive has been open.
+    pub(crate) fn age(&self) -> Duration {
+        self.clock.instant().saturating_duration_since(self.opened)
+    }
+
+    /// The recordings whose threads run.
+    pub(crate) fn tasks(&self) -> Vec<Arc<Task>> {
+        let state = self.lock();
+        let running = state.active.values().filter(|active| !active.finished);
+        running.map(|active| active.task.clone()).collect()
+    }
+
+    fn rejoin_or_spawn(self: &Arc<Self>, key: Key, cursor: Cursor) -> Result<RecordingId, Error> {
         let mut state = self.lock();
         if state.closed {
             return Err(Error::Closed);
         }
+        match self.rejoin(&mut state, &key, cursor) {
+            Ok(id) => Ok(id),
+            Err(cursor) => self.spawn(&mut state, key, *cursor),
+        }
+    }
+
+    /// Hands the cursor to the recording of the stream whose run is over, if there is one.
+    fn rejoin(
+        &self,
+        state: &mut State,
+        key: &Key,
+        mut cursor: Cursor,
+    ) -> Result<RecordingId, Box<Cursor>> {
+        if self.config.rejoin.is_zero() {
+            return Err(Box::new(cursor));
+        }
+        let waits = |active: &&mut Active| {
+            !active.finished && active.task.key == *key && active.stop.is_over()
+        };
+        for active in state.active.values_mut().filter(waits) {
+            let stop = cursor.stop_handle();
+            match active.task.offer(cursor) {
+                Ok(()) => {
+                    active.stop = stop;
+                    return Ok(active.task.id);
+                }
+                Err(refused) => cursor = *refused,
+            }
+        }
+        Err(Box::new(cursor))
+    }
+
+    /// Starts the thread, under the lock so that it cannot finish before it is known.
+    fn spawn(
+        self: &Arc<Self>,
+        state: &mut State,
+        key: Key,
+        cursor: Cursor,
+    ) -> Result<RecordingId, Error> {
+        let now_ns = self.clock.now().timestamp().as_nanosecond();
         let limit = self.config.max_recordings;
         if state.active.len() >= limit {
-            return Err(Error::TooManyRecordings { limit });
+            // One that only waits for its publisher gives its place to a stream that is there.
+            let is_away = |active: &&Active| {
+                active.task.stopped.get().is_none()
+                    && active.task.progress().state == RecordingState::Away
+            };
+            let away = state.active.values().find(is_away);
+            away.ok_or(Error::TooManyRecordings { limit })?.task.stop(Reason::Ended);
+        }
+        if state.watch.is_none() {
+            let watch = Watch::start(self.clone(), self.timing.watch).map_err(Error::Thread)?;
+            state.watch = Some(watch);
         }
         state.started += 1;
         let id = RecordingId(hash64([
@@ -290,10 +425,19 @@ impl Shared {
     fn reap(&self) {
         let mut state = self.lock();
         let done: Vec<_> = state.active.extract_if(.., |_, active| active.finished).collect();
+        let recovery = if state.recovering { None } else { state.recovery.take() };
         drop(state);
+        if recovery.is_some_and(|thread| thread.join().is_err()) {
+            telemetry::not_recovered(&self.config.record_dir, &"recovery panicked");
+        }
         for (_, active) in done {
             if active.thread.join().is_err() {
-                telemetry::write_failed(&active.task.key, &"the recorder panicked");
+                let file = active.task.progress().file;
+                telemetry::write_failed(
+                    &active.task.key,
+                    &"the recorder panicked",
+                    file.as_deref(),
+                );
                 self.total.add(&Counters { errors: 1, ..Counters::default() });
             }
         }
@@ -314,6 +458,16 @@ impl Drop for Finish {
         }
         drop(state);
         self.shared.finished.notify_all();
+    }
+}
+
+/// Tells the archive that recovery is done, however it came to that.
+struct FinishRecovery<'a>(&'a Shared);
+
+impl Drop for FinishRecovery<'_> {
+    fn drop(&mut self) {
+        self.0.lock().recovering = false;
+        self.0.finished.notify_all();
     }
 }
 

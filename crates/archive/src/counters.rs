@@ -11,9 +11,11 @@ pub struct Counters {
     pub packets: u64,
     /// Length of the media in the files, in ms.
     pub duration_ms: u64,
-    /// Packets that came while recording and are in no file: the lost, the refused, and those of a
-    /// failed write.
+    /// Packets that came while recording and are in no file: the lost, the refused, and those that
+    /// came while the disk was in trouble.
     pub dropped_packets: u64,
+    /// Bytes of their bodies.
+    pub dropped_bytes: u64,
     /// Stretches that the recorder did not get because it was too slow.
     pub gaps: u64,
     /// Packets in the gaps.
@@ -22,7 +24,7 @@ pub struct Counters {
     pub lost_bytes: u64,
     /// Packets that the container cannot hold.
     pub refused_packets: u64,
-    /// Errors of the disk, each of which ended a recording or spoilt its end.
+    /// Times that the disk got into trouble, or spoilt the end of a file.
     pub errors: u64,
 }
 
@@ -33,6 +35,7 @@ pub(crate) struct Meter {
     packets: AtomicU64,
     duration_ms: AtomicU64,
     dropped_packets: AtomicU64,
+    dropped_bytes: AtomicU64,
     gaps: AtomicU64,
     lost_packets: AtomicU64,
     lost_bytes: AtomicU64,
@@ -47,6 +50,7 @@ impl Meter {
             (&self.packets, more.packets),
             (&self.duration_ms, more.duration_ms),
             (&self.dropped_packets, more.dropped_packets),
+            (&self.dropped_bytes, more.dropped_bytes),
             (&self.gaps, more.gaps),
             (&self.lost_packets, more.lost_packets),
             (&self.lost_bytes, more.lost_bytes),
@@ -67,6 +71,7 @@ impl Meter {
             packets: read(&self.packets),
             duration_ms: read(&self.duration_ms),
             dropped_packets: read(&self.dropped_packets),
+            dropped_bytes: read(&self.dropped_bytes),
             gaps: read(&self.gaps),
             lost_packets: read(&self.lost_packets),
             lost_bytes: read(&self.lost_bytes),

@@ -3,7 +3,7 @@
 //! [`Disk`] and [`DiskFile`] are traits because tests need a disk that lies. [`SystemDisk`] is the
 //! real one. What differs between platforms is here, with a portable twin.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 #[cfg(not(unix))]
 use std::io::Read;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
@@ -53,6 +53,19 @@ pub trait Disk: Send + Sync {
     /// Those of the operating system.
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>>;
 
+    /// The file or directory at `path`, or that a symbolic link there leads to.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] when there is none; those of the operating system.
+    fn entry(&self, path: &Path) -> io::Result<Entry>;
+
+    /// Reads the first bytes of a file into `buffer`, whoever has it locked, and returns how many
+    /// that were: fewer only at the end of the file.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn read_head(&self, path: &Path, buffer: &mut [u8]) -> io::Result<usize>;
+
     /// The file system that `path`, which must exist, is on.
     ///
     /// # Errors
@@ -64,6 +77,12 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// Those of the operating system.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes a directory that is empty.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::DirectoryNotEmpty`]; those of the operating system.
+    fn remove_dir(&self, dir: &Path) -> io::Result<()>;
 
     /// Makes the names in a directory survive a power cut, where the platform has a call for that.
     ///
@@ -229,18 +248,10 @@ impl Disk for SystemDisk {
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        use io::ErrorKind::{InvalidInput, Unsupported};
         match rename_exclusively(from, to) {
-            // The file system cannot: the name is taken first by an empty file, and then replaced.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-                ) =>
-            {
-                OpenOptions::new().write(true).create_new(true).open(to)?;
-                std::fs::rename(from, to).inspect_err(|_| {
-                    let _ = std::fs::remove_file(to);
-                })
+            Err(error) if matches!(error.kind(), InvalidInput | Unsupported) => {
+                rename_reserved(from, to)
             }
             other => other,
         }
@@ -258,15 +269,17 @@ impl Disk for SystemDisk {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 metadata => metadata?,
             };
-            let since_1970 = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-            entries.push(Entry {
-                path: entry.path(),
-                is_dir: kind.is_dir(),
-                size_bytes: metadata.len(),
-                modified_ms: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
-            });
+            entries.push(entry_of(entry.path(), &metadata)?);
         }
         Ok(entries)
+    }
+
+    fn entry(&self, path: &Path) -> io::Result<Entry> {
+        entry_of(path.to_owned(), &std::fs::metadata(path)?)
+    }
+
+    fn read_head(&self, path: &Path, buffer: &mut [u8]) -> io::Result<usize> {
+        read_at(&mut File::open(path)?, 0, buffer, 0)
     }
 
     fn space(&self, path: &Path) -> io::Result<Space> {
@@ -281,9 +294,23 @@ impl Disk for SystemDisk {
         std::fs::remove_file(path)
     }
 
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        std::fs::remove_dir(dir)
+    }
+
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         sync_dir(dir)
     }
+}
+
+fn entry_of(path: PathBuf, metadata: &Metadata) -> io::Result<Entry> {
+    let since_1970 = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Entry {
+        path,
+        is_dir: metadata.is_dir(),
+        size_bytes: metadata.len(),
+        modified_ms: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
+    })
 }
 
 #[derive(Debug)]
@@ -397,6 +424,15 @@ fn restrict(options: &mut OpenOptions) {
 /// Elsewhere the directory's access rules are inherited.
 #[cfg(not(unix))]
 fn restrict(_options: &mut OpenOptions) {}
+
+/// A rename that never replaces, where there is no call for it: the name is taken first, by an
+/// empty file.
+fn rename_reserved(from: &Path, to: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).open(to)?;
+    std::fs::rename(from, to).inspect_err(|_| {
+        let _ = std::fs::remove_file(to);
+    })
+}
 
 /// A rename that never replaces, in one step.
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]

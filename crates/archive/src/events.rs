@@ -40,6 +40,8 @@ pub(crate) enum Event {
     Recovered(Finished),
     /// A file could not be understood and has another name now.
     SetAside { from: PathBuf, to: PathBuf, reason: String },
+    /// Nothing happened; the keeper is to look at what it was asked for.
+    Wake,
 }
 
 /// Where recorders tell what happens.
@@ -61,6 +63,11 @@ impl Events {
         if self.queue.try_send(event).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Has the keeper look up. With a full queue it will anyway.
+    pub(crate) fn wake(&self) {
+        let _ = self.queue.try_send(Event::Wake);
     }
 
     /// Events lost since the last call.

@@ -110,6 +110,9 @@ pub struct Ledger {
     pub late_packets: u64,
     /// Packets of the header that a segment repeats so that it plays alone.
     pub repeated_packets: u64,
+    /// Of what is written: `onMetaData` whose values are in the file's first tag, and which is no
+    /// tag of its own.
+    pub merged: Amount,
     /// The first [`Ledger::GAPS_MAX`] gaps inside the file, in order.
     pub gaps: Vec<Gap>,
     /// All of them.
@@ -148,6 +151,8 @@ impl Ledger {
             ("bytesDropped", self.dropped.bytes),
             ("packetsLate", self.late_packets),
             ("packetsRepeated", self.repeated_packets),
+            ("packetsMerged", self.merged.packets),
+            ("bytesMerged", self.merged.bytes),
             ("gaps", self.gaps_total),
         ];
         let mut properties: Vec<(String, Value)> =
@@ -202,6 +207,7 @@ impl Ledger {
             dropped: amount("packetsDropped", "bytesDropped")?,
             late_packets: count("packetsLate").unwrap_or_default(),
             repeated_packets: count("packetsRepeated").unwrap_or_default(),
+            merged: amount("packetsMerged", "bytesMerged").unwrap_or_default(),
             gaps: gaps.zip(lost).zip(reasons).map(gap).collect(),
             gaps_total: count("gaps").unwrap_or_default(),
             skew_ms: ms("avSkew").unwrap_or_default(),

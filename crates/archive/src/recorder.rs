@@ -1,63 +1,71 @@
 //! One recording: a thread that owns a cursor and writes what it reads.
 //!
-//! A batch is muxed and appended in one vectored write, at each key frame and at least twice a
-//! second, so what a killed process costs is what came since. All waiting for a disk happens here;
-//! the cursor holds what comes meanwhile, and tells what it could not hold. When a disk call fails,
-//! the recording ends and keeps what it has.
+//! A batch is muxed and appended in one vectored write, at each key frame, at 256 KiB and at half of
+//! the time that a killed process may cost. All waiting for a disk happens here; the cursor holds
+//! what comes meanwhile, and tells what it could not hold. When a disk call fails, the file is ended
+//! as well as the disk allows, the cursor is left alone, and the recording goes on in another file
+//! when the disk works again.
 //!
-//! Who starts, stops and joins these threads is `archive`; the bytes of a file are `segment` and
-//! `media::flv::mux`.
+//! This file is the loop; [`file`] are its files, from their creation to their end. Decisions and
+//! accounts are pure: [`rotation`] when a file ends, [`books`] what was received, written and
+//! dropped, [`trouble`] how long to wait. Who starts, stops and joins these threads is `archive`;
+//! the bytes of a file are `segment` and `media::flv::mux`.
+//!
+//! Invariant: a packet that was read is in the file, held by `rotation`, in the `backlog` or in the
+//! books as dropped.
 
+mod books;
+mod file;
+mod rotation;
+mod task;
+mod trouble;
+
+use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Zoned;
-use live::{Cursor, Key, Lost, Read, Wait};
-use media::time::Rebase;
-use media::{Header, Packet, Role};
+use live::{Cursor, Lost, Read, Wait};
+use media::time::{Placed, Rebase};
+use media::{Header, Packet};
 
 use crate::archive::Shared;
-use crate::counters::Meter;
-use crate::path::{Facts, Template};
-use crate::segment::{End, Segment};
-use crate::{About, Counters, Cut, Ledger, Reason, RecordingId, telemetry, words};
+use crate::gate::Place;
+use crate::segment::Segment;
+use crate::{Counters, Cut, GapReason, Hash, Reason, telemetry};
+use books::Books;
+use rotation::{At, Rotation, Step, differs};
+pub use task::State;
+pub(crate) use task::{Progress, Task};
+use trouble::Backoff;
 
-/// A batch is written when this much is there, when a key frame came, or after this time.
-const WAIT: Wait = Wait { bytes: 256 << 10, timeout: Duration::from_millis(500) };
-/// How often the metadata of a growing file is brought up to date; the first time at once, so that
-/// the file says what is in it from its first bytes on.
-const REFRESH: Duration = Duration::from_secs(10);
-/// How soon after the stream's header has changed.
-const REFRESH_CHANGED: Duration = Duration::from_secs(1);
-/// FLV times end at 2^32 ms. From ten minutes before that, the next key frame begins another file.
-const ROLL_FROM_MS: u64 = u32::MAX as u64 - 600_000;
+/// A batch is written when this much is there, at the latest.
+const BATCH_BYTES: u64 = 256 << 10;
+/// A batch is never waited for shorter than this.
+const WAIT_MIN: Duration = Duration::from_millis(10);
+/// A file goes on for so long after free space has run out, if no key frame comes.
+const SPACE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What others may know and say of a recording while it runs.
-#[derive(Debug)]
-pub(crate) struct Task {
-    pub(crate) id: RecordingId,
-    pub(crate) key: Key,
-    pub(crate) meter: Meter,
-    /// The newest segment's file.
-    pub(crate) file: Mutex<Option<PathBuf>>,
-    /// Why the recording was asked to end, if it was.
-    pub(crate) stopped: OnceLock<Reason>,
+/// How long a recorder waits for what is not there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timing {
+    /// After the first failure of a disk; then twice as long each time.
+    pub(crate) backoff_first: Duration,
+    /// At most.
+    pub(crate) backoff_most: Duration,
+    /// Between looks at free space.
+    pub(crate) space: Duration,
+    /// Between looks at disks that do not answer.
+    pub(crate) watch: Duration,
 }
 
-impl Task {
-    pub(crate) fn new(id: RecordingId, key: Key) -> Self {
-        let (meter, file, stopped) = Default::default();
-        Self { id, key, meter, file, stopped }
-    }
-
-    pub(crate) fn file(&self) -> Option<PathBuf> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set_file(&self, path: &Path) {
-        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
+impl Default for Timing {
+    fn default() -> Self {
+        let second = Duration::from_secs(1);
+        let (backoff_first, backoff_most) = (second, Duration::from_secs(30));
+        Self { backoff_first, backoff_most, space: second, watch: second }
     }
 }
 
@@ -65,276 +73,429 @@ pub(crate) struct Recorder {
     shared: Arc<Shared>,
     task: Arc<Task>,
     cursor: Cursor,
+    wait: Wait,
+    batch: Vec<Packet>,
+    /// Read, and to be taken before anything else: what an error has left.
+    backlog: VecDeque<Packet>,
+    /// When packets were read last.
+    now: Instant,
     segment: Option<Segment>,
-    /// Duration of the segments before this one.
-    finished_ms: u64,
     rebase: Rebase,
-    /// What a decoder needs before the next packet.
+    /// What a decoder needs before the next packet, without what is held.
     header: Header,
-    /// What was pushed and not yet flushed.
-    pending: Counters,
-    refresh_at: Instant,
-    /// When the segment was created.
+    rotation: Rotation,
+    books: Books,
+    /// Why the next segment begins.
+    cut: Cut,
+    /// Packets are dropped up to the next place where a file may begin: since when, on the clock of
+    /// the last file.
+    skip: Option<u64>,
+    /// Where there has to be free space.
+    place: Place,
+    shut_since: Option<Instant>,
+    trouble: Option<GapReason>,
+    backoff: Backoff,
+    /// How long to wait before the next try.
+    delay: Duration,
+    /// Whether the publisher came back and has not sent anything yet.
+    returning: bool,
+    /// Files that the disk did not let end.
+    unfinished: Vec<PathBuf>,
+    /// Over the segments so far.
+    chain: Option<Hash>,
+    /// The newest file that has something in it.
+    last_file: Option<PathBuf>,
+    /// The open segment: whether it is told of, its bytes on the disk, when it began, and when what
+    /// is due.
+    told: bool,
+    flushed_bytes: u64,
+    started: Zoned,
     created: Instant,
+    refresh_at: Instant,
+    sync_at: Instant,
 }
 
-/// Why a recording cannot go on.
+/// Why there is no file, or none any more.
+#[derive(Debug)]
 enum Failure {
     Create(io::Error),
     Write(io::Error),
+    /// There is too little free space.
+    Space,
 }
 
 impl Recorder {
     pub(crate) fn new(shared: Arc<Shared>, task: Arc<Task>, cursor: Cursor) -> Self {
         let now = shared.clock.instant();
+        let started = shared.clock.now();
+        let config = &shared.config;
+        let timeout = (config.flush / 2).max(WAIT_MIN);
+        let Timing { backoff_first, backoff_most, .. } = shared.timing;
+        let (batch, backlog, segment, rebase, header, skip, shut_since) = Default::default();
+        let (trouble, delay, returning, unfinished, chain) = Default::default();
+        let (last_file, told, flushed_bytes) = Default::default();
         Self {
+            wait: Wait { bytes: BATCH_BYTES, timeout },
+            rotation: Rotation::new(config.rotation.clone(), timeout),
+            books: Books::new(now),
+            place: shared.gate.enter(&config.record_dir),
+            backoff: Backoff::new(backoff_first, backoff_most),
+            cut: Cut::Start,
             shared,
             task,
             cursor,
-            segment: None,
-            finished_ms: 0,
-            rebase: Rebase::default(),
-            header: Header::default(),
-            pending: Counters::default(),
-            refresh_at: now,
+            batch,
+            backlog,
+            now,
+            segment,
+            rebase,
+            header,
+            skip,
+            shut_since,
+            trouble,
+            delay,
+            returning,
+            unfinished,
+            chain,
+            last_file,
+            told,
+            flushed_bytes,
+            started,
             created: now,
+            refresh_at: now,
+            sync_at: now,
         }
     }
 
-    /// Records until the run ends, the cursor is stopped or the disk fails.
+    /// Records until the publisher has left for good, or the recording is stopped.
     pub(crate) fn run(mut self) {
-        let outcome = self.prepare().and_then(|()| self.record());
-        let reason = match outcome {
-            Ok(()) => {
-                self.finish_segment();
-                self.task.stopped.get().copied().unwrap_or(Reason::Ended)
+        if let Err(failure) = self.probe() {
+            self.fail(&failure);
+        }
+        loop {
+            self.record();
+            if !self.rejoin() {
+                break;
             }
-            Err(failure) => {
-                self.fail(&failure);
-                if self.task.file().is_none() {
-                    return;
-                }
-                Reason::Failed
-            }
-        };
+        }
         let counters = self.task.meter.read();
         if counters.gaps > 1 {
             telemetry::gaps_ended(&self.task.key, &counters);
         }
-        telemetry::recorder_closed(&self.task.key, self.task.file().as_deref(), &counters, reason);
+        telemetry::recording_complete(&self.task, &self.books.complete(), self.summary());
     }
 
-    /// Finds out now, and not at the first packet, whether files can be made.
-    fn prepare(&self) -> Result<(), Failure> {
-        let disk = &*self.shared.disk;
-        let dir = &self.shared.config.record_dir;
-        let probe = dir.join(format!(".{}.probe", self.task.id));
-        disk.create_dir_all(dir).map_err(Failure::Create)?;
-        disk.create_new(&probe).map(drop).map_err(Failure::Create)?;
-        // Where files can be made and not removed, recordings can be made too.
-        let _ = disk.remove(&probe);
+    /// Records one run of the publisher.
+    fn record(&mut self) {
+        // Whether nothing more will come, so that a disk in trouble is tried once more only.
+        let mut last = false;
+        loop {
+            if self.trouble.is_some() && self.segment.is_none() {
+                last = self.cursor.wait_ended(self.delay);
+            }
+            match self.turn() {
+                Ok(false) => {}
+                Ok(true) => break,
+                Err(failure) => {
+                    self.fail(&failure);
+                    if last {
+                        self.give_up();
+                        break;
+                    }
+                }
+            }
+        }
+        self.finish_segment(None);
+        self.books.end_run(self.cursor.position());
+        self.publish();
+        let (counters, file) = (self.task.meter.read(), self.task.progress().file);
+        let (key, ledger) = (&self.task.key, self.books.complete());
+        telemetry::recorder_closed(key, file.as_deref(), &counters, &ledger, self.summary());
+    }
+
+    /// Reads once and writes what was read. Returns whether the run is over.
+    fn turn(&mut self) -> Result<bool, Failure> {
+        self.look_around();
+        while let Some(packet) = self.backlog.pop_front() {
+            if let Err(failure) = self.take(&packet) {
+                self.backlog.push_front(packet);
+                return Err(failure);
+            }
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        let read = self.cursor.read_blocking(&mut batch, &self.wait);
+        self.look_around();
+        let is_over = matches!(read, Read::Ended { .. });
+        match read {
+            Read::Packets => self.take_all(&mut batch)?,
+            Read::Joined { header, lost, .. } => self.join(&header, lost)?,
+            Read::Idle => self.release()?,
+            Read::Ended { lost } => {
+                let released = self.release();
+                self.lose(lost);
+                released?;
+            }
+        }
+        self.batch = batch;
+        self.flush()?;
+        self.refresh()?;
+        self.sync()?;
+        self.heed_space()?;
+        Ok(is_over)
+    }
+
+    /// Reads the clocks and the gate, once a batch.
+    fn look_around(&mut self) {
+        self.now = self.shared.clock.instant();
+        if self.rotation.has_marks() {
+            self.rotation.look(&self.shared.clock.now(), self.rebase.newest_ms());
+        }
+        self.rotation.set_shut(!self.place.is_open());
+    }
+
+    fn take_all(&mut self, batch: &mut Vec<Packet>) -> Result<(), Failure> {
+        self.books.newest = self.now;
+        if std::mem::take(&mut self.returning) {
+            telemetry::recording_rejoined(&self.task, self.books.missing_ms(self.now));
+        }
+        let mut packets = batch.drain(..);
+        while let Some(packet) = packets.next() {
+            if let Err(failure) = self.take(&packet) {
+                self.backlog.push_back(packet);
+                self.backlog.extend(packets);
+                return Err(failure);
+            }
+        }
         Ok(())
     }
 
-    fn record(&mut self) -> Result<(), Failure> {
-        let mut batch = Vec::new();
-        loop {
-            match self.cursor.read_blocking(&mut batch, &WAIT) {
-                Read::Packets => {
-                    for packet in batch.drain(..) {
-                        self.push(&packet)?;
-                    }
-                }
-                Read::Joined { header, lost, .. } => self.join(&header, lost)?,
-                Read::Idle => {}
-                Read::Ended { lost } => {
-                    self.count_gap(lost);
-                    return Ok(());
-                }
-            }
-            self.flush()?;
-            self.refresh()?;
+    /// Takes the next packet of the stream. After an error it is still to be taken.
+    fn take(&mut self, packet: &Packet) -> Result<(), Failure> {
+        let placed = self.rebase.place(packet);
+        if placed.is_jump && self.segment.is_none() {
+            self.books.jump();
         }
+        if self.skips(packet, &placed) {
+            return Ok(());
+        }
+        let at = At {
+            placed,
+            size_bytes: self.segment.as_ref().map_or(0, Segment::position),
+            empty: self.segment.is_none() || self.books.is_empty(),
+            now: self.now,
+            header: &self.header,
+        };
+        match self.rotation.see(packet, &at) {
+            Step::Write => {}
+            Step::Hold => return Ok(()),
+            Step::Cut(cut) => {
+                self.flush()?;
+                let end_ms = self.rotation.first_ms(&placed);
+                self.end_segment(cut, end_ms);
+            }
+        }
+        self.put(packet, placed)
+    }
+
+    /// Writes what is held and `packet`; into a new file, if there is none.
+    fn put(&mut self, packet: &Packet, placed: Placed) -> Result<(), Failure> {
+        let is_fresh = self.segment.is_none();
+        if is_fresh {
+            let first_ms = self.rotation.first_ms(&placed);
+            self.begin_segment(packet, first_ms)?;
+        }
+        for (held, placed) in self.rotation.take_held() {
+            let placed = if is_fresh { self.rebase.place(&held) } else { placed };
+            self.write(&held, &placed);
+        }
+        let placed = if is_fresh { self.rebase.place(packet) } else { placed };
+        self.write(packet, &placed);
+        Ok(())
+    }
+
+    /// Holds nothing back any longer.
+    fn release(&mut self) -> Result<(), Failure> {
+        let Some((packet, placed)) = self.rotation.pop_held() else { return Ok(()) };
+        self.put(&packet, placed).inspect_err(|_| self.backlog.push_front(packet))
+    }
+
+    /// Whether a packet is dropped because no file can begin with it.
+    fn skips(&mut self, packet: &Packet, placed: &Placed) -> bool {
+        let Some(since_ms) = self.skip else { return false };
+        let waited_ms = placed.time_ms.saturating_sub(since_ms);
+        let is_place = self.rotation.is_place(packet);
+        if is_place || packet.is_media() && waited_ms >= Rotation::CAP_MS {
+            self.skip = None;
+            return false;
+        }
+        self.header.push(packet);
+        self.books.drop_packet(packet);
+        true
     }
 
     /// Begins in mid-run, or goes on after a gap: in the same file, with what changed in the gap.
     fn join(&mut self, header: &Header, lost: Lost) -> Result<(), Failure> {
-        self.count_gap(lost);
+        let released = self.release();
+        self.lose(lost);
         if self.segment.is_none() {
             self.header = header.clone();
-            return Ok(());
+            return released;
         }
         for packet in header.packets() {
+            if differs(&self.header, packet) {
+                self.rotation.want(Cut::Configuration, self.rebase.newest_ms());
+            }
             if self.header.push(packet) {
-                self.push(packet)?;
+                self.repeat(packet);
             }
         }
         Ok(())
     }
 
     /// Counts what the window could not hold, and says so the first time.
-    fn count_gap(&mut self, lost: Lost) {
+    fn lose(&mut self, lost: Lost) {
         if lost == Lost::default() {
             return;
         }
-        if self.task.meter.read().gaps == 0 {
+        if self.task.meter.read().gaps == 0 && self.trouble.is_none() {
             telemetry::gap_began(&self.task.key, lost.packets, lost.bytes);
         }
-        self.count(&Counters {
-            gaps: 1,
-            lost_packets: lost.packets,
-            lost_bytes: lost.bytes,
-            dropped_packets: lost.packets,
-            ..Counters::default()
-        });
+        let is_open = self.segment.is_some();
+        self.books.lose(lost, self.rebase.newest_ms(), is_open);
+        self.count();
     }
 
-    fn push(&mut self, packet: &Packet) -> Result<(), Failure> {
-        let mut time_ms = self.rebase.map(packet);
-        let late = time_ms > ROLL_FROM_MS && packet.role == Role::Key;
-        if late || time_ms > u64::from(u32::MAX) {
-            self.roll()?;
-            time_ms = self.rebase.map(packet);
-        }
-        let segment = match &mut self.segment {
-            Some(segment) => segment,
-            None => {
-                let segment = self.create_segment()?;
-                self.segment.insert(segment)
-            }
-        };
-        match segment.push(packet, time_ms) {
-            Ok(()) => {
-                self.pending.packets += 1;
-                if self.header.push(packet) {
-                    let soon = self.shared.clock.instant() + REFRESH_CHANGED;
-                    self.refresh_at = self.refresh_at.min(soon);
-                }
-            }
-            Err(error) => {
-                if self.task.meter.read().refused_packets + self.pending.refused_packets == 0 {
-                    telemetry::packet_refused(&self.task.key, &error);
-                }
-                self.pending.refused_packets += 1;
-                self.pending.dropped_packets += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes on in another file: this one's times are used up.
-    fn roll(&mut self) -> Result<(), Failure> {
-        self.flush()?;
-        if let Some(segment) = &self.segment {
-            telemetry::segment_finished(&self.task.key, segment.path());
-        }
-        self.finish_segment();
-        self.rebase = Rebase::default();
-        Ok(())
-    }
-
-    fn create_segment(&mut self) -> Result<Segment, Failure> {
-        let start = self.shared.clock.now();
-        let name = Template::default().name(&Facts {
-            stream_key: self.task.key.as_str(),
-            start: &start,
-            end: None,
-            sequence: 1,
-            recording: &self.task.id.to_string(),
-        });
-        let segment = Segment::create(
-            &*self.shared.disk,
-            &self.shared.config.record_dir,
-            &name,
-            self.about(&start),
-            &self.header,
-        )
-        .map_err(Failure::Create)?;
-        self.pending.bytes += segment.position();
-        telemetry::recorder_initialized(&self.task.key, segment.path());
-        self.task.set_file(segment.path());
-        self.created = self.shared.clock.instant();
-        self.refresh_at = self.created;
-        Ok(segment)
-    }
-
-    /// What the file says of itself, wherever it is copied to.
-    fn about(&self, start: &Zoned) -> About {
-        About {
-            recording: self.task.id,
-            stream_key: self.task.key.as_str().to_owned(),
-            segment: 1,
-            start_time: start.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string(),
-            start_ms: self.finished_ms,
-            cut: Cut::Start,
-            gap_before: None,
-            first_packet: 0,
-            chain_before: None,
-            server: self.shared.config.server.clone(),
-        }
-    }
-
-    fn flush(&mut self) -> Result<(), Failure> {
-        let Some(segment) = &mut self.segment else { return Ok(()) };
-        let known_ms = self.task.meter.read().duration_ms;
-        self.pending.bytes += segment.flush().map_err(Failure::Write)?;
-        let duration_ms = self.finished_ms + segment.duration_ms();
-        self.pending.duration_ms = duration_ms.saturating_sub(known_ms);
-        let pending = std::mem::take(&mut self.pending);
-        self.count(&pending);
-        Ok(())
-    }
-
-    fn refresh(&mut self) -> Result<(), Failure> {
-        let Some(segment) = &mut self.segment else { return Ok(()) };
-        let now = self.shared.clock.instant();
-        if now < self.refresh_at {
+    /// Ends the file when free space has run out and no place to end it comes.
+    fn heed_space(&mut self) -> Result<(), Failure> {
+        if self.place.is_open() || self.segment.is_none() {
+            self.shut_since = None;
             return Ok(());
         }
-        // A young file changes most: at one second, two, four, …
-        let age = now.saturating_duration_since(self.created);
-        self.refresh_at = now + age.clamp(REFRESH_CHANGED, REFRESH);
-        segment.refresh(&Ledger::default()).map_err(Failure::Write)
-    }
-
-    /// Ends the file after everything was flushed. A failure here has cost no packet.
-    fn finish_segment(&mut self) {
-        let Some(segment) = self.segment.take() else { return };
-        self.finished_ms += segment.duration_ms();
-        let end = self.end(segment.duration_ms());
-        let (_, ended) = segment.finish(&*self.shared.disk, &Ledger::default(), &end);
-        if let Err(error) = ended {
-            telemetry::close_failed(&self.task.key, &words(&error));
-            self.count(&Counters { errors: 1, ..Counters::default() });
+        let since = *self.shut_since.get_or_insert(self.now);
+        if self.now.saturating_duration_since(since) < SPACE_PATIENCE {
+            return Ok(());
         }
+        self.release()?;
+        self.flush()?;
+        self.finish_segment(None);
+        Err(Failure::Space)
     }
 
-    /// Says once what happened and keeps of the file what can be kept; that this may fail too goes
-    /// without saying.
+    /// There is no file, for a reason that is told once: what to do until there is one again.
     fn fail(&mut self, failure: &Failure) {
-        match failure {
-            Failure::Create(error) => telemetry::create_failed(&self.task.key, &words(error)),
-            Failure::Write(error) => telemetry::write_failed(&self.task.key, &words(error)),
+        let now = self.shared.clock.instant();
+        self.report(failure);
+        let (cut, reason) = match failure {
+            Failure::Create(_) | Failure::Write(_) => (Cut::Disk, GapReason::Disk),
+            Failure::Space => (Cut::Space, GapReason::Space),
+        };
+        self.cut = cut;
+        for (packet, _) in self.rotation.take_held().into_iter().rev() {
+            self.backlog.push_front(packet);
         }
-        let pending = std::mem::take(&mut self.pending);
-        self.count(&Counters {
-            errors: 1,
-            dropped_packets: pending.packets + pending.dropped_packets,
-            refused_packets: pending.refused_packets,
-            ..Counters::default()
+        match self.segment.take() {
+            Some(segment) => {
+                let kept = self.abandon(segment);
+                self.books.fail(kept, reason, now);
+                // What comes next needs what was lost.
+                self.skip = Some(self.rebase.newest_ms());
+            }
+            None => self.books.wait(reason, now),
+        }
+        self.delay = match failure {
+            Failure::Create(_) | Failure::Write(_) => self.backoff.fail(now),
+            Failure::Space => self.shared.timing.space,
+        };
+        self.cursor.pause();
+        self.show_trouble();
+        self.publish();
+    }
+
+    /// Tells of trouble, once.
+    fn report(&mut self, failure: &Failure) {
+        let key = &self.task.key;
+        match (failure, self.trouble) {
+            (Failure::Space, None) => {
+                telemetry::recording_paused(key, self.place.dir());
+                self.trouble = Some(GapReason::Space);
+            }
+            (Failure::Space, _) | (_, Some(GapReason::Disk)) => return,
+            (Failure::Create(error), _) => {
+                telemetry::create_failed(key, &crate::words(error), self.place.dir());
+                self.trouble = Some(GapReason::Disk);
+            }
+            (Failure::Write(error), _) => {
+                let file = self.segment.as_ref().map(Segment::path);
+                telemetry::write_failed(key, &crate::words(error), file);
+                self.trouble = Some(GapReason::Disk);
+            }
+        }
+        let errors = u64::from(self.trouble == Some(GapReason::Disk));
+        self.add(&Counters { errors, ..Counters::default() });
+    }
+
+    fn show_trouble(&self) {
+        self.task.set_state(match self.trouble {
+            Some(GapReason::Space) => State::Paused,
+            Some(_) => State::Trouble,
+            None => State::Waiting,
         });
-        if let Some(segment) = self.segment.take() {
-            let end = self.end(segment.duration_ms());
-            let _ = segment.abandon(&*self.shared.disk, &Ledger::default(), &end);
+    }
+
+    /// Drops all that is left of a run that no file was to be had for.
+    fn give_up(&mut self) {
+        for packet in std::mem::take(&mut self.backlog) {
+            self.books.drop_packet(&packet);
+        }
+        let mut batch = Vec::new();
+        let wait = Wait { bytes: 0, timeout: Duration::ZERO };
+        loop {
+            match self.cursor.read_blocking(&mut batch, &wait) {
+                Read::Packets => batch.drain(..).for_each(|p| self.books.drop_packet(&p)),
+                Read::Joined { lost, .. } => self.lose(lost),
+                Read::Idle => {}
+                Read::Ended { lost } => return self.lose(lost),
+            }
         }
     }
 
-    fn end(&self, length_ms: u64) -> End {
-        let end_time = self.shared.clock.now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
-        End { length_ms, end_time, final_name: None, checksum_files: false }
+    /// Waits for the publisher's next run. Returns whether it came.
+    fn rejoin(&mut self) -> bool {
+        self.task.set_state(State::Away);
+        let Some(cursor) = self.task.next_run(self.shared.config.rejoin) else { return false };
+        self.cursor = cursor;
+        self.show_trouble();
+        self.books.away();
+        self.rotation.begin_run();
+        (self.header, self.rebase, self.skip) = Default::default();
+        self.cut = Cut::Rejoin;
+        self.returning = true;
+        true
     }
 
-    fn count(&self, more: &Counters) {
+    /// What the closing lines tell.
+    fn summary(&self) -> telemetry::Summary {
+        let ended = if self.trouble.is_some() { Reason::Failed } else { Reason::Ended };
+        telemetry::Summary {
+            segments: self.books.segments(),
+            duration_ms: self.books.duration_ms(),
+            reason: self.task.stopped.get().copied().unwrap_or(ended),
+        }
+    }
+
+    /// Shows others how far the recording is.
+    fn publish(&mut self) {
+        self.count();
+        self.task.set_ledger(self.books.recording());
+    }
+
+    /// Counts what the books have noted since the last time.
+    fn count(&mut self) {
+        let news = self.books.take_news();
+        self.add(&news);
+    }
+
+    fn add(&self, more: &Counters) {
         self.task.meter.add(more);
         self.shared.total.add(more);
     }

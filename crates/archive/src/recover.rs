@@ -38,7 +38,8 @@ pub(crate) struct Recovery<'a> {
     pub(crate) events: &'a Events,
     /// Where recordings are.
     pub(crate) dir: &'a Path,
-    /// Files changed since are not left from before: ms since 1970.
+    /// Files changed between this time and now are not left from before: ms since 1970. A file
+    /// from the future is: the clock of a machine without one starts in the past.
     pub(crate) started_ms: i64,
     /// Whether the hash of each file is also to be in a file beside it.
     pub(crate) checksum_files: bool,
@@ -131,8 +132,10 @@ impl Work<'_> {
                 }
             };
             entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+            let now_ms = self.recovery.clock.now().timestamp().as_millisecond();
+            let since = self.recovery.started_ms..=now_ms;
             for entry in entries {
-                let is_left = entry.modified_ms < self.recovery.started_ms;
+                let is_left = !since.contains(&entry.modified_ms);
                 if entry.is_dir {
                     if depth < DEPTH_MAX && !is_hidden(&entry.path) {
                         dirs.push((entry.path, depth + 1));

@@ -12,14 +12,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use media::flv::mux::{self, Muxer};
+use media::flv::tag::FILE_HEADER;
 use media::{Chunks, Header, Kind, Packet};
 
 use crate::digest::{Digest, chain, write_checksums};
 use crate::disk::{Disk, DiskFile, append_all};
 use crate::events::Finished;
-use crate::ledger::{find, number, whole};
+use crate::ledger::{find, millis, number, seconds, whole};
 use crate::path::{CANDIDATES, Name};
-use crate::{About, Hash, Ledger, recover};
+use crate::{About, Amount, Hash, Ledger, recover};
+
+/// Bytes of the metadata: with the file header, as many whole pages as the digest keeps.
+const RESERVE_BYTES: usize = (32 << 10) - FILE_HEADER.len();
 
 pub(crate) struct Segment {
     file: Box<dyn DiskFile>,
@@ -37,6 +41,9 @@ pub(crate) struct Segment {
     /// Bytes before the first packet that was pushed.
     start: u64,
     repeated_packets: u64,
+    /// What went into the first tag, as far as it was flushed, and what was not.
+    merged: Amount,
+    pending_merged: Amount,
     digest: Digest,
 }
 
@@ -67,10 +74,12 @@ impl Segment {
         header: &Header,
     ) -> io::Result<Self> {
         let identity = about.properties();
-        let mut muxer = Muxer::new(mux::Options { identity, ..mux::Options::default() });
+        let options =
+            mux::Options { reserve_bytes: RESERVE_BYTES, identity, ..mux::Options::default() };
+        let mut muxer = Muxer::new(options);
         let repeated = header.packets().iter().filter(|packet| packet.kind != Kind::Data).count();
         let repeated_packets = repeated as u64;
-        muxer.set_extra(extra(&Ledger { repeated_packets, ..Ledger::default() }, 0));
+        muxer.set_extra(extra(&Ledger { repeated_packets, ..Ledger::default() }, 0, None));
         let mut out = Chunks::new();
         muxer.start(header, &mut out);
         let changing = muxer.patches().iter().map(|p| p.offset + p.bytes.len() as u64).max();
@@ -82,6 +91,8 @@ impl Segment {
             about,
             start: muxer.position(),
             repeated_packets,
+            merged: Amount::default(),
+            pending_merged: Amount::default(),
             digest: Digest::new(usize::try_from(changing.unwrap_or_default()).unwrap_or(0)),
             muxer,
             out,
@@ -127,7 +138,12 @@ impl Segment {
     /// # Errors
     /// Those of [`Muxer::push`].
     pub(crate) fn push(&mut self, packet: &Packet, time_ms: u64) -> Result<(), mux::Error> {
-        self.muxer.push(packet, time_ms, &mut self.out)
+        let before = self.muxer.position();
+        self.muxer.push(packet, time_ms, &mut self.out)?;
+        if self.muxer.position() == before {
+            self.pending_merged += Amount { packets: 1, bytes: packet.body.len() as u64 };
+        }
+        Ok(())
     }
 
     /// Hands all that was pushed to the operating system and returns how many bytes that were.
@@ -138,6 +154,7 @@ impl Segment {
     pub(crate) fn flush(&mut self) -> io::Result<u64> {
         append_all(&mut *self.file, &mut self.out, |bytes| self.digest.append(bytes))?;
         self.digest.commit();
+        self.merged += std::mem::take(&mut self.pending_merged);
         let size = self.muxer.position();
         Ok(size - std::mem::replace(&mut self.size, size))
     }
@@ -148,7 +165,7 @@ impl Segment {
     /// Those of the disk.
     pub(crate) fn refresh(&mut self, ledger: &Ledger) -> io::Result<()> {
         self.file.check()?;
-        self.muxer.set_extra(extra(ledger, self.synced));
+        self.muxer.set_extra(extra(&self.books(ledger), self.synced, None));
         patch(&mut *self.file, &self.muxer, Some(&mut self.digest))
     }
 
@@ -175,7 +192,8 @@ impl Segment {
         end: &End,
     ) -> (Finished, io::Result<()>) {
         let flushed = self.flush().map(drop);
-        self.muxer.set_extra(extra(ledger, self.synced));
+        let ledger = self.books(ledger);
+        self.muxer.set_extra(extra(&ledger, self.synced, Some(end.length_ms)));
         let completed = match flushed {
             Ok(()) => complete(&mut *self.file, &self.muxer, Some(&mut self.digest)),
             Err(error) => self.file.sync_data().and(Err(error)),
@@ -183,7 +201,7 @@ impl Segment {
         let whole = Whole {
             path: self.path,
             about: self.about,
-            ledger: ledger.clone(),
+            ledger,
             size_bytes: self.size,
             length_ms: end.length_ms,
             end_time: end.end_time.clone(),
@@ -191,7 +209,11 @@ impl Segment {
         let mut finished = whole.hashed(self.digest.finish());
         let named = match completed {
             Ok(()) => settle(disk, &self.dir, &mut finished, end),
-            Err(error) => sync_parent(disk, &finished.path).and(Err(error)),
+            Err(error) => {
+                // Where the directory is gone too, the first error tells more.
+                let _ = sync_parent(disk, &finished.path);
+                Err(error)
+            }
         };
         (finished, named)
     }
@@ -216,12 +238,18 @@ impl Segment {
         self.file.check()?;
         self.file.truncate(self.size)?;
         self.digest.rollback();
+        let ledger = &self.books(ledger);
         let Self { mut file, path, mut digest, .. } = self;
         let whole = recover::complete_cut(&mut *file, &path, &mut digest, ledger, end)?;
         let mut finished = whole.hashed(digest.finish());
         drop(file);
         settle(disk, &self.dir, &mut finished, end)?;
         Ok(Some(finished))
+    }
+
+    /// The books with what only the file knows.
+    fn books(&self, ledger: &Ledger) -> Ledger {
+        Ledger { merged: self.merged, ..ledger.clone() }
     }
 }
 
@@ -248,9 +276,15 @@ impl Whole {
     }
 }
 
-/// What the books and the disk add to the metadata.
-pub(crate) fn extra(ledger: &Ledger, synced_bytes: u64) -> Vec<(String, media::amf0::Value)> {
+/// What the books, the disk and the recording clock add to the metadata. The length is known at the
+/// end of a file.
+pub(crate) fn extra(
+    ledger: &Ledger,
+    synced_bytes: u64,
+    length_ms: Option<u64>,
+) -> Vec<(String, media::amf0::Value)> {
     let mut extra = ledger.properties();
+    extra.extend(length_ms.map(|ms| (LENGTH.to_owned(), seconds(ms))));
     extra.push((SYNCED_SIZE.to_owned(), number(synced_bytes)));
     extra
 }
@@ -261,6 +295,13 @@ pub(crate) fn synced_bytes(properties: &[(String, media::amf0::Value)]) -> u64 {
     value.map(whole).unwrap_or_default()
 }
 
+/// How much of the recording clock a finished file stands for, in ms.
+pub(crate) fn length_ms(properties: &[(String, media::amf0::Value)]) -> Option<u64> {
+    let value = find(properties, LENGTH).and_then(media::amf0::Value::as_f64);
+    value.map(|seconds| millis(seconds).unsigned_abs())
+}
+
+const LENGTH: &str = "segmentLength";
 const SYNCED_SIZE: &str = "syncedSize";
 
 /// Tries the names below `dir` until one is free.

@@ -5,12 +5,16 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::time::Duration;
 
 use live::Key;
 use tracing::{error, info, warn};
 
+use crate::catalog::Segment;
+use crate::recorder::Task;
+use crate::retention::Cause;
 use crate::segment::Whole;
-use crate::{Counters, Reason, path};
+use crate::{Counters, Cut, Gap, GapReason, Ledger, Reason, path};
 
 /// A recording was asked for.
 pub(crate) fn recording_started(key: &Key, dir: &Path) {
@@ -23,33 +27,105 @@ pub(crate) fn recorder_initialized(key: &Key, file: &Path) {
 }
 
 /// A segment is finished and the recording goes on in the next.
-pub(crate) fn segment_finished(key: &Key, file: &Path) {
-    info!(stream_key = %key, file = %path::display(file), "segment finished");
+pub(crate) fn segment_finished(key: &Key, file: &Path, cut: Cut) {
+    let file = path::display(file);
+    info!(stream_key = %key, file = %file, reason = cut.name(), "segment finished");
 }
 
-/// The recording is over. `file` is its last file, empty when there is none.
-pub(crate) fn recorder_closed(key: &Key, file: Option<&Path>, counters: &Counters, reason: Reason) {
-    let file = file.map(|f| path::display(f).to_string()).unwrap_or_default();
+/// What the closing lines tell beside counters and books.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Summary {
+    pub(crate) segments: u32,
+    /// Where the recording's clock stands.
+    pub(crate) duration_ms: u64,
+    pub(crate) reason: Reason,
+}
+
+/// A run of the publisher is over, or the recording of it. `file` is the newest file, if there is
+/// one.
+pub(crate) fn recorder_closed(
+    key: &Key,
+    file: Option<&Path>,
+    counters: &Counters,
+    ledger: &Ledger,
+    summary: Summary,
+) {
     info!(
         stream_key = %key,
-        file = %file,
+        file = %optional(file),
         bytes = counters.bytes,
         duration_ms = counters.duration_ms,
         packets = counters.packets,
         dropped = counters.dropped_packets,
-        reason = reason.name(),
+        late = ledger.late_packets,
+        gaps = ledger.gaps_total,
+        segments = summary.segments,
+        reason = summary.reason.name(),
         "recorder closed"
     );
 }
 
-/// There is no recording, or none any more, because a file could not be made.
-pub(crate) fn create_failed(key: &Key, error: &dyn Display) {
-    error!(error = error.to_string(), stream_key = %key, "failed to create recorder");
+/// The recording is over and its books are closed.
+pub(crate) fn recording_complete(task: &Task, ledger: &Ledger, summary: Summary) {
+    info!(
+        stream_key = %task.key,
+        recording = %task.id,
+        segments = summary.segments,
+        duration_ms = summary.duration_ms,
+        received = ledger.received.packets,
+        written = ledger.written.packets,
+        dropped = ledger.dropped.packets,
+        gaps = ledger.gaps_total,
+        reason = summary.reason.name(),
+        "recording complete"
+    );
 }
 
-/// The recording ends here because a write failed.
-pub(crate) fn write_failed(key: &Key, error: &dyn Display) {
-    error!(error = error.to_string(), stream_key = %key, "recorder write error");
+/// The publisher is back and sends.
+pub(crate) fn recording_rejoined(task: &Task, gap_ms: u64) {
+    info!(stream_key = %task.key, recording = %task.id, gap_ms, "recording rejoined");
+}
+
+/// There is too little free space where files of the recording go.
+pub(crate) fn recording_paused(key: &Key, dir: &Path) {
+    let dir = path::display(dir);
+    warn!(stream_key = %key, record_dir = %dir, "recording paused: not enough free space");
+}
+
+/// The disk works again, or there is space again; `gap` is what that has cost.
+pub(crate) fn recording_resumed(key: &Key, file: &Path, gap: Option<Gap>, reason: GapReason) {
+    info!(
+        stream_key = %key,
+        file = %path::display(file),
+        gap_ms = gap.map_or(0, |gap| gap.length_ms),
+        packets = gap.map_or(0, |gap| gap.dropped.packets),
+        bytes = gap.map_or(0, |gap| gap.dropped.bytes),
+        reason = reason.name(),
+        "recording resumed"
+    );
+}
+
+/// A file could not be made; it will be tried again, unless no thread could be had either.
+pub(crate) fn create_failed(key: &Key, error: &dyn Display, dir: &Path) {
+    let dir = path::display(dir);
+    let error = error.to_string();
+    error!(error, stream_key = %key, record_dir = %dir, "failed to create recorder");
+}
+
+/// A write failed; the recording goes on in another file when the disk works again.
+pub(crate) fn write_failed(key: &Key, error: &dyn Display, file: Option<&Path>) {
+    let error = error.to_string();
+    error!(error, stream_key = %key, file = %optional(file), "recorder write error");
+}
+
+/// A call of the disk has not come back for some time.
+pub(crate) fn disk_hangs(key: &Key, file: Option<&Path>, seconds: u64) {
+    warn!(stream_key = %key, file = %optional(file), seconds, "disk does not answer");
+}
+
+/// That call has come back.
+pub(crate) fn disk_answers(key: &Key, seconds: u64) {
+    info!(stream_key = %key, seconds, "disk answers again");
 }
 
 /// All packets were written, but not all of what makes the file whole.
@@ -75,8 +151,12 @@ pub(crate) fn packet_refused(key: &Key, error: &dyn Display) {
 
 /// The server stops and a recording is not finished: its disk does not answer.
 pub(crate) fn not_finished(key: &Key, file: Option<&Path>) {
-    let file = file.map(|f| path::display(f).to_string()).unwrap_or_default();
-    error!(stream_key = %key, file = %file, "recording not finished in time");
+    error!(stream_key = %key, file = %optional(file), "recording not finished in time");
+}
+
+/// A path that may not be there; empty then.
+fn optional(file: Option<&Path>) -> String {
+    file.map(|file| path::display(file).to_string()).unwrap_or_default()
 }
 
 /// A file that was left unfinished is whole; `cut_bytes` of it were no whole tag.
@@ -109,4 +189,82 @@ pub(crate) fn recovery_finished(files: u64, recovered: u64, set_aside: u64, seco
 /// The hash of a finished file could not be written beside it.
 pub(crate) fn checksum_failed(file: &Path, error: &dyn Display) {
     warn!(file = %path::display(file), error = error.to_string(), "checksum file not written");
+}
+
+/// The catalog cannot be used; recordings go on without it.
+pub(crate) fn catalog_unavailable(dir: &Path, error: &dyn Display) {
+    let error = error.to_string();
+    warn!(error, record_dir = %path::display(dir), "catalog unavailable");
+}
+
+/// The catalog can be used again and has what it missed.
+pub(crate) fn catalog_again(dir: &Path) {
+    info!(record_dir = %path::display(dir), "catalog available again");
+}
+
+/// The catalog is damaged, is now called `file`, and is made anew from the recordings.
+pub(crate) fn catalog_damaged(file: &Path, error: &dyn Display) {
+    let error = error.to_string();
+    warn!(error, file = %path::display(file), "catalog damaged; made anew from the recordings");
+}
+
+/// Files of recordings are not where they were.
+pub(crate) fn files_missing(dir: &Path, files: u64) {
+    info!(record_dir = %path::display(dir), files, "recorded files are gone");
+}
+
+/// Retention deleted a file.
+pub(crate) fn recording_deleted(segment: &Segment, age: Duration, cause: Cause) {
+    info!(
+        stream_key = %segment.stream_key,
+        file = %path::display(&segment.path),
+        size_bytes = segment.size_bytes,
+        age_s = age.as_secs(),
+        reason = cause.name(),
+        "recording deleted"
+    );
+}
+
+/// Retention cannot delete a file. Told once until it can.
+pub(crate) fn delete_failed(segment: &Segment, error: &dyn Display) {
+    error!(
+        error = error.to_string(),
+        stream_key = %segment.stream_key,
+        file = %path::display(&segment.path),
+        "cannot delete recording"
+    );
+}
+
+/// There is less than twice the least room.
+pub(crate) fn space_low(dir: &Path, free_bytes: u64, min_bytes: u64, full_in: Option<Duration>) {
+    let full_in_s = full_in.map(|time| time.as_secs());
+    let record_dir = path::display(dir);
+    warn!(%record_dir, free_bytes, min_bytes, full_in_s, "disk space is low");
+}
+
+/// There is less than the least room.
+pub(crate) fn space_full(dir: &Path, free_bytes: u64, min_bytes: u64) {
+    let record_dir = path::display(dir);
+    error!(%record_dir, free_bytes, min_bytes, "disk is full: recording stops");
+}
+
+/// There is room to record again.
+pub(crate) fn space_again(dir: &Path, free_bytes: u64) {
+    info!(record_dir = %path::display(dir), free_bytes, "disk has space again");
+}
+
+/// The system does not say how much room there is. Told once until it does.
+pub(crate) fn space_unknown(dir: &Path, error: &dyn Display) {
+    let error = error.to_string();
+    warn!(error, record_dir = %path::display(dir), "free space is unknown");
+}
+
+/// The threads of catalog and free space did not end before the stop's deadline.
+pub(crate) fn keeper_not_finished(dir: &Path) {
+    warn!(record_dir = %path::display(dir), "catalog not written in time");
+}
+
+/// A thread that looks after the record directory does not run.
+pub(crate) fn keeper_failed(thread: &str, error: &dyn Display) {
+    error!(error = error.to_string(), thread, "recordings are not looked after");
 }

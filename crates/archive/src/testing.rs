@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,10 @@ use tracing::{Event, Metadata, Subscriber};
 
 use crate::clock::fixed::FixedClock;
 use crate::disk::fake::FakeDisk;
-use crate::{About, Archive, Config, Cut, RecordingId, StartRequest};
+use crate::events::{self, Finished};
+use crate::path::{Facts, Name, Template};
+use crate::recorder::Timing;
+use crate::{About, Archive, Config, Cut, RecordingId, StartRequest, State};
 
 /// Lines by stream key. Recorders are threads, so the capture is global and each test has keys of
 /// its own.
@@ -34,8 +38,13 @@ pub(crate) fn capture_log() {
 
 /// The lines logged of a stream so far, as `LEVEL message field=value…`.
 pub(crate) fn log_of(key: &Key) -> Vec<String> {
+    lines_of(key.as_str())
+}
+
+/// The lines logged of a stream, or with `""` of no stream, so far.
+pub(crate) fn lines_of(stream_key: &str) -> Vec<String> {
     let lines = LINES.lock().unwrap();
-    lines.iter().flat_map(|map| map.get(key.as_str()).cloned()).flatten().collect()
+    lines.iter().flat_map(|map| map.get(stream_key).cloned()).flatten().collect()
 }
 
 pub(crate) fn errors_of(key: &Key) -> Vec<String> {
@@ -224,27 +233,50 @@ pub(crate) fn metadata(file: &[u8], property: &str) -> Value {
 }
 
 /// An archive in `recordings` on a lying disk at 14:30:52 on a day in Berlin.
+///
+/// When it is dropped, the books of all its recordings that are over must balance.
 pub(crate) struct Rig {
     pub(crate) archive: Archive,
     pub(crate) disk: FakeDisk,
     pub(crate) clock: Arc<FixedClock>,
+    events: Receiver<events::Event>,
+    keys: Mutex<Vec<Key>>,
 }
 
 impl Rig {
+    /// One that makes each publish a recording of its own.
     pub(crate) fn new(disk: FakeDisk) -> Self {
-        Self::with(disk, Config::default())
+        Self::with(disk, Config { rejoin: Duration::ZERO, ..Config::default() })
     }
 
     pub(crate) fn with(disk: FakeDisk, config: Config) -> Self {
+        Self::waiting(disk, config, TIMING)
+    }
+
+    /// One that waits as it is told.
+    pub(crate) fn waiting(disk: FakeDisk, config: Config, timing: Timing) -> Self {
         capture_log();
         let clock = Arc::new(FixedClock::new("2025-10-11T14:30:52.123+02:00[Europe/Berlin]"));
-        let archive = Archive::open(config, Arc::new(disk.clone()), clock.clone());
-        Self { archive, disk, clock }
+        let disk_of_archive = Arc::new(disk.clone());
+        let (archive, events) = Archive::alone(config, disk_of_archive, clock.clone(), timing);
+        Self { archive, disk, clock, events, keys: Mutex::default() }
     }
 
     pub(crate) fn start(&self, stream: &Stream) -> RecordingId {
         let (key, cursor) = (stream.key.clone(), stream.cursor());
+        self.keys.lock().unwrap().push(key.clone());
         self.archive.start(StartRequest { key, cursor }).unwrap()
+    }
+
+    /// The files that are whole since the last call, in the order in which they became so.
+    pub(crate) fn take_finished(&self) -> Vec<Finished> {
+        let finished = |event| match event {
+            events::Event::Finished(finished) | events::Event::Recovered(finished) => {
+                Some(finished)
+            }
+            _ => None,
+        };
+        self.events.try_iter().filter_map(finished).collect()
     }
 
     /// Records all that is pushed to a stream from its start to its end.
@@ -265,6 +297,19 @@ impl Rig {
         wait_until("the packets are written", || self.archive.counters().packets >= packets);
     }
 
+    /// What the only recording does; `None` when it is over.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.archive.list().first().map(|status| status.state)
+    }
+
+    /// Waits until so many packets are written or dropped.
+    pub(crate) fn wait_for_received(&self, packets: u64) {
+        wait_until("the packets are accounted for", || {
+            let counters = self.archive.counters();
+            counters.packets + counters.dropped_packets >= packets
+        });
+    }
+
     pub(crate) fn file(&self, name: &str) -> Vec<u8> {
         let files = self.disk.files();
         let path = Path::new("recordings").join(name);
@@ -275,6 +320,40 @@ impl Rig {
         let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
         self.disk.files().keys().map(name).collect()
     }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        for key in self.keys.lock().unwrap().iter() {
+            let lines = log_of(key);
+            for line in lines.iter().filter(|line| line.contains(" recording complete ")) {
+                let count = |field: &str| -> u64 {
+                    let mut words = line.split(' ');
+                    words.find_map(|w| w.strip_prefix(field)).unwrap().parse().unwrap()
+                };
+                let used = count("written=") + count("dropped=");
+                assert_eq!(count("received="), used, "{line}");
+            }
+        }
+    }
+}
+
+/// Waits that a test can afford.
+pub(crate) const TIMING: Timing = Timing {
+    backoff_first: Duration::from_millis(2),
+    backoff_most: Duration::from_millis(20),
+    space: Duration::from_millis(2),
+    watch: Duration::from_millis(2),
+};
+
+/// The names of a first segment that began at 14:30:52 on a day in Berlin.
+pub(crate) fn name(stream_key: &str) -> Name {
+    let start = &"2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap();
+    let (end, sequence, recording) = (None, 1, "0123456789abcdef");
+    Template::default().name(&Facts { stream_key, start, end, sequence, recording })
 }
 
 /// The identity of a first segment.

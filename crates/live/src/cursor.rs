@@ -126,6 +126,11 @@ impl StopHandle {
         self.timeline.arrived.notify_all();
     }
 
+    /// Whether the run is over: nothing more arrives, though the reader may not have read all of it.
+    pub fn is_over(&self) -> bool {
+        self.timeline.lock().ended
+    }
+
     /// Whether the reader was stopped.
     pub fn is_stopped(&self) -> bool {
         self.stop.get().is_some()

@@ -5,7 +5,10 @@ mod format;
 mod probe;
 mod publish;
 mod pull;
+mod repair;
+mod retention;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -16,7 +19,10 @@ use crate::platform::StopSignals;
 pub use probe::Probe;
 pub use publish::Publish;
 pub use pull::Pull;
+pub use repair::Repair;
+pub use retention::Retention;
 pub use serve::serve;
+pub use verify::Verify;
 
 /// Commands beside running the server.
 #[derive(Debug, clap::Subcommand)]
@@ -27,6 +33,12 @@ pub enum Command {
     Pull(Pull),
     /// Tell what is in FLV files and everything that is wrong with them
     Probe(Probe),
+    /// Tell what retention would delete now, and when the disk will be full
+    Retention(Retention),
+    /// Prove that the files of a recording are the stream: nothing lost, twice or changed
+    Verify(Verify),
+    /// Mend FLV files: torn ones, and those of other servers
+    Repair(Repair),
 }
 
 /// Why a command failed, in words for the person who gave it.
@@ -45,6 +57,9 @@ impl Command {
             Self::Publish(publish) => publish.run(),
             Self::Pull(pull) => pull.run(),
             Self::Probe(probe) => probe.run(),
+            Self::Retention(retention) => retention.run(),
+            Self::Verify(verify) => verify.run(),
+            Self::Repair(repair) => repair.run(),
         }
     }
 }

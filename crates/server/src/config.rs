@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use archive::path::Template;
+use archive::retention::Rules;
 use archive::{Every, Schedule};
 use bytesize::ByteSize;
 use clap::builder::PossibleValuesParser;
@@ -109,20 +110,20 @@ pub struct Config {
 
     /// A new file when this one is so long, or off
     #[arg(long, value_name = "TIME", default_value = "off", value_parser = off_or(rotation))]
-    pub record_rotate_duration: Switch<Duration>,
+    pub record_rotate_duration: std::option::Option<Duration>,
 
     /// A new file when this one is so large, or off
     #[arg(long, value_name = "SIZE", default_value = "off", value_parser = off_or(file_size))]
-    pub record_rotate_size: Switch<u64>,
+    pub record_rotate_size: std::option::Option<u64>,
 
     /// A new file at every multiple of this time by the clock on the wall, or off
     #[arg(long, value_name = "TIME", default_value = "off", value_parser = off_or(parsed::<Every>))]
-    pub record_rotate_every: Switch<Every>,
+    pub record_rotate_every: std::option::Option<Every>,
 
     /// A new file whenever a cron expression, with a time zone behind it, says so, or off
     #[arg(long, value_name = "CRON", default_value = "off",
           value_parser = off_or(parsed::<Schedule>))]
-    pub record_rotate_schedule: Switch<Schedule>,
+    pub record_rotate_schedule: std::option::Option<Schedule>,
 
     /// A publisher that is back within this time continues its recording; 0 for a recording each
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration_or_zero)]
@@ -132,6 +133,48 @@ pub struct Config {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value = "false",
           default_missing_value = "true", value_parser = boolean())]
     pub record_checksum_files: bool,
+
+    /// What is deleted for want of room.
+    #[command(flatten)]
+    pub retain: Retain,
+}
+
+/// Free space, and what is deleted when: for the server and for `rtmp-server retention`.
+// The paths of the types are whole so that clap takes the parsers' values as they are.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Retain {
+    /// Room that recording leaves on the disk; auto: the smaller of 1 GiB and 1 % of it
+    #[arg(long, value_name = "SIZE", default_value = "auto", value_parser = min_free)]
+    pub record_min_free: std::option::Option<u64>,
+
+    /// Recordings older than this are deleted, or off
+    #[arg(long, value_name = "TIME", default_value = "off", value_parser = age)]
+    pub retain_age: std::option::Option<Duration>,
+
+    /// The oldest recordings are deleted while all of them are larger than this, or off
+    #[arg(long, value_name = "SIZE", default_value = "off", value_parser = room)]
+    pub retain_size: std::option::Option<u64>,
+
+    /// The oldest recordings are deleted while the disk has less room than this, or off
+    #[arg(long, value_name = "SIZE", default_value = "off", value_parser = room)]
+    pub retain_free: std::option::Option<u64>,
+
+    /// Only recordings with a file NAME.flv.copied beside them are deleted
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value = "false",
+          default_missing_value = "true", value_parser = boolean())]
+    pub retain_copied: bool,
+}
+
+impl Retain {
+    /// As the archive takes them.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            age: self.retain_age,
+            total_bytes: self.retain_size,
+            free_bytes: self.retain_free,
+            copied_only: self.retain_copied,
+        }
+    }
 }
 
 impl Default for Config {
@@ -224,31 +267,13 @@ pub enum LogFormat {
     Json,
 }
 
-/// A setting that may be off.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Switch<T> {
-    /// Without it.
-    Off,
-    /// With this value.
-    On(T),
-}
-
-impl<T> From<Switch<T>> for Option<T> {
-    fn from(switch: Switch<T>) -> Self {
-        match switch {
-            Switch::Off => None,
-            Switch::On(value) => Some(value),
-        }
-    }
-}
-
 /// A parser that takes `off` as well.
 pub(crate) fn off_or<T: Clone + Send + Sync + 'static>(
     parse: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
-) -> impl Fn(&str) -> Result<Switch<T>, String> + Clone + Send + Sync + 'static {
+) -> impl Fn(&str) -> Result<Option<T>, String> + Clone + Send + Sync + 'static {
     move |text| match text {
-        "off" => Ok(Switch::Off),
-        text => parse(text).map(Switch::On),
+        "off" => Ok(None),
+        text => parse(text).map(Some),
     }
 }
 
@@ -326,6 +351,51 @@ fn message_size(text: &str) -> Result<usize, String> {
     match size(text)? {
         n @ 0..=0xFF_FFFF => Ok(n),
         _ => Err("an RTMP message has at most 16777215 bytes".to_owned()),
+    }
+}
+
+/// A time in which a day has 24 hours, or `off`.
+fn age(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let form = "expected a time such as 90m, 12h or 30d, or off";
+    let time = text.parse::<jiff::Span>().map_err(|_| form)?;
+    let days = jiff::SpanRelativeTo::days_are_24_hours();
+    let time = time.to_duration(days).map_err(|_| form)?;
+    match Duration::try_from(time) {
+        Ok(time) if (AGE_MIN..=AGE_MAX).contains(&time) => Ok(Some(time)),
+        _ => Err(format!("{form}, at least 1m and at most 36500d")),
+    }
+}
+
+const AGE_MIN: Duration = Duration::from_secs(60);
+const AGE_MAX: Duration = Duration::from_secs(36_500 * 86_400);
+
+/// Room for recordings, or `off`. At least 1 MiB: a number without a unit is a mistake that would
+/// delete everything.
+fn room(text: &str) -> Result<Option<u64>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let form = "expected a size such as 500GB or 2TiB, or off";
+    match text.parse::<ByteSize>().map_err(|_| form)?.as_u64() {
+        bytes @ 0x10_0000..=ROOM_MAX => Ok(Some(bytes)),
+        _ => Err(format!("{form}, from 1MiB to 1EiB")),
+    }
+}
+
+const ROOM_MAX: u64 = 1 << 60;
+
+/// Room to leave, or `auto`.
+fn min_free(text: &str) -> Result<Option<u64>, String> {
+    if text == "auto" {
+        return Ok(None);
+    }
+    let form = "expected a size such as 500MB or 2GiB, 0, or auto";
+    match text.parse::<ByteSize>().map_err(|_| form)?.as_u64() {
+        bytes @ 0..=ROOM_MAX => Ok(Some(bytes)),
+        _ => Err(format!("{form}, at most 1EiB")),
     }
 }
 

@@ -12,6 +12,6 @@ mod rtmp;
 mod server;
 mod telemetry;
 
-pub use config::{Config, ListenAddress, LogFormat, LogLevel};
+pub use config::{Config, ListenAddress, LogFormat, LogLevel, Retain};
 pub use server::{Server, StartError};
 pub use telemetry::{Logging, init as init_logging};

@@ -48,6 +48,28 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
+/// What the archive is told of the settings.
+fn archive_config(config: &Config) -> archive::Config {
+    archive::Config {
+        record_dir: config.record_dir.clone(),
+        template: config.record_path.clone(),
+        min_free: config.retain.record_min_free,
+        retention: config.retain.rules(),
+        max_recordings: config.max_streams,
+        flush: config.record_flush,
+        sync: config.record_sync,
+        rotation: archive::Rotation {
+            duration: config.record_rotate_duration,
+            size_bytes: config.record_rotate_size,
+            every: config.record_rotate_every.clone(),
+            schedule: config.record_rotate_schedule.clone(),
+        },
+        rejoin: config.record_rejoin,
+        checksum_files: config.record_checksum_files,
+        ..archive::Config::default()
+    }
+}
+
 /// Descriptors that the process needs beside those of its connections and recordings.
 const SPARE_FILES: u64 = 256;
 
@@ -71,15 +93,9 @@ impl Server {
         };
         let wanted = config.max_connections.saturating_add(config.max_streams) as u64;
         telemetry::file_limit(platform::raise_file_limit(), SPARE_FILES + wanted.min(4_096));
-        let archive = Archive::open(
-            archive::Config {
-                record_dir: config.record_dir.clone(),
-                max_recordings: config.max_streams,
-                ..archive::Config::default()
-            },
-            Arc::new(SystemDisk),
-            Arc::new(SystemClock),
-        );
+        let archive =
+            Archive::open(archive_config(&config), Arc::new(SystemDisk), Arc::new(SystemClock));
+        archive.recover();
         let archive = Arc::new(archive);
         let (stop, stopping) = watch::channel(false);
         let context =

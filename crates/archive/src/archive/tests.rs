@@ -1,8 +1,15 @@
 use std::time::Instant;
 
+use media::Header;
+use media::amf0::Value;
+
 use super::*;
 use crate::disk::fake::{Call, FakeDisk, Fault};
-use crate::testing::{Rig, Stream, assert_begins, clip, errors_of, log_of, scan, wait_until};
+use crate::segment::Segment;
+use crate::testing::{
+    self, Rig, Stream, assert_begins, clip, errors_of, log_of, metadata, scan, wait_until,
+};
+use crate::{About, SystemClock, SystemDisk};
 
 #[test]
 fn stop_ends_one_recording_and_the_stream_goes_on() {
@@ -17,7 +24,7 @@ fn stop_ends_one_recording_and_the_stream_goes_on() {
     assert!(!rig.archive.stop(id));
     let packets = scan(&rig.file("live_stopped_20251011_143052.flv"));
     assert_eq!(assert_begins(&packets, &stream.sent), sent);
-    assert!(log_of(&stream.key).last().unwrap().ends_with("reason=\"stopped\""));
+    assert!(log_of(&stream.key).last().unwrap().ends_with(" reason=\"stopped\""));
     // The same stream may be recorded again.
     rig.start(&stream);
     assert_eq!(rig.archive.list().len(), 1);
@@ -36,7 +43,7 @@ fn close_writes_all_that_has_arrived() {
     for (n, stream) in streams.iter().enumerate() {
         let packets = scan(&rig.file(&format!("closing_s{n}_20251011_143052.flv")));
         assert_eq!(assert_begins(&packets, &stream.sent), stream.sent.len());
-        assert!(log_of(&stream.key).last().unwrap().ends_with("reason=\"shutdown\""));
+        assert!(log_of(&stream.key).last().unwrap().ends_with(" reason=\"shutdown\""));
     }
     let (key, cursor) = (streams[0].key.clone(), streams[0].cursor());
     let refused = rig.archive.start(StartRequest { key, cursor });
@@ -74,7 +81,7 @@ fn close_returns_in_time_and_names_what_hangs() {
         [format!("ERROR recording not finished in time stream_key=closing/hangs file=./{file}")]
     );
     let closed = log_of(&healthy.key);
-    assert!(closed.last().unwrap().ends_with("reason=\"shutdown\""), "{closed:?}");
+    assert!(closed.last().unwrap().ends_with(" reason=\"shutdown\""), "{closed:?}");
     rig.disk.release();
     rig.wait_for_end();
 }
@@ -98,7 +105,7 @@ fn a_start_never_waits_for_the_disk() {
 
 #[test]
 fn recordings_are_bounded_and_make_room_when_they_end() {
-    let config = Config { max_recordings: 3, ..Config::default() };
+    let config = Config { max_recordings: 3, rejoin: Duration::ZERO, ..Config::default() };
     let rig = Rig::with(FakeDisk::default(), config);
     let streams: Vec<_> = (0..4).map(|n| Stream::publish("bounded", &format!("s{n}"))).collect();
     let ids: Vec<_> = streams[..3].iter().map(|stream| rig.start(stream)).collect();
@@ -108,7 +115,7 @@ fn recordings_are_bounded_and_make_room_when_they_end() {
     assert_eq!(
         errors_of(&last.key),
         ["ERROR failed to create recorder error=\"3 recordings are running, which is the \
-             limit\" stream_key=bounded/s3"]
+          limit\" stream_key=bounded/s3 record_dir=./recordings"]
     );
     rig.archive.stop(ids[1]);
     wait_until("one ends", || rig.archive.list().len() == 2);
@@ -131,7 +138,8 @@ fn a_recorder_that_panics_is_told_and_nobody_else_is_touched() {
     assert_eq!(broken.archive.close(Duration::from_secs(20)), []);
     assert_eq!(
         errors_of(&stream.key),
-        ["ERROR recorder write error error=\"the recorder panicked\" stream_key=panic/broken"]
+        ["ERROR recorder write error error=\"the recorder panicked\" \
+          stream_key=panic/broken file="]
     );
     healthy.push(clip(1));
     rig.wait_for_packets(22);
@@ -144,4 +152,53 @@ fn ids_differ() {
     let ids: std::collections::BTreeSet<_> = (0..100).map(|_| rig.start(&stream)).collect();
     assert_eq!(ids.len(), 100);
     rig.archive.close(Duration::from_secs(20));
+}
+
+#[test]
+fn what_was_left_is_recovered_once_and_waited_for() {
+    let rig = Rig::new(FakeDisk::failing(|_, call| (call == Call::List).then_some(Fault::Hang)));
+    let disk = &rig.disk;
+    rig.archive.recover();
+    wait_until("recovery looks at the disk", || disk.is_hanging());
+    rig.archive.recover();
+    // It hangs, and nobody waits for ever.
+    assert_eq!(rig.archive.close(Duration::from_millis(20)), []);
+    disk.release();
+    assert_eq!(rig.archive.close(Duration::from_secs(20)), []);
+    let lists = disk.calls().iter().filter(|call| **call == Call::List).count();
+    assert_eq!(lists, 1);
+}
+
+#[test]
+fn a_killed_recording_is_whole_after_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config { record_dir: dir.path().to_owned(), ..Config::default() };
+    let header = Header::default();
+    let about = About { stream_key: "live/killed".to_owned(), ..testing::about() };
+    let name = testing::name("live/killed");
+    let mut segment = Segment::create(&SystemDisk, dir.path(), &name, about, &header).unwrap();
+    for packet in clip(2) {
+        segment.push(&packet, packet.dts_ms.unsigned_abs()).unwrap();
+    }
+    segment.flush().unwrap();
+    let path = segment.path().to_owned();
+    drop(segment);
+    // The next start is later than the last write by more than the clock of a file system is off.
+    let changed = path.metadata().unwrap().modified().unwrap();
+    wait_until("time goes on", || changed.elapsed().unwrap_or_default() > Duration::from_millis(2));
+    let archive = Archive::open(config, Arc::new(SystemDisk), Arc::new(SystemClock));
+    archive.recover();
+    wait_until("the file is complete", || {
+        metadata(&std::fs::read(&path).unwrap(), "complete") == Value::from(true)
+    });
+    assert_eq!(archive.close(Duration::from_secs(20)), []);
+    let file = std::fs::read(&path).unwrap();
+    assert_eq!(assert_begins(&scan(&file), &clip(2)), 42);
+    let line = format!(
+        "INFO recording recovered file={} stream_key=live/killed bytes={} cut_bytes=0 \
+         duration_ms=2023",
+        path.display(),
+        file.len()
+    );
+    assert_eq!(log_of(&Key::new("live", "killed").unwrap()), [line]);
 }

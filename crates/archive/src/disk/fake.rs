@@ -252,9 +252,42 @@ impl Disk for FakeDisk {
         Ok(dirs.iter().map(|path| entry(path, true, 0)).chain(files).collect())
     }
 
+    fn entry(&self, path: &Path) -> io::Result<Entry> {
+        self.shared.enter(Call::List)?;
+        let state = self.shared.state.lock().unwrap();
+        let file = state.names.get(path).map(|n| state.contents[*n].len() as u64);
+        let is_dir = state.dirs.iter().any(|known| known.starts_with(path));
+        if file.is_none() && !is_dir {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let size_bytes = file.unwrap_or_default();
+        Ok(Entry { path: path.to_owned(), is_dir: file.is_none(), size_bytes, modified_ms: 0 })
+    }
+
+    fn read_head(&self, path: &Path, buffer: &mut [u8]) -> io::Result<usize> {
+        self.shared.enter(Call::Read)?;
+        let state = self.shared.state.lock().unwrap();
+        let number = *state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        let head = &state.contents[number];
+        let read = head.len().min(buffer.len());
+        buffer[..read].copy_from_slice(&head[..read]);
+        Ok(read)
+    }
+
     fn space(&self, _path: &Path) -> io::Result<Space> {
         self.shared.enter(Call::Space)?;
         Ok(self.shared.state.lock().unwrap().space)
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        self.shared.enter(Call::Remove)?;
+        let mut state = self.shared.state.lock().unwrap();
+        let inside = |path: &PathBuf| path != dir && path.starts_with(dir);
+        if state.names.keys().any(inside) || state.dirs.iter().any(inside) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        state.dirs.retain(|known| known != dir);
+        Ok(())
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

@@ -119,3 +119,43 @@ fn files_are_not_for_everybody() {
 fn the_working_directory_can_be_synced() {
     SystemDisk.sync_dir(Path::new("")).unwrap();
 }
+
+#[test]
+fn a_file_that_is_open_is_nobody_elses() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f");
+    let created = SystemDisk.create_new(&path).unwrap();
+    let refused = || SystemDisk.open(&path).err().map(|error| error.kind());
+    assert_eq!(refused(), Some(io::ErrorKind::WouldBlock));
+    drop(created);
+    let mut opened = SystemDisk.open(&path).unwrap();
+    assert_eq!(refused(), Some(io::ErrorKind::WouldBlock));
+    // The lock is the file's, whatever it is called.
+    let renamed = dir.path().join("g");
+    SystemDisk.rename_new(&path, &renamed).unwrap();
+    assert!(SystemDisk.open(&renamed).is_err());
+    opened.append(&[IoSlice::new(b"1")]).unwrap();
+    drop(opened);
+    assert!(SystemDisk.open(&renamed).is_ok());
+    assert_eq!(refused(), Some(io::ErrorKind::NotFound));
+}
+
+#[test]
+fn a_new_name_never_replaces_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let [from, to, free] = ["from", "to", "free"].map(|name| dir.path().join(name));
+    std::fs::write(&from, b"new").unwrap();
+    std::fs::write(&to, b"precious").unwrap();
+    let error = SystemDisk.rename_new(&from, &to).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(std::fs::read(&to).unwrap(), b"precious");
+    // The same on a file system that has no call for it.
+    let error = rename_reserved(&from, &to).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(std::fs::read(&to).unwrap(), b"precious");
+    rename_reserved(&from, &free).unwrap();
+    assert_eq!(std::fs::read(&free).unwrap(), b"new");
+    assert!(rename_reserved(&from, &dir.path().join("nothing")).is_err());
+    let left: Vec<_> = SystemDisk.list(dir.path()).unwrap();
+    assert_eq!(left.len(), 2, "{left:?}");
+}

@@ -12,6 +12,7 @@ fn the_books_of_a_file_are_read_back() {
         dropped: Amount { packets: 62, bytes: 80_000 },
         late_packets: 3,
         repeated_packets: 2,
+        merged: Amount { packets: 1, bytes: 300 },
         skew_ms: -23,
         skew_max_ms: 90,
         ..Ledger::default()

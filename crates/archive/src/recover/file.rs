@@ -15,8 +15,8 @@ use media::flv::tag::{FILE_HEADER, OVERHEAD, TagHeader};
 use super::free_beside;
 use crate::digest::Digest;
 use crate::disk::{Disk, DiskFile, append_all};
-use crate::ledger::{millis, whole};
-use crate::segment::{End, Whole, complete, extra, sync_parent, synced_bytes};
+use crate::ledger::whole;
+use crate::segment::{End, Whole, complete, extra, length_ms, sync_parent, synced_bytes};
 use crate::{About, Amount, Ledger};
 
 /// Read first: identity, `complete` and `filesize` are in it.
@@ -95,7 +95,7 @@ pub(crate) fn complete_cut(
     if muxer.position() != known.size {
         return Err(lost());
     }
-    muxer.set_extra(extra(ledger, synced_bytes(&known.region.properties)));
+    muxer.set_extra(extra(ledger, synced_bytes(&known.region.properties), Some(end.length_ms)));
     complete(file, &muxer, Some(digest))?;
     Ok(Whole {
         path: path.to_owned(),
@@ -114,8 +114,7 @@ fn lost() -> io::Error {
 impl Known {
     /// What is known of a file that is complete.
     pub(super) fn whole(self, path: &Path) -> Whole {
-        let duration = self.region.property("duration").and_then(Value::as_f64);
-        let length_ms = duration.map(millis).unwrap_or_default().unsigned_abs();
+        let length_ms = length_ms(&self.region.properties).unwrap_or_default();
         Whole {
             path: path.to_owned(),
             end_time: end_time(&self.about.start_time, length_ms),
@@ -157,10 +156,10 @@ impl Known {
             file.truncate(size_bytes)?;
         }
         let mut muxer = restored.muxer;
-        muxer.set_extra(extra(&ledger, synced.min(size_bytes)));
+        let length_ms = muxer.duration_ms();
+        muxer.set_extra(extra(&ledger, synced.min(size_bytes), Some(length_ms)));
         complete(file, &muxer, None)?;
         sync_parent(disk, path)?;
-        let length_ms = muxer.duration_ms();
         let whole = Whole {
             path: path.to_owned(),
             end_time: end_time(&self.about.start_time, length_ms),
@@ -207,6 +206,7 @@ impl Known {
             None => {
                 let repeated = repeated(file, start, ledger.repeated_packets, end)?;
                 let bytes = amount(tags, start, end).bytes.saturating_sub(repeated);
+                ledger.merged = Amount::default();
                 Amount { packets: of_packets(tags), bytes }
             }
         };

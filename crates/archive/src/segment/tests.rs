@@ -5,14 +5,11 @@ use media::amf0::Value;
 use super::*;
 use crate::Amount;
 use crate::disk::fake::{Call, FakeDisk, Fault};
-use crate::path::{Facts, Template};
-use crate::testing::{about, assert_begins, clip, metadata, scan, video, video_config};
+use crate::testing::{self, assert_begins, clip, metadata, name, scan, video, video_config};
 
-fn name(key: &str) -> Name {
-    let start = "2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap();
-    let (stream_key, recording) = (key, "00");
-    let facts = Facts { stream_key, start: &start, end: None, sequence: 1, recording };
-    Template::default().name(&facts)
+/// A stream of its own: log lines are kept by stream.
+fn about() -> About {
+    About { stream_key: "live/segment".to_owned(), ..testing::about() }
 }
 
 fn create(disk: &FakeDisk) -> io::Result<Segment> {

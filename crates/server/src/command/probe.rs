@@ -12,12 +12,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use archive::{About, Ledger};
+use indicatif::ProgressBar;
+use media::amf0::Value as Amf;
 use media::flv::probe::{self, Report};
 use media::flv::scan::{Bodies, FaultKind, Scanner};
 
 use super::Error;
-use super::format::printable;
+use super::format;
+
+pub(super) use json::gap;
 
 /// `rtmp-server probe`
 #[derive(Debug, clap::Args)]
@@ -44,8 +48,6 @@ pub struct Probe {
 const READ_BYTES: usize = 256 << 10;
 /// To pass over fewer bytes, reading is faster than seeking.
 const SEEK_MIN: u64 = 256 << 10;
-/// The progress bar is for files from this size (bytes) on.
-const BAR_MIN: u64 = 64 << 20;
 /// A recorder writes at least once a second.
 const GROWTH: Duration = Duration::from_millis(1_500);
 /// How often growth is looked for in that time.
@@ -61,7 +63,40 @@ struct Probed {
     report: Report,
 }
 
+/// Why nothing can be told of a file.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("not an FLV file")]
+    NotFlv,
+    #[error("{}", archive::words(.0))]
+    Read(#[from] io::Error),
+}
+
 impl Probed {
+    /// Sorts out what has nothing of an FLV file.
+    fn of_flv(self) -> Result<Self, Failure> {
+        let Report { header, tags, faults, .. } = &self.report;
+        let has_start = !faults.iter().any(|fault| fault.kind == FaultKind::Signature);
+        let is_flv = header.is_some() || *tags > 0 || has_start && self.size_bytes > 0;
+        if is_flv { Ok(self) } else { Err(Failure::NotFlv) }
+    }
+
+    /// What the file says of itself, when this program recorded it.
+    fn about(&self) -> Option<About> {
+        About::from_properties(&self.report.metadata)
+    }
+
+    /// The books that the file carries.
+    fn ledger(&self) -> Option<Ledger> {
+        Ledger::from_properties(&self.report.metadata)
+    }
+
+    /// Whether the recorder has finished it; `None` where the file does not say.
+    fn is_complete(&self) -> Option<bool> {
+        let (_, value) = self.report.metadata.iter().find(|(name, _)| name == "complete")?;
+        if let Amf::Boolean(complete) = value { Some(*complete) } else { None }
+    }
+
     /// Whether nothing is wrong; the end of a growing file is not.
     fn is_sound(&self) -> bool {
         let excused = u64::from(self.is_growing && self.report.is_truncated());
@@ -85,17 +120,23 @@ impl Probe {
     fn print(&self, out: &mut impl io::Write) -> io::Result<bool> {
         let mut all_sound = true;
         for (i, path) in self.files.iter().enumerate() {
-            let probed = probe(path);
+            let probed = probe(path).and_then(Probed::of_flv);
             all_sound &= probed.as_ref().is_ok_and(Probed::is_sound);
             match (&probed, self.json) {
                 (Ok(probed), true) => writeln!(out, "{}", json::object(probed))?,
-                (Err(error), true) => writeln!(out, "{}", json::unreadable(&shown(path), error))?,
+                (Err(error), true) => {
+                    writeln!(out, "{}", json::unreadable(&format::path(path), error))?
+                }
                 (Ok(probed), false) => {
                     let gap = if i > 0 { "\n" } else { "" };
                     write!(out, "{gap}{}", text::report(probed))?;
                 }
                 (Err(error), false) => {
-                    eprintln!("rtmp-server: cannot read {}: {error}", shown(path));
+                    let path = format::path(path);
+                    match error {
+                        Failure::NotFlv => eprintln!("rtmp-server: {path} is {error}"),
+                        Failure::Read(_) => eprintln!("rtmp-server: cannot read {path}: {error}"),
+                    }
                 }
             }
         }
@@ -104,18 +145,14 @@ impl Probe {
     }
 }
 
-fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy())
-}
-
-fn probe(path: &Path) -> io::Result<Probed> {
+fn probe(path: &Path) -> Result<Probed, Failure> {
     let mut file = File::open(path)?;
-    let bar = bar(file.metadata()?.len());
+    let bar = format::bar(file.metadata()?.len());
     let result = scan(&mut file, &bar);
     bar.finish_and_clear();
     let (report, size_bytes) = result?;
     let is_growing = report.is_truncated() && grows(&file, size_bytes)?;
-    Ok(Probed { path: shown(path), size_bytes, is_growing, report })
+    Ok(Probed { path: format::path(path), size_bytes, is_growing, report })
 }
 
 /// Reads the whole file, or seeks over what tells nothing. Returns the report and the bytes that it
@@ -171,18 +208,6 @@ fn grows(file: &File, size_bytes: u64) -> io::Result<bool> {
         }
     }
     Ok(false)
-}
-
-fn bar(size_bytes: u64) -> ProgressBar {
-    if size_bytes < BAR_MIN {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(size_bytes);
-    let template = "{wide_bar} {percent:>3}%  {decimal_bytes} of {decimal_total_bytes}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// What a fault means to whoever plays the file.

@@ -121,19 +121,19 @@ fn parse(flag: &str, value: &str) -> Result<Config, String> {
 #[test]
 fn rules_of_rotation_are_off_unless_given() {
     let config = Config::default();
-    assert_eq!(config.record_rotate_duration, Switch::Off);
-    assert_eq!(config.record_rotate_size, Switch::Off);
-    assert_eq!(config.record_rotate_every, Switch::Off);
-    assert_eq!(config.record_rotate_schedule, Switch::Off);
+    assert_eq!(config.record_rotate_duration, None);
+    assert_eq!(config.record_rotate_size, None);
+    assert_eq!(config.record_rotate_every, None);
+    assert_eq!(config.record_rotate_schedule, None);
     let config = parse("-record-rotate-duration", "90s").unwrap();
-    assert_eq!(config.record_rotate_duration, Switch::On(Duration::from_secs(90)));
+    assert_eq!(config.record_rotate_duration, Some(Duration::from_secs(90)));
     let config = parse("-record-rotate-size", "4GiB").unwrap();
-    assert_eq!(config.record_rotate_size, Switch::On(4 << 30));
+    assert_eq!(config.record_rotate_size, Some(4 << 30));
     let config = parse("-record-rotate-every", "every 15m aligned").unwrap();
-    assert_eq!(config.record_rotate_every, Switch::On("15m".parse().unwrap()));
+    assert_eq!(config.record_rotate_every, Some("15m".parse().unwrap()));
     let cron = "0 6 * * 1-5 Europe/Berlin";
     let config = parse("-record-rotate-schedule", cron).unwrap();
-    assert_eq!(config.record_rotate_schedule, Switch::On(cron.parse().unwrap()));
+    assert_eq!(config.record_rotate_schedule, Some(cron.parse().unwrap()));
     assert_eq!(parse("-record-rotate-schedule", "off").unwrap(), Config::default());
 }
 
@@ -153,4 +153,47 @@ fn wrong_rules_are_refused_with_what_is_expected() {
         let error = parse(flag, value).expect_err(value);
         assert!(error.contains(expected), "{flag} {value}: {error}");
     }
+}
+
+#[test]
+fn ages_may_be_days() {
+    for (text, seconds) in
+        [("90m", 5_400), ("12h", 43_200), ("30d", 2_592_000), ("1d12h", 129_600), ("1m", 60)]
+    {
+        assert_eq!(age(text), Ok(Some(Duration::from_secs(seconds))), "{text}");
+    }
+    assert_eq!(age("off"), Ok(None));
+    for text in ["", "0", "59s", "-5d", "2y", "40000d", "30", "OFF", "1 fortnight"] {
+        assert!(age(text).expect_err(text).contains("expected a time such as 90m"), "{text}");
+    }
+}
+
+#[test]
+fn room_for_recordings_has_units_and_bounds() {
+    assert_eq!(room("500GB"), Ok(Some(500_000_000_000)));
+    assert_eq!(room("1MiB"), Ok(Some(1 << 20)));
+    assert_eq!(room("off"), Ok(None));
+    for text in ["", "500", "0", "-1GB", "2EiB", "auto", "much"] {
+        assert!(room(text).expect_err(text).contains("expected a size such as 500GB"), "{text}");
+    }
+}
+
+#[test]
+fn room_to_leave_may_be_none() {
+    assert_eq!(min_free("0"), Ok(Some(0)));
+    assert_eq!(min_free("2GiB"), Ok(Some(2 << 30)));
+    assert_eq!(min_free("auto"), Ok(None));
+    for text in ["", "off", "-1", "2EiB"] {
+        assert!(
+            min_free(text).expect_err(text).contains("expected a size such as 500MB"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_deleted_unless_it_is_asked_for() {
+    let retain = Config::default().retain;
+    assert!(!retain.rules().is_some());
+    assert_eq!((retain.record_min_free, retain.retain_copied), (None, false));
 }

@@ -4,6 +4,9 @@ mod flags;
 mod probe;
 mod publish;
 mod pull;
+mod repair;
+mod retention;
+mod verify;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

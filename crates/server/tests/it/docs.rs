@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::{Args as _, Command};
+use clap::{Args as _, Command, CommandFactory as _};
 use rtmp_server::Config;
+use rtmp_server::cli::Cli;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -31,6 +32,22 @@ fn every_flag_is_in_the_readme_and_in_the_reference() {
     for page in ["README.md", "docs/ref/flags.md"] {
         let text = std::fs::read_to_string(root().join(page)).unwrap();
         assert!(text.contains(&table), "{page} is to have this table:\n\n{table}");
+    }
+}
+
+#[test]
+fn every_command_and_its_options_are_in_the_reference() {
+    let page = std::fs::read_to_string(root().join("docs/ref/commands.md")).unwrap();
+    for command in Cli::command().get_subcommands() {
+        let name = command.get_name();
+        let section = page.split(&format!("\n## {name}\n")).nth(1);
+        let section = section.unwrap_or_else(|| panic!("docs/ref/commands.md is to have {name}"));
+        let section = section.split("\n## ").next().unwrap_or_default();
+        for option in command.get_arguments().filter_map(|arg| arg.get_long()) {
+            let is_there = section.contains(&format!("`-{option}")) || option == "help";
+            assert!(is_there, "the section {name} is to have -{option}");
+        }
+        assert!(section.contains(&format!("$ rtmp-server {name} ")), "{name} has no example");
     }
 }
 

@@ -13,6 +13,7 @@ use testkit::flv::assert_recorded;
 use testkit::process::{self, Signal};
 use testkit::source::{Source, SourceConfig};
 
+use crate::record::tree;
 use crate::support::BINARY;
 
 /// Kills the process when a test fails.
@@ -59,9 +60,10 @@ fn finish(mut server: Killed, signal: Signal, dir: &Path, sent: &[Packet]) {
     process::signal(&server.0, signal).unwrap();
     let exit = process::wait(&mut server.0, Duration::from_secs(20)).unwrap();
     assert_eq!(exit.and_then(|status| status.code()), Some(0));
-    let files: Vec<_> = std::fs::read_dir(dir.join("recordings")).unwrap().collect();
-    let [Ok(file)] = &files[..] else { panic!("one recording, not {files:?}") };
-    assert_recorded(&file.path(), sent);
+    let dir = dir.join("recordings");
+    let files: Vec<_> = tree(&dir).into_iter().collect();
+    let [file] = &files[..] else { panic!("one recording, not {files:?}") };
+    assert_recorded(&dir.join(file), sent);
 }
 
 #[test]

@@ -5,7 +5,6 @@ mod ends;
 mod growing;
 mod logs;
 mod names;
-pub(crate) mod parts;
 mod plain;
 mod times;
 
@@ -83,18 +82,14 @@ pub(crate) fn recorded(file: &Path) -> usize {
     flv::Flv::read(file).map_or(0, |flv| flv.media().len())
 }
 
-/// Where a server keeps its catalog, below the record directory.
-const CATALOG_DIR: &str = ".rtmp-server";
-
-/// Everything below a directory but the server's catalogs, as paths from it; links are not
-/// followed.
+/// Everything below a directory but the server's own, as paths from it; links are not followed.
 pub(crate) fn tree(dir: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut dirs = vec![dir.to_owned()];
     while let Some(next) = dirs.pop() {
         for entry in std::fs::read_dir(&next).into_iter().flatten().flatten() {
             let path = entry.path();
-            if path.file_name().is_some_and(|name| name == CATALOG_DIR) {
+            if entry.file_name() == ".rtmp-server" {
                 continue;
             }
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

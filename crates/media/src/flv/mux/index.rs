@@ -14,6 +14,7 @@ pub(super) struct Entry {
 /// starts there has both. While there is no video, an audio packet every [`Index::AUDIO_MS`].
 ///
 /// Bounded: when full, every second entry is dropped and from then on only every second is taken.
+/// The newest is there always.
 #[derive(Debug, Clone)]
 pub(super) struct Index {
     entries: Vec<Entry>,
@@ -21,8 +22,8 @@ pub(super) struct Index {
     /// Of this many candidates one is kept; a power of two.
     stride: u64,
     candidates: u64,
-    /// Time of the newest candidate.
-    candidate_ms: Option<u32>,
+    /// The newest candidate.
+    newest: Option<Entry>,
     /// The first of the configurations after the last frame of video.
     config: Option<Entry>,
     has_keys: bool,
@@ -41,7 +42,7 @@ impl Index {
             capacity: capacity.max(2),
             stride: 1,
             candidates: 0,
-            candidate_ms: None,
+            newest: None,
             config: None,
             has_keys: false,
         }
@@ -72,24 +73,31 @@ impl Index {
         }
     }
 
-    /// At most `count` entries, evenly thinned.
+    /// At most `count` entries, evenly thinned: the first, and the newest from two on; between two
+    /// is at most twice the mean distance that `count` entries would have.
     pub(super) fn thinned(&self, count: usize) -> impl Iterator<Item = Entry> + Clone {
+        let picks = |step: usize| self.entries.iter().copied().step_by(step);
+        let end =
+            |step: usize| self.newest.filter(|newest| picks(step).next_back() != Some(*newest));
         let mut step = 1;
-        while self.entries.len().div_ceil(step) > count.max(1) {
+        while step < self.entries.len()
+            && picks(step).len() + usize::from(end(step).is_some()) > count
+        {
             step *= 2;
         }
-        self.entries.iter().copied().step_by(step).take(count)
+        picks(step).chain(end(step)).take(count)
     }
 
     fn is_audio_due(&self, time_ms: u32) -> bool {
-        self.candidate_ms.is_none_or(|last| time_ms.saturating_sub(last) >= Self::AUDIO_MS)
+        self.newest.is_none_or(|last| time_ms.saturating_sub(last.time_ms) >= Self::AUDIO_MS)
     }
 
     fn add(&mut self, entry: Entry) {
         // One entry a time: the key frames of several tracks come together.
-        if self.candidate_ms.replace(entry.time_ms) == Some(entry.time_ms) {
+        if self.newest.is_some_and(|newest| newest.time_ms == entry.time_ms) {
             return;
         }
+        self.newest = Some(entry);
         let number = self.candidates;
         self.candidates = number.saturating_add(1);
         if number.is_multiple_of(self.stride) && self.entries.len() >= self.capacity {

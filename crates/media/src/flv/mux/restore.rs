@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 
-use super::{METADATA_LIMITS, Muxer, OWN_END, Options, region, size};
+use super::{COMPLETE, METADATA_LIMITS, Muxer, OWN_END, Options, region, size};
 use crate::{
     Kind, Packet, Role,
     amf0::Value,
@@ -41,6 +41,7 @@ pub struct Restore {
     muxer: Muxer,
     /// Metadata before this offset is in the region's values already.
     merged_until: u64,
+    newer_tags: u64,
     file_bytes: u64,
     state: State,
 }
@@ -63,6 +64,8 @@ pub struct Restored {
     /// The first byte of the first whole tag behind the place where the walk ended, if there is
     /// one: the file is damaged in its middle.
     pub next_tag: Option<u64>,
+    /// How many whole tags came after the region was composed.
+    pub newer_tags: u64,
 }
 
 #[derive(Debug)]
@@ -105,7 +108,9 @@ impl Restore {
         }
         let mut muxer = Muxer::new(Options { reserve_bytes, ..options });
         muxer.position = start;
-        muxer.merge_properties(publishers(&region.properties).to_vec());
+        let mut properties = region.properties.clone();
+        split_identity(&mut properties);
+        muxer.merge_properties(properties);
         muxer.counters.properties_cut = 0;
         let composed_at = region.property("filesize").and_then(Value::as_f64);
         #[expect(
@@ -114,7 +119,13 @@ impl Restore {
             reason = "saturates, and a size is a whole number"
         )]
         let merged_until = composed_at.unwrap_or(0.0) as u64;
-        Some(Self { muxer, merged_until, file_bytes, state: State::Header { body: 0 } })
+        Some(Self {
+            muxer,
+            merged_until,
+            newer_tags: 0,
+            file_bytes,
+            state: State::Header { body: 0 },
+        })
     }
 
     /// What to read and [`Restore::push`] next; `None` when all is known.
@@ -150,7 +161,7 @@ impl Restore {
             State::Done { next_tag } => next_tag,
             _ => None,
         };
-        Restored { muxer: self.muxer, next_tag }
+        Restored { muxer: self.muxer, next_tag, newer_tags: self.newer_tags }
     }
 
     /// Goes over all tags in `bytes`; `None` when there is one that is not whole.
@@ -224,6 +235,9 @@ impl Restore {
             }
             self.muxer.metadata = Some(packet.body.clone());
         }
+        if self.muxer.position >= self.merged_until {
+            self.newer_tags += 1;
+        }
         self.muxer.note(packet, header.size, header.timestamp_ms);
     }
 
@@ -254,10 +268,17 @@ impl Restore {
     }
 }
 
-/// Of the properties in a muxer's region those that are not its own.
-fn publishers(properties: &[(String, Value)]) -> &[(String, Value)] {
-    let own_end = properties.iter().position(|(name, _)| name == OWN_END);
-    own_end.and_then(|at| properties.get(at + 1..)).unwrap_or(properties)
+/// Takes the identity out of the properties of a muxer's region, and leaves only those that are not
+/// the muxer's own. The properties of another writer stay as they are, and have no identity.
+pub(in crate::flv) fn split_identity(
+    properties: &mut Vec<(String, Value)>,
+) -> Vec<(String, Value)> {
+    let at = |wanted: &str| properties.iter().position(|(name, _)| name == wanted);
+    let (Some(complete), own_end) = (at(COMPLETE), at(OWN_END)) else { return Vec::new() };
+    let own_end = own_end.filter(|own_end| *own_end > complete).unwrap_or(complete);
+    let mut identity: Vec<_> = properties.drain(..=own_end).collect();
+    identity.truncate(complete);
+    identity
 }
 
 #[cfg(test)]

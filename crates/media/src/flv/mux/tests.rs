@@ -2,6 +2,7 @@ use bytes::Bytes;
 
 use super::*;
 mod identity;
+mod long;
 
 use crate::{
     amf0::{encode, encode_string},

@@ -37,3 +37,19 @@ fn foreign_text_cannot_steer_a_terminal() {
     assert_eq!(printable("fine, \"ünïcödé\" 日本"), "fine, \"ünïcödé\" 日本");
     assert_eq!(printable("x\u{202e}gpj"), "x\\u{202e}gpj");
 }
+
+#[test]
+fn long_times_are_rough() {
+    for (seconds, text) in [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3_599, "59 min"),
+        (3_600, "1 h"),
+        (86_399, "23 h 59 min"),
+        (1_051_200, "12 d 4 h"),
+        (86_400_000, "1,000 d"),
+    ] {
+        assert_eq!(roughly(Duration::from_secs(seconds)), text);
+    }
+}

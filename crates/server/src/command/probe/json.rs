@@ -1,12 +1,11 @@
 //! Reports for programs. Names are stable and end with their unit; what is not known is `null`.
 
-use std::io;
-
+use archive::{About, Gap, Ledger};
 use media::amf0::Value as Amf;
 use media::flv::probe::{Codec, IndexCheck, Track};
 use serde_json::{Map, Value, json};
 
-use super::{Probed, meaning};
+use super::{Failure, Probed, meaning};
 
 /// Everything that is known of a file.
 pub(super) fn object(probed: &Probed) -> Value {
@@ -45,6 +44,9 @@ pub(super) fn object(probed: &Probed) -> Value {
         "tags": report.tags,
         "header": header,
         "tracks": report.tracks.iter().map(track).collect::<Vec<_>>(),
+        "complete": probed.is_complete(),
+        "recording": probed.about().as_ref().map(recording),
+        "ledger": probed.ledger().as_ref().map(ledger),
         "metadata": properties(&report.metadata),
         "metadata_messages": report.metadata_count,
         "index": { "state": index, "entries": entries, "wrong": wrong },
@@ -54,8 +56,52 @@ pub(super) fn object(probed: &Probed) -> Value {
 }
 
 /// A file that tells nothing.
-pub(super) fn unreadable(path: &str, error: &io::Error) -> Value {
+pub(super) fn unreadable(path: &str, error: &Failure) -> Value {
     json!({ "file": path, "error": error.to_string(), "clean": false })
+}
+
+fn recording(about: &About) -> Value {
+    json!({
+        "id": about.recording.to_string(),
+        "stream_key": about.stream_key,
+        "segment": about.segment,
+        "start_time": about.start_time,
+        "start_ms": about.start_ms,
+        "reason": about.cut.name(),
+        "gap_before": about.gap_before.as_ref().map(gap),
+        "first_packet": about.first_packet,
+        "chain_before": about.chain_before.map(|hash| hash.to_string()),
+        "server": about.server,
+    })
+}
+
+fn ledger(ledger: &Ledger) -> Value {
+    json!({
+        "packets_received": ledger.received.packets,
+        "packets_written": ledger.written.packets,
+        "packets_dropped": ledger.dropped.packets,
+        "received_bytes": ledger.received.bytes,
+        "written_bytes": ledger.written.bytes,
+        "dropped_bytes": ledger.dropped.bytes,
+        "packets_late": ledger.late_packets,
+        "packets_repeated": ledger.repeated_packets,
+        "packets_merged": ledger.merged.packets,
+        "skew_ms": ledger.skew_ms,
+        "skew_max_ms": ledger.skew_max_ms,
+        "gap_count": ledger.gaps_total,
+        "gaps": ledger.gaps.iter().map(gap).collect::<Vec<_>>(),
+    })
+}
+
+/// A gap; the time of one between files is on the recording clock.
+pub(crate) fn gap(gap: &Gap) -> Value {
+    json!({
+        "at_ms": gap.at_ms,
+        "length_ms": gap.length_ms,
+        "reason": gap.reason.name(),
+        "packets_dropped": gap.dropped.packets,
+        "dropped_bytes": gap.dropped.bytes,
+    })
 }
 
 fn track(track: &Track) -> Value {

@@ -1,6 +1,7 @@
 use std::fs;
 use std::io::Write as _;
 
+use archive::{Amount, Cut, Gap, GapReason, Hash};
 use bytes::Bytes;
 use media::amf0::Value as Amf;
 use media::flv::mux::{Muxer, Options};
@@ -27,14 +28,56 @@ fn body(head: &[u8], size: usize) -> Bytes {
 
 /// Four seconds: 100 frames of video, a key frame each second, and 40 of audio.
 fn clip() -> Vec<u8> {
-    let mut muxer = Muxer::new(Options {
+    finished(Options {
         reserve_bytes: 2_048,
         extra: vec![
             ("title".to_owned(), Amf::from("clip\u{1b}[2J")),
             ("began".to_owned(), Amf::Date(1_760_193_052_000.0)),
         ],
         ..Options::default()
-    });
+    })
+}
+
+/// The same, as a segment of a recording that has lost something.
+fn segment() -> Vec<u8> {
+    let gap = |at_ms, reason| Gap {
+        at_ms,
+        length_ms: 5_000,
+        reason,
+        dropped: Amount { packets: 40, bytes: 9_000 },
+    };
+    let about = About {
+        recording: "00000000deadbeef".parse().unwrap(),
+        stream_key: "live/test".to_owned(),
+        segment: 2,
+        start_time: "2025-10-11T14:30:52.123+02:00".to_owned(),
+        start_ms: 3_600_000,
+        cut: Cut::Disk,
+        gap_before: Some(gap(3_595_000, GapReason::Disk)),
+        first_packet: 9_000,
+        chain_before: Some(Hash([0xA5; 32])),
+        server: "rtmp-server/1".to_owned(),
+    };
+    let mut ledger = Ledger {
+        received: Amount { packets: 1_182, bytes: 107_051 },
+        written: Amount { packets: 142, bytes: 98_051 },
+        dropped: Amount { packets: 1_040, bytes: 9_000 },
+        late_packets: 3,
+        skew_ms: -23,
+        skew_max_ms: 90,
+        ..Ledger::default()
+    };
+    ledger.add_gap(gap(1_000, GapReason::SlowDisk));
+    ledger.gaps_total = 26;
+    finished(Options {
+        reserve_bytes: 4_096,
+        identity: about.properties(),
+        extra: ledger.properties(),
+    })
+}
+
+fn finished(options: Options) -> Vec<u8> {
+    let mut muxer = Muxer::new(options);
     let mut out = Chunks::new();
     let mut push = |kind, at_ms: u32, body: Bytes| {
         let packet = Packet::new(kind, at_ms.into(), body);
@@ -50,7 +93,7 @@ fn clip() -> Vec<u8> {
         }
     }
     let mut bytes = out.to_vec();
-    for patch in muxer.patches() {
+    for patch in muxer.patches().into_iter().chain([muxer.complete_patch()]) {
         let at = usize::try_from(patch.offset).unwrap();
         bytes[at..at + patch.bytes.len()].copy_from_slice(&patch.bytes);
     }
@@ -101,6 +144,25 @@ fn the_report_of_a_sound_file_is_complete_and_aligned() {
 }
 
 #[test]
+fn a_recording_tells_where_it_belongs_and_what_it_lost() {
+    let recorded = Files::new().probe(&segment());
+    let text = text::report(&recorded);
+    let lines = text.split_once("  recording").unwrap().1.split_once("  metadata").unwrap().0;
+    let lines = format!("  recording{lines}");
+    assert_eq!(lines, include_str!("tests/recording.txt"), "\n{lines}");
+    assert!(!text.contains("gapTimes") && !text.contains("recordingId"), "told once: {text}");
+    let object = json::object(&recorded);
+    let expected: serde_json::Value =
+        serde_json::from_str(include_str!("tests/recording.json")).unwrap();
+    let told = serde_json::json!({
+        "complete": object["complete"],
+        "recording": object["recording"],
+        "ledger": object["ledger"],
+    });
+    assert_eq!(told, expected, "\n{told:#}");
+}
+
+#[test]
 fn the_object_of_a_sound_file_has_stable_names() {
     let probed = Files::new().probe(&clip());
     let expected: serde_json::Value =
@@ -140,12 +202,19 @@ fn many_faults_are_cut_and_counted() {
 }
 
 #[test]
-fn what_is_no_flv_file_is_reported_as_that() {
-    let probed = Files::new().probe(b"not a video, whatever its name says");
-    assert!(!probed.is_sound());
-    let text = text::report(&probed);
-    assert!(text.contains("  tracks      none\n"), "{text}");
-    assert!(text.contains("byte 0: no FLV signature: this is not an FLV file"), "{text}");
+fn what_is_no_flv_file_is_not_called_a_damaged_one() {
+    let files = Files::new();
+    for bytes in [&b"not a video, whatever its name says"[..], b"", &[0; 100_000]] {
+        let probed = probe(&files.add("clip.flv", bytes)).unwrap();
+        let failure = probed.of_flv().err().expect("nothing of an FLV file");
+        assert_eq!(failure.to_string(), "not an FLV file");
+        assert_eq!(json::unreadable("x", &failure)["error"], "not an FLV file");
+    }
+    let clip = clip();
+    let headless = [b"XYZ", &clip[3..]].concat();
+    for bytes in [&clip[..5], &clip[..20], &headless] {
+        assert!(probe(&files.add("clip.flv", bytes)).unwrap().of_flv().is_ok());
+    }
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use archive::{About, Ledger};
 use media::amf0::Value as Amf;
 use media::codec::{AudioInfo, VideoInfo};
-use media::flv::probe::{Codec, IndexCheck, Report, Track};
+use media::flv::probe::{Codec, IndexCheck, Track};
 use media::flv::scan::{Fault, FaultKind};
 
 use super::{Probed, json, meaning};
-use crate::command::format::{bit_rate, count, number, printable, size, time};
+use crate::command::format::{self, bit_rate, count, number, printable, size, time};
 
 /// Width of the names on the left.
 const LABEL: usize = 12;
@@ -45,7 +46,8 @@ pub(super) fn report(probed: &Probed) -> String {
         line(&mut out, "key frames", &key_frames(track));
     }
     line(&mut out, "index", &index(report.index));
-    metadata(&mut out, report);
+    recording(&mut out, probed);
+    metadata(&mut out, probed);
     faults(&mut out, probed);
     out
 }
@@ -147,23 +149,7 @@ fn figures(tracks: &[Track]) -> String {
             if_any(track.gap_max_ms),
         ]);
     }
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..head.len()).map(width).collect();
-    let mut table = String::new();
-    for row in &rows {
-        let mut cells = row.iter().zip(&widths);
-        if let Some((first, &width)) = cells.next() {
-            let _ = write!(table, "  {first:width$}");
-        }
-        for (cell, &width) in cells {
-            let _ = write!(table, "  {cell:>width$}");
-        }
-        table.push('\n');
-    }
-    table
+    format::table(&rows)
 }
 
 fn key_frames(track: &Track) -> String {
@@ -193,10 +179,58 @@ fn index(index: IndexCheck) -> String {
     }
 }
 
-fn metadata(out: &mut String, report: &Report) {
-    let width = report.metadata.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+/// Which recording the file is of, and its books.
+fn recording(out: &mut String, probed: &Probed) {
+    if let Some(about) = probed.about() {
+        let About { recording, stream_key, segment, start_time, start_ms, cut, .. } = &about;
+        let stream_key = printable(stream_key);
+        line(out, "recording", &format!("{recording} of {stream_key}, segment {segment}"));
+        let (start_time, start) = (printable(start_time), time(*start_ms));
+        let begins = format!("{start_time}, {start} into the recording ({})", cut.name());
+        line(out, "begins", &begins);
+        if let Some(gap) = &about.gap_before {
+            line(out, "gap before", &format::gap(gap));
+        }
+        let complete = match probed.is_complete() {
+            Some(true) => "yes",
+            _ => "no: it is being written, or a server recovers it when it starts",
+        };
+        line(out, "complete", complete);
+    }
+    if let Some(ledger) = probed.ledger() {
+        let Ledger { received, written, dropped, late_packets, .. } = ledger;
+        let [received, written, dropped] = [received, written, dropped].map(|n| number(n.packets));
+        let late = number(late_packets);
+        let packets =
+            format!("{received} received, {written} written, {dropped} dropped, {late} late");
+        line(out, "packets", &packets);
+        let (skew, most) = (ledger.skew_ms, ledger.skew_max_ms);
+        line(out, "skew", &format!("{skew} ms audio after video at the end, {most} ms at most"));
+        for (i, gap) in ledger.gaps.iter().enumerate() {
+            line(out, if i == 0 { "gaps" } else { "" }, &format::gap(gap));
+        }
+        let unlisted = ledger.gaps_total.saturating_sub(ledger.gaps.len() as u64);
+        if unlisted > 0 {
+            line(out, "", &format!("and {} more", number(unlisted)));
+        }
+    }
+}
+
+/// Properties that [`recording`] has shown.
+fn shown(probed: &Probed) -> Vec<String> {
+    let about = probed.about().map(|about| about.properties()).unwrap_or_default();
+    let ledger = probed.ledger().map(|ledger| ledger.properties()).unwrap_or_default();
+    let complete = (!about.is_empty()).then(|| "complete".to_owned());
+    about.into_iter().chain(ledger).map(|(name, _)| name).chain(complete).collect()
+}
+
+fn metadata(out: &mut String, probed: &Probed) {
+    let (report, shown) = (&probed.report, shown(probed));
+    let others = report.metadata.iter().filter(|(name, _)| !shown.contains(name));
+    let others: Vec<_> = others.collect();
+    let width = others.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let width = width.min(24);
-    for (i, (name, value)) in report.metadata.iter().enumerate() {
+    for (i, (name, value)) in others.into_iter().enumerate() {
         let label = if i == 0 { "metadata" } else { "" };
         let mut value = match (value, json::value(value)) {
             (Amf::Number(n), _) => short(*n),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use media::Packet;
 use media::flv::scan::{Bodies, FaultKind, Item, Scanner};
 
-use crate::command::format::printable;
+use crate::command::format;
 
 /// The built-in clip: picture and sound, made for this project.
 const DEMO: &[u8] = include_bytes!("../../../assets/demo.flv");
@@ -176,18 +176,14 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.path {
-            Some(path) => f.write_str(&shown(path)),
+            Some(path) => f.write_str(&format::path(path)),
             None => f.write_str("the built-in clip"),
         }
     }
 }
 
-fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy())
-}
-
 fn open(path: &Path) -> Result<File, SourceError> {
-    File::open(path).map_err(|source| SourceError::Open { path: shown(path), source })
+    File::open(path).map_err(|source| SourceError::Open { path: format::path(path), source })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use media::flv::mux::{self, Muxer, Options};
 use media::time::{Rebase, Unwrap};
 use media::{Chunks, Kind, Role};
 
-use crate::command::format::{count, mean_rate, printable, size, time};
+use crate::command::format::{self, count, mean_rate, size, time};
 
 /// What was received reaches the operating system at each key frame and after this time at the
 /// latest.
@@ -35,7 +35,8 @@ pub(super) enum RecordError {
 
 /// An FLV file that grows. At every flush it ends with a whole tag.
 pub(super) struct Recording {
-    file: File,
+    /// Made when there is audio or video for it, so that no end leaves an empty one.
+    file: Option<File>,
     path: PathBuf,
     muxer: Muxer,
     unwrap: Unwrap,
@@ -52,14 +53,15 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Creates the file; one that exists is left alone.
+    /// Finds out whether the file can be made; one that exists is left alone.
     pub(super) fn create(path: &Path) -> Result<Self, RecordError> {
-        let file = File::create_new(path).map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => RecordError::Exists { path: shown(path) },
-            _ => RecordError::Create { path: shown(path), source },
+        let tried = File::create_new(path).and_then(|_| fs::remove_file(path));
+        tried.map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => RecordError::Exists { path: format::path(path) },
+            _ => RecordError::Create { path: format::path(path), source },
         })?;
         Ok(Self {
-            file,
+            file: None,
             path: path.to_owned(),
             muxer: Muxer::new(Options::default()),
             unwrap: Unwrap::default(),
@@ -97,7 +99,7 @@ impl Recording {
         }
         self.has_media |= packet.is_media();
         let pushed = self.muxer.push(&packet, time_ms, &mut self.out);
-        pushed.map_err(|source| RecordError::Full { path: shown(&self.path), source })?;
+        pushed.map_err(|source| RecordError::Full { path: format::path(&self.path), source })?;
         if is_key || self.out.len() >= FLUSH_BYTES {
             self.flush(now)?;
         }
@@ -106,7 +108,8 @@ impl Recording {
 
     /// To be called several times a second.
     pub(super) fn tick(&mut self, now: Instant) -> Result<(), RecordError> {
-        if now.duration_since(self.flushed) >= FLUSH { self.flush(now) } else { Ok(()) }
+        let is_due = self.has_media && now.duration_since(self.flushed) >= FLUSH;
+        if is_due { self.flush(now) } else { Ok(()) }
     }
 
     /// Whether any audio or video was recorded.
@@ -125,10 +128,9 @@ impl Recording {
     /// Ends the file: the rest of the stream, then the metadata and the index, then the disk is
     /// waited for. Returns what became of it. A file without audio and video is removed.
     pub(super) fn finish(mut self) -> Result<String, RecordError> {
-        let path = shown(&self.path);
-        if !self.has_media {
-            drop(self.file);
-            return match fs::remove_file(&self.path) {
+        let path = format::path(&self.path);
+        if !self.has_media || self.is_broken && self.size_bytes == 0 {
+            return match self.file.take().map_or(Ok(()), |_| fs::remove_file(&self.path)) {
                 Ok(()) => Ok(format!("nothing was recorded; {path} was not kept")),
                 Err(source) => Err(RecordError::Write { path, source }),
             };
@@ -160,18 +162,25 @@ impl Recording {
             self.is_broken = true;
             // The file plays as far as its last whole tag; if even that fails, it plays as far as
             // it goes.
-            let _ = self.file.set_len(self.size_bytes);
-            return Err(RecordError::Write { path: shown(&self.path), source });
+            let _ = self.file.as_ref().map(|file| file.set_len(self.size_bytes));
+            return Err(RecordError::Write { path: format::path(&self.path), source });
         }
         self.size_bytes = self.muxer.position();
         Ok(())
     }
 
     fn write(&mut self) -> io::Result<()> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(File::create_new(&self.path)?),
+        };
         while !self.out.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = self.out.fill(&mut slices);
-            match self.file.write_vectored(slices.get(..filled).unwrap_or_default()) {
+            match file.write_vectored(slices.get(..filled).unwrap_or_default()) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => self.out.advance(n),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -182,16 +191,17 @@ impl Recording {
     }
 
     fn patch(&mut self) -> io::Result<()> {
-        for patch in self.muxer.patches() {
-            self.file.seek(SeekFrom::Start(patch.offset))?;
-            self.file.write_all(&patch.bytes)?;
+        let Some(file) = &mut self.file else { return Ok(()) };
+        // That it is complete is the last thing that the file says.
+        for patches in [self.muxer.patches(), vec![self.muxer.complete_patch()]] {
+            for patch in patches {
+                file.seek(SeekFrom::Start(patch.offset))?;
+                file.write_all(&patch.bytes)?;
+            }
+            file.sync_data()?;
         }
-        self.file.sync_data()
+        Ok(())
     }
-}
-
-fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy())
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn a_wrong_command_line_starts_nothing_and_says_why_in_one_line() {
             "-listen \"localhost:99999\" is not valid: the port is not 0 to 65535; expected \
              HOST:PORT, for example :1935, localhost:1935 or [::]:1935",
         ),
-        (&["recrd"], "unknown command \"recrd\"; -help lists all flags"),
+        (&["transcode"], "unknown command \"transcode\"; -help lists all flags"),
     ];
     for (args, line) in lines {
         let all = ["-record-all=true", &format!("-record-dir={}", place.display())];

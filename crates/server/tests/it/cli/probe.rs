@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use testkit::tools::Output;
 
-use super::{code, run};
+use super::{code, error_line, run};
 use crate::record::{packets, record, small};
 
 fn probe(args: &[&str], file: &Path) -> Output {
@@ -103,4 +103,16 @@ fn several_files_are_told_one_by_one_and_one_that_is_missing_does_not_hide_the_o
         output.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&lines[0]["clean"], &lines[1]["clean"]), (&true.into(), &false.into()));
     assert_eq!(lines[1]["file"], "no such.flv");
+}
+
+#[test]
+fn a_file_of_another_kind_is_not_called_a_damaged_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("notes.txt");
+    std::fs::write(&file, "no pictures\n".repeat(1_000)).unwrap();
+    let line = error_line(&probe(&[], &file), 1);
+    assert_eq!(line, format!("{} is not an FLV file", file.display()));
+    let output = probe(&["--json"], &file);
+    assert_eq!(code(&output), Some(1));
+    assert_eq!(json(&output)["error"], "not an FLV file");
 }

@@ -2,7 +2,7 @@
 
 use testkit::block_on;
 
-use super::{assert_not_recorded, assert_records, errors};
+use super::{allow_trouble, assert_not_recorded, assert_records, errors};
 use crate::record::{Live, closed, file_of, recorded, small, tree, wait_until};
 use crate::support::recording;
 
@@ -33,6 +33,7 @@ fn a_directory_that_is_removed_stops_no_stream_and_comes_back_with_the_next_publ
         wait_until("something is in the file", || recorded(&file) > 0);
         server.allow("recorder close error");
         server.allow("recorder write error");
+        allow_trouble(&server);
         std::fs::remove_dir_all(outside.path().join("a")).unwrap();
         live.send(300).await;
         live.finish().await;

@@ -25,8 +25,8 @@ fn a_recording_is_told_in_three_lines() {
     block_on(publish_to(&server.url("live/test"), &sent));
     let closed = server.wait_for("recorder closed");
     let files: Vec<_> = tree(&server.dir().join("recordings")).into_iter().collect();
-    let [name] = files.as_slice() else { panic!("{files:?}") };
-    let name = name.display();
+    let [file] = files.as_slice() else { panic!("{files:?}") };
+    let name = file.to_str().unwrap();
     assert!(closed.starts_with("INFO recorder closed stream_key=live/test "), "{closed}");
     let lines = server.stop();
     let started = "INFO recording started stream_key=live/test record_dir=./recordings";

@@ -73,23 +73,26 @@ fn a_day_of_key_frames_stays_bounded_and_even() {
         assert!(index.entries.len() <= 1_000);
     }
     let entries = entries(&index);
-    assert_eq!(entries.len(), 675);
-    for (i, (time_ms, position)) in entries.iter().enumerate() {
+    assert_eq!(entries.len(), 676);
+    assert_eq!(entries.last(), Some(&(86_399_000, 86_399)));
+    for (i, (time_ms, position)) in entries[..675].iter().enumerate() {
         assert_eq!(usize::try_from(*time_ms).unwrap(), i * 128_000);
         assert_eq!(u64::from(*time_ms), position * 1_000);
     }
 }
 
 #[test]
-fn a_view_of_fewer_entries_is_even_and_starts_at_the_first() {
+fn a_view_of_fewer_entries_is_even_from_the_first_to_the_newest() {
     let mut index = Index::new(1_000);
     for i in 0..100_u32 {
         index.push(&key(), i * 1_000, 0);
     }
     let times = |count| index.thinned(count).map(|entry| entry.time_ms).collect::<Vec<_>>();
     assert_eq!(times(100).len(), 100);
-    assert_eq!(times(99).len(), 50);
-    assert_eq!(times(4), [0, 32_000, 64_000, 96_000]);
+    assert_eq!(times(99).len(), 51);
+    assert_eq!(times(5), [0, 32_000, 64_000, 96_000, 99_000]);
+    assert_eq!(times(4), [0, 64_000, 99_000]);
+    assert_eq!(times(2), [0, 99_000]);
     assert_eq!(times(1), [0]);
     assert!(times(0).is_empty());
 }

@@ -116,7 +116,7 @@ fn a_file_cut_at_any_byte_gets_the_metadata_of_its_whole_tags() {
         patch(&mut file, &states[patched]);
         let least = usize::try_from(states[patched].position()).unwrap();
         for len in least..=file.len() {
-            let Restored { muxer, next_tag } = restore(options(5.0), &file[..len]).0;
+            let Restored { muxer, next_tag, newer_tags } = restore(options(5.0), &file[..len]).0;
             let expected = state_at(&states, len);
             assert_eq!(muxer.position(), expected.position(), "{len} bytes");
             assert_eq!(muxer.patches(), expected.patches(), "{len} bytes, patched at {patched}");
@@ -128,6 +128,9 @@ fn a_file_cut_at_any_byte_gets_the_metadata_of_its_whole_tags() {
                 (audio, video, data)
             };
             assert_eq!(counters(&muxer), counters(&expected));
+            let tags = |(audio, video, data)| audio + video + data;
+            let older = tags(counters(&states[patched]));
+            assert_eq!(newer_tags, tags(counters(&muxer)) - older);
         }
     }
 }
@@ -241,13 +244,13 @@ fn the_walk_ends_at_the_first_damage_and_tells_of_tags_behind_it() {
     for (what, damage) in damage {
         let mut file = file.clone();
         damage(&mut file[tag(40)..tag(41)]);
-        let Restored { muxer, next_tag } = restore(options(5.0), &file).0;
+        let Restored { muxer, next_tag, .. } = restore(options(5.0), &file).0;
         assert_eq!(muxer.patches(), state_at(&states, tag(40)).patches(), "{what}");
         assert_eq!(next_tag, Some(states[41].position()), "{what}");
     }
     let mut zeros_at_the_end = file.clone();
     zeros_at_the_end.resize(file.len() + 1_000_000, 0);
-    let Restored { muxer, next_tag } = restore(options(5.0), &zeros_at_the_end).0;
+    let Restored { muxer, next_tag, .. } = restore(options(5.0), &zeros_at_the_end).0;
     assert_eq!((muxer.position(), next_tag), (size(file.len()), None));
 }
 
@@ -260,7 +263,7 @@ fn a_file_that_is_shorter_than_it_was_said_to_be_ends_there() {
         let at = usize::try_from(want.offset).unwrap();
         walk.push(&file[at..(at + want.len).min(file.len())]);
     }
-    let Restored { muxer, next_tag } = walk.finish();
+    let Restored { muxer, next_tag, .. } = walk.finish();
     assert_eq!(muxer.patches(), state_at(&states, file.len()).patches());
     assert_eq!(next_tag, None);
 }
@@ -326,7 +329,7 @@ proptest! {
         let end = (at + bytes.len()).min(file.len());
         file[at..end].copy_from_slice(&bytes[..end - at]);
         file.truncate((start + cut).min(file.len()));
-        let Restored { muxer, next_tag } = restore(options(5.0), &file).0;
+        let Restored { muxer, next_tag, .. } = restore(options(5.0), &file).0;
         let intact = at.min(file.len());
         let last = states.iter().rfind(|state| state.position() <= size(intact));
         prop_assert!(muxer.position() >= last.map_or(size(start), Muxer::position));

@@ -119,8 +119,10 @@ fn times_go_on_where_the_32_bits_end() {
 fn bytes_reach_the_system_at_a_key_frame_and_after_a_second() {
     let mut f = Fixture::new();
     let size = |f: &Fixture| fs::metadata(f.path()).unwrap().len();
+    f.push(Kind::Video, 0, VIDEO_CONFIG);
+    f.recording.tick(f.now + FLUSH).unwrap();
     f.push(Kind::Audio, 0, AUDIO);
-    assert_eq!(size(&f), 0);
+    assert!(!f.path().exists(), "nothing that plays is on disk");
     f.push(Kind::Video, 0, KEY);
     let at_key = size(&f);
     assert_eq!(at_key, f.recording.size_bytes());
@@ -151,11 +153,33 @@ fn an_error_of_the_disk_keeps_the_whole_tags_and_is_told_once() {
     let whole = f.recording.size_bytes;
     let path = f.path();
     // A file opened for reading refuses writes, as a disk that was made read-only does.
-    f.recording.file = File::open(&path).unwrap();
+    f.recording.file = Some(File::open(&path).unwrap());
     f.push(Kind::Video, 40, INTER);
     let error = f.recording.flush(f.now).expect_err("not writable").to_string();
     assert!(error.starts_with("cannot write "), "{error}");
     assert_eq!(fs::metadata(&path).unwrap().len(), whole);
     assert!(f.recording.finish().unwrap().starts_with("recorded "));
     assert!(report(&path).is_sound());
+}
+
+#[test]
+fn a_disk_that_takes_nothing_is_left_with_no_file() {
+    let mut f = Fixture::new();
+    let path = f.path();
+    fs::write(&path, "").unwrap();
+    f.recording.file = Some(File::open(&path).unwrap());
+    let key = f.recording.push(f.now, Kind::Video, 0, Bytes::from_static(KEY), None);
+    assert!(key.is_err_and(|error| error.to_string().starts_with("cannot write ")));
+    assert!(f.recording.finish().unwrap().starts_with("nothing was recorded"));
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_name_that_was_taken_since_is_not_touched() {
+    let mut f = Fixture::new();
+    fs::write(f.path(), "precious").unwrap();
+    let key = f.recording.push(f.now, Kind::Video, 0, Bytes::from_static(KEY), None);
+    assert!(key.is_err());
+    f.recording.finish().unwrap();
+    assert_eq!(fs::read(f.dir.path().join("x.flv")).unwrap(), b"precious");
 }

@@ -1,0 +1,463 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::clerk::ROUND_MAX;
+use super::*;
+use crate::catalog::made::{KEY, START, about_of, bytes, finished, write};
+use crate::catalog::{Catalog, Reader, Segment, State};
+use crate::clock::fixed::FixedClock;
+use crate::disk::fake::{Call, FakeDisk, Fault};
+use crate::disk::{Disk, Space, SystemDisk};
+use crate::events::Event;
+use crate::gate::Place;
+use crate::retention::Rules;
+use crate::space::{FAST, SLOW};
+use crate::testing::{self, TIMING, capture_log, wait_until};
+use crate::{Archive, Config};
+
+/// What the threads do, step by step, on a clock that obeys.
+struct Steps {
+    shared: Arc<Shared>,
+    asked: Arc<Asked>,
+    clock: Arc<FixedClock>,
+    events: Option<Receiver<Event>>,
+}
+
+impl Steps {
+    fn new(config: Config, disk: impl Disk + 'static) -> Self {
+        capture_log();
+        let clock = Arc::new(FixedClock::new(&format!("{START}[Europe/Berlin]")));
+        let (shared, events) = Shared::new(config, Arc::new(disk), clock.clone(), TIMING);
+        Self { shared, asked: Arc::default(), clock, events: Some(events) }
+    }
+
+    fn in_dir(dir: &Path, retention: Rules) -> Self {
+        let config = Config { record_dir: dir.to_owned(), retention, ..Config::default() };
+        Self::new(config, SystemDisk)
+    }
+
+    fn clerk(&mut self) -> Clerk {
+        let events = self.events.take().unwrap();
+        Clerk::new(self.shared.clone(), self.asked.clone(), events)
+    }
+
+    fn watcher(&self) -> Watcher {
+        Watcher::new(self.shared.clone(), self.asked.clone())
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+/// Lets a clerk take what was told, and work.
+fn turn(clerk: &mut Clerk) {
+    clerk.receive(true);
+    clerk.work();
+}
+
+/// Four segments of an hour, the newest ending two hours after [`START`].
+fn recorded(dir: &Path) -> Vec<PathBuf> {
+    let path = |n: u32| write(dir, &format!("day{n}/{n}.flv"), &about_of(1, n, i64::from(n) - 3));
+    (1..=4).map(path).collect()
+}
+
+fn catalog(dir: &Path) -> Reader {
+    Reader::open(dir).unwrap()
+}
+
+fn state(dir: &Path, path: &Path) -> Option<State> {
+    catalog(dir).by_path(path).unwrap().map(|segment: Segment| segment.state)
+}
+
+/// The lines that speak of `dir`: each test has one of its own.
+fn lines_of(dir: &Path) -> Vec<String> {
+    let shown = dir.display().to_string();
+    let streams = ["", KEY].map(testing::lines_of);
+    streams.concat().into_iter().filter(|line| line.contains(&shown)).collect()
+}
+
+#[test]
+fn nothing_is_made_before_there_is_a_record_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let record_dir = dir.path().join("recordings");
+    let mut steps = Steps::in_dir(&record_dir, Rules::default());
+    let mut clerk = steps.clerk();
+    turn(&mut clerk);
+    assert_eq!(steps.watcher().look(), SLOW);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    // The first recording makes it.
+    let path = write(&record_dir, "a.flv", &about_of(1, 1, 0));
+    steps.shared.events.send(Event::Finished(finished(path.clone(), &about_of(1, 1, 0))));
+    turn(&mut clerk);
+    let segment = catalog(&record_dir).by_path(&path).unwrap().unwrap();
+    assert_eq!(segment.state, State::Finished);
+    assert!(segment.hash.is_some(), "the event is not lost though the catalog came after it");
+}
+
+#[test]
+fn lost_events_are_made_up_from_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut steps = Steps::in_dir(dir.path(), Rules::default());
+    let mut clerk = steps.clerk();
+    write(dir.path(), "first.flv", &about_of(3, 1, 0));
+    turn(&mut clerk);
+    let path = write(dir.path(), "a.flv", &about_of(1, 1, 0));
+    turn(&mut clerk);
+    assert_eq!(state(dir.path(), &path), None);
+    let event = || Event::Opened { path: path.with_extension("x"), about: about_of(2, 1, 0) };
+    for _ in 0..9_000 {
+        steps.shared.events.send(event());
+    }
+    turn(&mut clerk);
+    assert_eq!(state(dir.path(), &path), Some(State::Finished));
+}
+
+#[test]
+fn a_catalog_that_cannot_be_opened_is_told_once_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let in_the_way = dir.path().join(".rtmp-server");
+    fs::write(&in_the_way, b"").unwrap();
+    let mut steps = Steps::in_dir(dir.path(), Rules::default());
+    let mut clerk = steps.clerk();
+    let path = write(dir.path(), "a.flv", &about_of(1, 1, 0));
+    steps.shared.events.send(Event::Finished(finished(path.clone(), &about_of(1, 1, 0))));
+    for _ in 0..3 {
+        turn(&mut clerk);
+        steps.pass(61);
+    }
+    let lines = lines_of(dir.path());
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("WARN catalog unavailable error="), "{lines:?}");
+    fs::remove_file(&in_the_way).unwrap();
+    turn(&mut clerk);
+    assert!(lines_of(dir.path())[1].starts_with("INFO catalog available again record_dir="));
+    assert!(catalog(dir.path()).by_path(&path).unwrap().unwrap().hash.is_some());
+}
+
+#[test]
+fn a_damaged_catalog_is_replaced_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = recorded(dir.path());
+    let file = dir.path().join(".rtmp-server/catalog.sqlite");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    for number in 1..=2 {
+        let broken = file.with_extension(format!("sqlite.broken-{number}"));
+        fs::write(&file, "not a database".repeat(100)).unwrap();
+        let mut steps = Steps::in_dir(dir.path(), Rules::default());
+        let mut clerk = steps.clerk();
+        turn(&mut clerk);
+        turn(&mut clerk);
+        assert_eq!(state(dir.path(), &paths[0]), Some(State::Finished));
+        let lines = lines_of(dir.path());
+        assert_eq!(lines.len(), number, "{lines:?}");
+        let line = lines.last().unwrap();
+        assert!(line.starts_with("WARN catalog damaged; made anew from the recordings error="));
+        assert!(line.ends_with(&format!("file={}", broken.display())), "{line}");
+        assert!(broken.exists());
+    }
+}
+
+#[test]
+fn a_catalog_of_a_later_version_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Catalog::open(&SystemDisk, dir.path()).unwrap());
+    let file = dir.path().join(".rtmp-server/catalog.sqlite");
+    let db = rusqlite::Connection::open(&file).unwrap();
+    db.pragma_update(None, "user_version", 1_000).unwrap();
+    drop(db);
+    let rules = Rules { total_bytes: Some(0), ..Rules::default() };
+    let paths = recorded(dir.path());
+    let mut steps = Steps::in_dir(dir.path(), rules);
+    let mut clerk = steps.clerk();
+    for _ in 0..3 {
+        turn(&mut clerk);
+        steps.pass(61);
+    }
+    assert_eq!(lines_of(dir.path()).len(), 1);
+    assert!(paths.iter().all(|path| path.exists()), "without a catalog nothing is deleted");
+    let db = rusqlite::Connection::open(&file).unwrap();
+    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 1_000);
+}
+
+#[test]
+fn old_recordings_are_deleted_and_that_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = recorded(dir.path());
+    fs::write(paths[1].with_extension("flv.hold"), b"").unwrap();
+    let foreign = dir.path().join("day1/holiday.flv");
+    fs::write(&foreign, b"").unwrap();
+    let rules = Rules { age: Some(Duration::from_secs(3 * 3_600)), ..Rules::default() };
+    let mut steps = Steps::in_dir(dir.path(), rules);
+    let mut clerk = steps.clerk();
+    turn(&mut clerk);
+    assert!(paths.iter().all(|path| path.exists()), "none is older than an hour");
+
+    // The fourth hour after the end of the second, and of the first.
+    steps.pass(4 * 3_600 - 60);
+    turn(&mut clerk);
+    let left: Vec<_> = paths.iter().map(|path| path.exists()).collect();
+    assert_eq!(left, [false, true, true, true]);
+    assert!(foreign.exists());
+    let deletion = &catalog(dir.path()).deletions(20).unwrap()[0];
+    assert_eq!((&deletion.path, deletion.reason.as_str()), (&paths[0], "age"));
+    assert_eq!(state(dir.path(), &paths[0]), Some(State::Deleted));
+    let lines = lines_of(dir.path());
+    let size = bytes(&about_of(1, 1, -2), true).len();
+    let wanted = format!(
+        "INFO recording deleted stream_key=kept/test file={} size_bytes={size} age_s=17940 \
+         reason=\"age\"",
+        paths[0].display()
+    );
+    assert_eq!(lines, [wanted]);
+
+    // Released: it goes in the next round, and its folder with it.
+    fs::remove_file(paths[1].with_extension("flv.hold")).unwrap();
+    turn(&mut clerk);
+    assert!(paths[1].exists(), "not before its time");
+    steps.pass(60);
+    turn(&mut clerk);
+    assert!(!paths[1].parent().unwrap().exists());
+    assert!(foreign.exists());
+}
+
+#[test]
+fn a_file_that_is_gone_or_cannot_go_does_not_stop_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = recorded(dir.path());
+    let size = fs::metadata(&paths[0]).unwrap().len();
+    let rules = Rules { total_bytes: Some(size), ..Rules::default() };
+    let mut steps = Steps::in_dir(dir.path(), rules);
+    let mut clerk = steps.clerk();
+    // The catalog knows all four before the first round.
+    let known = Catalog::open(&SystemDisk, dir.path()).unwrap();
+    known.reconcile(&SystemDisk, &|| true).unwrap();
+    drop(known);
+    let in_use = SystemDisk.open(&paths[1]).unwrap();
+    turn(&mut clerk);
+    drop(in_use);
+    let left: Vec<_> = paths.iter().map(|path| path.exists()).collect();
+    assert_eq!(left, [false, true, false, false], "two of 1 are too much, and 2 is in use");
+}
+
+#[test]
+fn a_round_is_bounded_and_the_next_follows_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let count = u32::try_from(ROUND_MAX).unwrap() + 5;
+    for n in 1..=count {
+        write(dir.path(), &format!("{n}.flv"), &about_of(1, n, 0));
+    }
+    let rules = Rules { total_bytes: Some(0), ..Rules::default() };
+    let mut steps = Steps::in_dir(dir.path(), rules);
+    let mut clerk = steps.clerk();
+    turn(&mut clerk);
+    assert_eq!(catalog(dir.path()).finished_total().unwrap().0, 5);
+    turn(&mut clerk);
+    assert_eq!(catalog(dir.path()).finished_total().unwrap(), (0, 0));
+}
+
+const GIB: u64 = 1 << 30;
+
+fn place(steps: &Steps) -> Place {
+    steps.shared.gate.enter(&steps.shared.config.record_dir)
+}
+
+fn fake(dir: &str, retention: Rules) -> (Steps, FakeDisk) {
+    let disk = FakeDisk::default();
+    disk.create_dir_all(Path::new(dir)).unwrap();
+    let config = Config { record_dir: dir.into(), retention, ..Config::default() };
+    (Steps::new(config, disk.clone()), disk)
+}
+
+fn room(disk: &FakeDisk, free_bytes: u64) {
+    disk.set_space(Space { device: 1, free_bytes, total_bytes: 1_000 * GIB });
+}
+
+#[test]
+fn a_full_disk_shuts_the_gate_until_there_is_room() {
+    let (steps, disk) = fake("full-disk", Rules::default());
+    let mut watcher = steps.watcher();
+    let place = place(&steps);
+    for (free, pause, is_open) in [
+        (10 * GIB, SLOW, true),
+        (GIB * 3 / 2, FAST, true),
+        (GIB - 1, FAST, false),
+        (GIB * 6 / 5, FAST, false),
+        (GIB * 5 / 4, FAST, true),
+        (3 * GIB, SLOW, true),
+    ] {
+        room(&disk, free);
+        assert_eq!((watcher.look(), place.is_open()), (pause, is_open), "{free} bytes free");
+        steps.pass(500);
+    }
+    let [low, full, again] = &lines_of(Path::new("full-disk"))[..] else { panic!("not three") };
+    assert_eq!(
+        *low,
+        "WARN disk space is low record_dir=./full-disk free_bytes=1610612736 \
+         min_bytes=1073741824 full_in_s=58"
+    );
+    assert!(full.starts_with("ERROR disk is full: recording stops record_dir=./full-disk"));
+    assert!(again.starts_with("INFO disk has space again record_dir=./full-disk free_bytes="));
+}
+
+#[test]
+fn low_space_asks_for_room_at_once() {
+    let (mut steps, disk) = fake("asks-for-room", Rules::default());
+    let events = steps.events.take().unwrap();
+    let mut watcher = steps.watcher();
+    room(&disk, 10 * GIB);
+    watcher.look();
+    assert!(!steps.asked.room.load(Ordering::Relaxed));
+    room(&disk, GIB * 3 / 2);
+    watcher.look();
+    assert!(steps.asked.room.load(Ordering::Relaxed));
+    assert_eq!(events.try_recv(), Ok(Event::Wake));
+}
+
+/// The real disk, but for the room on it.
+struct Roomy {
+    fake: FakeDisk,
+}
+
+impl Disk for Roomy {
+    fn create_dir_all(&self, dir: &Path) -> std::io::Result<()> {
+        SystemDisk.create_dir_all(dir)
+    }
+
+    fn create_new(&self, path: &Path) -> std::io::Result<Box<dyn crate::DiskFile>> {
+        SystemDisk.create_new(path)
+    }
+
+    fn open(&self, path: &Path) -> std::io::Result<Box<dyn crate::DiskFile>> {
+        SystemDisk.open(path)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        SystemDisk.rename_new(from, to)
+    }
+
+    fn list(&self, dir: &Path) -> std::io::Result<Vec<crate::Entry>> {
+        SystemDisk.list(dir)
+    }
+
+    fn entry(&self, path: &Path) -> std::io::Result<crate::Entry> {
+        SystemDisk.entry(path)
+    }
+
+    fn read_head(&self, path: &Path, buffer: &mut [u8]) -> std::io::Result<usize> {
+        SystemDisk.read_head(path, buffer)
+    }
+
+    fn space(&self, path: &Path) -> std::io::Result<Space> {
+        self.fake.space(path)
+    }
+
+    fn remove(&self, path: &Path) -> std::io::Result<()> {
+        SystemDisk.remove(path)
+    }
+
+    fn remove_dir(&self, dir: &Path) -> std::io::Result<()> {
+        SystemDisk.remove_dir(dir)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> std::io::Result<()> {
+        SystemDisk.sync_dir(dir)
+    }
+}
+
+#[test]
+fn room_is_made_before_recording_has_to_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = recorded(dir.path());
+    let size = fs::metadata(&paths[0]).unwrap().len();
+    let fake = FakeDisk::default();
+    let rules = Rules { free_bytes: Some(1), ..Rules::default() };
+    let min_free = Some(10 * size);
+    let config =
+        Config { record_dir: dir.path().into(), retention: rules, min_free, ..Config::default() };
+    let mut steps = Steps::new(config, Roomy { fake: fake.clone() });
+    let mut clerk = steps.clerk();
+    let mut watcher = steps.watcher();
+    let place = place(&steps);
+    room(&fake, 30 * size);
+    watcher.look();
+    turn(&mut clerk);
+    assert!(paths.iter().all(|path| path.exists()));
+
+    // Low: what lacks to 2.5 times the minimum goes, six files if there were so many.
+    steps.pass(6);
+    room(&fake, 20 * size - 1);
+    watcher.look();
+    turn(&mut clerk);
+    assert!(paths.iter().all(|path| !path.exists()));
+    assert!(place.is_open());
+    let lines = lines_of(dir.path());
+    assert!(lines.iter().all(|line| !line.contains("disk is full")), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.contains("reason=\"free space\"")).count(), 4);
+}
+
+#[test]
+fn a_disk_that_does_not_say_leaves_the_gate_as_it_is() {
+    let disk = FakeDisk::failing(|n, call| match (call, n) {
+        (Call::Space, 2..5) => Some(Fault::Error(std::io::ErrorKind::PermissionDenied)),
+        _ => None,
+    });
+    disk.create_dir_all(Path::new("does-not-say")).unwrap();
+    let config = Config { record_dir: "does-not-say".into(), ..Config::default() };
+    let steps = Steps::new(config, disk.clone());
+    let mut watcher = steps.watcher();
+    let place = place(&steps);
+    room(&disk, 1);
+    watcher.look();
+    assert!(!place.is_open());
+    room(&disk, 10 * GIB);
+    for _ in 0..3 {
+        assert_eq!((watcher.look(), place.is_open()), (SLOW, false));
+    }
+    watcher.look();
+    assert!(place.is_open());
+    let lines = lines_of(Path::new("does-not-say"));
+    let unknown: Vec<_> = lines.iter().filter(|line| line.contains("unknown")).collect();
+    let wanted = "WARN free space is unknown error=\"permission denied\" record_dir=./does-not-say";
+    assert_eq!(unknown, [wanted]);
+}
+
+#[test]
+fn threads_end_with_everything_entered() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut steps = Steps::in_dir(dir.path(), Rules::default());
+    let keeper = Keeper::start(steps.shared.clone(), steps.events.take().unwrap());
+    let mut paths = Vec::new();
+    for n in 1..=2_000 {
+        let about = about_of(1, n, 0);
+        paths.push(write(dir.path(), &format!("{n}.flv"), &about));
+        steps.shared.events.send(Event::Finished(finished(paths[0].clone(), &about)));
+    }
+    assert!(keeper.close(Instant::now() + Duration::from_secs(20)));
+    assert_eq!(catalog(dir.path()).of_recording(about_of(1, 1, 0).recording).unwrap().len(), 2_000);
+}
+
+#[test]
+fn a_disk_that_hangs_does_not_keep_a_stop() {
+    let disk = FakeDisk::failing(|_, call| (call == Call::Space).then_some(Fault::Hang));
+    let config = Config { record_dir: "hangs-at-stop".into(), ..Config::default() };
+    let mut steps = Steps::new(config, disk.clone());
+    let keeper = Keeper::start(steps.shared.clone(), steps.events.take().unwrap());
+    wait_until("the disk hangs", || disk.is_hanging());
+    assert!(!keeper.close(Instant::now() + Duration::from_millis(50)));
+    let wanted = "WARN catalog not written in time record_dir=./hangs-at-stop";
+    assert_eq!(lines_of(Path::new("hangs-at-stop")), [wanted]);
+    disk.release();
+}
+
+#[test]
+fn a_keeper_that_is_dropped_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config { record_dir: dir.path().into(), ..Config::default() };
+    let clock = Arc::new(crate::SystemClock);
+    drop(Archive::open(config.clone(), Arc::new(SystemDisk), clock.clone()));
+    let (shared, events) = Shared::new(config, Arc::new(SystemDisk), clock, TIMING);
+    drop(Keeper::start(shared.clone(), events));
+    wait_until("the threads let go", || Arc::strong_count(&shared) == 1);
+}

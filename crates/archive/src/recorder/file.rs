@@ -1,0 +1,284 @@
+//! The files of a recording, one after another: all disk calls of a recorder are here.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Zoned;
+use media::Packet;
+use media::time::{Placed, Rebase};
+
+use super::{Failure, Recorder, State};
+use crate::events::Event;
+use crate::path::{Facts, Name};
+use crate::segment::{End, Segment};
+use crate::{About, Counters, Cut, Gap, recover, telemetry, words};
+
+/// How often the metadata of a growing file is brought up to date; the first time at once, so that
+/// the file says what is in it from its first bytes on.
+const REFRESH: Duration = Duration::from_secs(10);
+/// How soon after the stream's header has changed.
+const REFRESH_CHANGED: Duration = Duration::from_secs(1);
+/// Most files that are remembered as unfinished; recovery finds the others at the next start.
+const UNFINISHED_MAX: usize = 16;
+
+impl Recorder {
+    /// Finds out now, and not at the first packet, whether files can be made.
+    pub(super) fn probe(&self) -> Result<(), Failure> {
+        let _call = self.task.calls.enter(self.shared.age());
+        let disk = &*self.shared.disk;
+        let dir = &self.shared.config.record_dir;
+        let probe = dir.join(format!(".{}.probe", self.task.id));
+        disk.create_dir_all(dir).map_err(Failure::Create)?;
+        disk.create_new(&probe).map(drop).map_err(Failure::Create)?;
+        // Where files can be made and not removed, recordings can be made too.
+        let _ = disk.remove(&probe);
+        Ok(())
+    }
+
+    /// Begins a file with what is held and `packet`; `first_ms` is when the first of them that is
+    /// coded would come in the file before.
+    pub(super) fn begin_segment(&mut self, packet: &Packet, first_ms: u64) -> Result<(), Failure> {
+        if !self.place.is_open() {
+            return Err(Failure::Space);
+        }
+        self.mend();
+        let start = self.shared.clock.now();
+        let (start_ms, gap) = self.books.next_start(first_ms, self.now);
+        let about = self.about(&start, start_ms, gap);
+        let name = self.name(&about, &start, None);
+        let opening = self.rotation.opening(&self.header, packet);
+        let dir = &self.shared.config.record_dir;
+        let call = self.task.calls.enter(self.shared.age());
+        let segment = Segment::create(&*self.shared.disk, dir, &name, about, &opening)
+            .map_err(Failure::Create)?;
+        drop(call);
+        // In trouble it is told when something is in it: until then it may vanish again.
+        if self.trouble.is_none() {
+            telemetry::recorder_initialized(&self.task.key, segment.path());
+        }
+        self.task.set_file(Some(segment.path().to_owned()));
+        self.task.set_state(State::Recording);
+        if let Some(parent) = segment.path().parent() {
+            self.place = self.shared.gate.enter(parent);
+        }
+        self.books.open(start_ms, gap, segment.repeated_packets());
+        self.rotation.begin(&start);
+        self.rebase = Rebase::default();
+        self.header = opening;
+        (self.told, self.flushed_bytes) = (false, 0);
+        (self.created, self.refresh_at) = (self.now, self.now);
+        self.sync_at = self.now + self.shared.config.sync;
+        self.started = start;
+        self.segment = Some(segment);
+        Ok(())
+    }
+
+    pub(super) fn write(&mut self, packet: &Packet, placed: &Placed) {
+        let Some(segment) = &mut self.segment else { return };
+        match segment.push(packet, placed.time_ms) {
+            Ok(()) => {
+                self.books.write(packet, placed);
+                if self.header.push(packet) {
+                    self.refresh_at = self.refresh_at.min(self.now + REFRESH_CHANGED);
+                }
+            }
+            Err(error) => {
+                if self.books.refuse(packet, placed.time_ms) {
+                    telemetry::packet_refused(&self.task.key, &error);
+                }
+            }
+        }
+    }
+
+    /// Writes a packet of the header that the file has not got, for the stream's own was lost.
+    pub(super) fn repeat(&mut self, packet: &Packet) {
+        let Some(segment) = &mut self.segment else { return };
+        let before = segment.position();
+        // One that is too long for a tag was refused when it came.
+        if segment.push(packet, self.rebase.newest_ms()).is_ok() {
+            self.books.repeat(segment.position() > before);
+        }
+    }
+
+    /// Hands all that was written to the operating system.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        let Some(segment) = &mut self.segment else { return Ok(()) };
+        let call = self.task.calls.enter(self.shared.age());
+        segment.flush().map_err(Failure::Write)?;
+        drop(call);
+        let bytes = segment.position() - self.flushed_bytes;
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.flushed_bytes += bytes;
+        self.books.flush(segment.duration_ms());
+        if !std::mem::replace(&mut self.told, true) {
+            let (path, about) = (segment.path().to_owned(), segment.about().clone());
+            self.last_file = Some(path.clone());
+            self.shared.events.send(Event::Opened { path, about });
+        }
+        if let Some(reason) = self.trouble.take() {
+            let (file, gap) = (segment.path(), self.books.gap_before());
+            telemetry::recorder_initialized(&self.task.key, file);
+            telemetry::recording_resumed(&self.task.key, file, gap, reason);
+            self.backoff.heal(self.now);
+        }
+        self.add(&Counters { bytes, ..Counters::default() });
+        self.publish();
+        Ok(())
+    }
+
+    /// Brings the metadata up to date when it is time.
+    pub(super) fn refresh(&mut self) -> Result<(), Failure> {
+        let Some(segment) = &mut self.segment else { return Ok(()) };
+        if self.now < self.refresh_at {
+            return Ok(());
+        }
+        // A young file changes most: at one second, two, four, …
+        let age = self.now.saturating_duration_since(self.created);
+        self.refresh_at = self.now + age.clamp(REFRESH_CHANGED, REFRESH);
+        let _call = self.task.calls.enter(self.shared.age());
+        segment.refresh(self.books.segment()).map_err(Failure::Write)
+    }
+
+    /// Waits for the disk when it is time.
+    pub(super) fn sync(&mut self) -> Result<(), Failure> {
+        let every = self.shared.config.sync;
+        let Some(segment) = &mut self.segment else { return Ok(()) };
+        if every.is_zero() || self.now < self.sync_at {
+            return Ok(());
+        }
+        self.sync_at = self.now + every;
+        let _call = self.task.calls.enter(self.shared.age());
+        segment.sync().map_err(Failure::Write)
+    }
+
+    /// Ends a file, all of it flushed, in favour of the next, whose first packet would have come at
+    /// `end_ms`.
+    pub(super) fn end_segment(&mut self, cut: Cut, end_ms: u64) {
+        if let Some(segment) = &self.segment {
+            telemetry::segment_finished(&self.task.key, segment.path(), cut);
+        }
+        self.finish_segment(Some(end_ms));
+        self.cut = cut;
+    }
+
+    /// Ends the file, if there is one, all of it flushed. A failure here has cost no packet.
+    pub(super) fn finish_segment(&mut self, length_ms: Option<u64>) {
+        let Some(segment) = self.segment.take() else { return };
+        let length_ms = length_ms.unwrap_or_else(|| segment.duration_ms());
+        let end = self.end(&segment, length_ms);
+        let path = segment.path().to_owned();
+        let ledger = self.books.closing(length_ms);
+        let call = self.task.calls.enter(self.shared.age());
+        let (finished, result) = segment.finish(&*self.shared.disk, ledger, &end);
+        drop(call);
+        self.books.close(length_ms);
+        match result {
+            Ok(()) => {
+                self.last_file = Some(finished.path.clone());
+                self.task.set_file(self.last_file.clone());
+                self.chain = Some(finished.chain);
+                self.shared.events.send(Event::Finished(finished));
+            }
+            Err(error) => {
+                telemetry::close_failed(&self.task.key, &words(&error));
+                self.add(&Counters { errors: 1, ..Counters::default() });
+                self.leave_unfinished(path);
+            }
+        }
+        self.publish();
+    }
+
+    /// Ends a file after an error of its disk. Returns whether anything is left of it.
+    pub(super) fn abandon(&mut self, segment: Segment) -> bool {
+        let length_ms = self.books.flushed_ms();
+        let end = self.end(&segment, length_ms);
+        let path = segment.path().to_owned();
+        let ledger = self.books.closing(length_ms);
+        let call = self.task.calls.enter(self.shared.age());
+        let result = segment.abandon(&*self.shared.disk, ledger, &end);
+        drop(call);
+        match result {
+            Ok(None) => {
+                self.task.set_file(self.last_file.clone());
+                return false;
+            }
+            Ok(Some(finished)) => {
+                self.chain = Some(finished.chain);
+                self.shared.events.send(Event::Finished(finished));
+            }
+            // That this may fail too goes without saying.
+            Err(_) => self.leave_unfinished(path),
+        }
+        true
+    }
+
+    fn leave_unfinished(&mut self, path: PathBuf) {
+        self.chain = None;
+        if self.unfinished.len() < UNFINISHED_MAX {
+            self.unfinished.push(path);
+        }
+    }
+
+    /// Mends what the disk did not let end.
+    fn mend(&mut self) {
+        let _call = self.task.calls.enter(self.shared.age());
+        let Self { unfinished, shared, chain, .. } = self;
+        let checksum_files = shared.config.checksum_files;
+        unfinished.retain(|path| match recover::mend(&*shared.disk, path, checksum_files) {
+            Ok(finished) => {
+                *chain = Some(finished.chain);
+                shared.events.send(Event::Recovered(finished));
+                false
+            }
+            // Deleted, or not to be understood: that will not change.
+            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData),
+        });
+        if !unfinished.is_empty() {
+            *chain = None;
+        }
+    }
+
+    /// What the file says of itself, wherever it is copied to.
+    fn about(&self, start: &Zoned, start_ms: u64, gap_before: Option<Gap>) -> About {
+        About {
+            recording: self.task.id,
+            stream_key: self.task.key.as_str().to_owned(),
+            segment: self.books.next_number(),
+            start_time: rfc3339(start),
+            start_ms,
+            cut: self.cut,
+            gap_before,
+            first_packet: self.books.packets_before(),
+            chain_before: self.chain,
+            server: self.shared.config.server.clone(),
+        }
+    }
+
+    fn name(&self, about: &About, start: &Zoned, end: Option<&Zoned>) -> Name {
+        self.shared.config.template.name(&Facts {
+            stream_key: &about.stream_key,
+            start,
+            end,
+            sequence: about.segment,
+            recording: &about.recording.to_string(),
+        })
+    }
+
+    fn end(&self, segment: &Segment, length_ms: u64) -> End {
+        let now = self.shared.clock.now();
+        let config = &self.shared.config;
+        let final_name = config
+            .template
+            .has_end()
+            .then(|| self.name(segment.about(), &self.started, Some(&now)));
+        let checksum_files = config.checksum_files;
+        End { length_ms, end_time: rfc3339(&now), final_name, checksum_files }
+    }
+}
+
+fn rfc3339(time: &Zoned) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+}

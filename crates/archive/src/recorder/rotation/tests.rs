@@ -1,0 +1,120 @@
+use super::*;
+use crate::testing::{audio, video, video_config};
+
+struct Stream {
+    rotation: Rotation,
+    header: Header,
+    now: Instant,
+}
+
+impl Stream {
+    /// A file has begun with a key frame.
+    fn new(rules: config::Rotation) -> Self {
+        let rotation = Rotation::new(rules, Duration::from_millis(500));
+        let mut stream = Self { rotation, header: Header::default(), now: Instant::now() };
+        for packet in [video_config(0), video(0, true, 9)] {
+            assert_eq!(stream.see(&packet), Step::Write);
+            stream.header.push(&packet);
+        }
+        stream
+    }
+
+    fn see(&mut self, packet: &Packet) -> Step {
+        let time_ms = u64::try_from(packet.dts_ms).unwrap();
+        let at = At {
+            placed: Placed { time_ms, ..Placed::default() },
+            size_bytes: 1_000,
+            empty: time_ms == 0,
+            now: self.now,
+            header: &self.header,
+        };
+        self.rotation.see(packet, &at)
+    }
+
+    fn config(&mut self, dts_ms: i64, mark: u8) -> Step {
+        self.see(&Packet { dts_ms, ..video_config(mark) })
+    }
+}
+
+#[test]
+fn what_is_held_is_bounded_in_packets_bytes_and_time() {
+    let mut stream = Stream::new(config::Rotation::default());
+    assert_eq!(stream.config(100, 1), Step::Hold);
+    for _ in 1..64 {
+        assert_eq!(stream.see(&audio(110, 9)), Step::Hold);
+    }
+    assert_eq!(stream.see(&audio(110, 9)), Step::Write);
+    assert_eq!(stream.rotation.take_held().len(), 64);
+
+    assert_eq!(stream.config(200, 1), Step::Hold);
+    assert_eq!(stream.see(&audio(210, 1 << 20)), Step::Write);
+    assert_eq!(stream.rotation.take_held().len(), 1);
+
+    assert_eq!(stream.config(300, 1), Step::Hold);
+    assert_eq!(stream.see(&audio(800, 9)), Step::Hold);
+    assert_eq!(stream.see(&audio(801, 9)), Step::Write);
+    assert_eq!(stream.rotation.take_held().len(), 2);
+    // It is due all the same.
+    assert_eq!(stream.see(&video(900, true, 9)), Step::Cut(Cut::Configuration));
+}
+
+#[test]
+fn a_configuration_without_its_key_frame_waits_for_the_next() {
+    let mut stream = Stream::new(config::Rotation::default());
+    assert_eq!(stream.config(100, 1), Step::Hold);
+    assert_eq!(stream.see(&video(110, false, 9)), Step::Write);
+    assert_eq!(stream.rotation.take_held().len(), 1);
+    assert_eq!(stream.see(&video(200, false, 9)), Step::Write);
+    assert_eq!(stream.see(&video(300, true, 9)), Step::Cut(Cut::Configuration));
+}
+
+#[test]
+fn the_minute_allows_four_cuts_that_a_publisher_can_have_at_will() {
+    let mut stream = Stream::new(config::Rotation::default());
+    let cut = |stream: &mut Stream, n: u8| {
+        let dts_ms = i64::from(n) * 1_000;
+        assert_eq!(stream.config(dts_ms, n), Step::Hold);
+        stream.rotation.take_held();
+        let step = stream.see(&video(dts_ms, true, 9));
+        if step != Step::Write {
+            stream.rotation.begin(&Zoned::now());
+        }
+        step
+    };
+    for n in 1..=4 {
+        assert_eq!(cut(&mut stream, n), Step::Cut(Cut::Configuration));
+        stream.now += Duration::from_secs(1);
+    }
+    assert_eq!(cut(&mut stream, 5), Step::Write);
+    stream.now += Duration::from_secs(55);
+    assert_eq!(stream.see(&video(6_000, true, 9)), Step::Write);
+    // A minute after the first of them. It was due all the time.
+    stream.now += Duration::from_secs(1);
+    assert_eq!(stream.see(&video(7_000, true, 9)), Step::Cut(Cut::Configuration));
+}
+
+#[test]
+fn a_rule_does_not_wait_for_the_budget() {
+    let duration = Some(Duration::from_secs(2));
+    let mut stream = Stream::new(config::Rotation { duration, ..config::Rotation::default() });
+    while stream.rotation.budget.take(stream.now) {}
+    assert_eq!(stream.config(100, 1), Step::Hold);
+    stream.rotation.take_held();
+    assert_eq!(stream.see(&video(1_000, true, 9)), Step::Write);
+    assert_eq!(stream.see(&video(2_000, true, 9)), Step::Cut(Cut::Duration));
+}
+
+#[test]
+fn a_clock_that_is_set_back_moves_the_mark() {
+    let every = Some("15m".parse().unwrap());
+    let mut stream = Stream::new(config::Rotation { every, ..config::Rotation::default() });
+    let at = |text: &str| -> Zoned { format!("2025-10-11T{text}[Europe/Berlin]").parse().unwrap() };
+    stream.rotation.begin(&at("14:40:00"));
+    stream.rotation.look(&at("12:50:00"), 1);
+    assert!(stream.rotation.due.is_none());
+    stream.rotation.look(&at("13:00:00"), 1);
+    assert_eq!(stream.rotation.due.unwrap().cut, Cut::Mark);
+    stream.rotation.begin(&at("13:00:00"));
+    stream.rotation.look(&at("13:14:59"), 1);
+    assert!(stream.rotation.due.is_none());
+}

@@ -1,0 +1,360 @@
+//! A disk that fails costs what cannot be had, counted, and no more.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use media::Packet;
+
+use crate::disk::fake::{Call, FakeDisk, Fault};
+use crate::recorder::Timing;
+use crate::testing::{
+    Rig, Stream, TIMING, audio, capture_log, clip, errors_of, log_of, scan, scan_torn, second,
+    video, wait_until,
+};
+use crate::{Archive, Config, Cut, GapReason, StartRequest, State, SystemClock, SystemDisk};
+
+/// A disk on which some calls fail while it is broken.
+fn breakable(
+    broken: &Arc<AtomicBool>,
+    fails: impl Fn(Call) -> bool + Send + 'static,
+    kind: io::ErrorKind,
+) -> FakeDisk {
+    let broken = broken.clone();
+    FakeDisk::failing(move |_, call| {
+        (broken.load(Ordering::Relaxed) && fails(call)).then_some(Fault::Error(kind))
+    })
+}
+
+fn patient(disk: FakeDisk) -> Rig {
+    let hour = Duration::from_secs(3_600);
+    let timing = Timing { backoff_first: hour, backoff_most: hour, ..TIMING };
+    Rig::waiting(disk, Config { rejoin: Duration::ZERO, ..Config::default() }, timing)
+}
+
+/// The files hold runs of what was sent, in order and nothing twice; returns how many packets.
+fn kept(rig: &Rig, sent: &[Packet]) -> usize {
+    let mut from = 0;
+    let mut kept = 0;
+    let files = rig.disk.files();
+    for segment in rig.take_finished() {
+        assert!(segment.ledger.is_balanced());
+        let packets = scan(&files[&segment.path]);
+        let repeated = usize::try_from(segment.ledger.repeated_packets).unwrap();
+        let own = &packets[repeated..];
+        let first = sent[from..].iter().position(|p| p.body == own[0].body).unwrap() + from;
+        let bodies =
+            |packets: &[Packet]| packets.iter().map(|p| p.body.clone()).collect::<Vec<_>>();
+        assert_eq!(bodies(own), bodies(&sent[first..first + own.len()]));
+        from = first + own.len();
+        kept += own.len();
+    }
+    kept
+}
+
+#[test]
+fn a_directory_without_permission_is_told_once_and_tried_until_it_works() {
+    for (name, failing) in [("dir", Call::CreateDir), ("file", Call::CreateNew)] {
+        let broken = Arc::new(AtomicBool::new(true));
+        let rig =
+            Rig::new(breakable(&broken, move |c| c == failing, io::ErrorKind::PermissionDenied));
+        let mut stream = Stream::publish("denied", name);
+        rig.start(&stream);
+        // Before any packet.
+        wait_until("it is found out", || rig.state() == Some(State::Trouble));
+        stream.push(clip(3));
+        let calls = rig.disk.calls().len();
+        wait_until("it is tried again and again", || rig.disk.calls().len() > calls + 3);
+        broken.store(false, Ordering::Relaxed);
+        let sent = std::mem::take(&mut stream.sent);
+        let key = stream.key.clone();
+        rig.wait_for_packets(sent.len() as u64);
+        drop(stream);
+        rig.wait_for_end();
+        let lines = log_of(&key);
+        let error = format!(
+            "ERROR failed to create recorder error=\"permission denied\" stream_key={key} \
+             record_dir=./recordings"
+        );
+        assert_eq!(lines[1], error);
+        assert!(lines[2].starts_with("INFO recorder initialized"), "{lines:?}");
+        assert!(
+            lines[3].starts_with("INFO recording resumed")
+                && lines[3].ends_with("gap_ms=0 packets=0 bytes=0 reason=\"disk\""),
+            "{lines:?}"
+        );
+        assert_eq!(rig.archive.counters().errors, 1);
+        // The queue has held everything.
+        let segments = rig.take_finished();
+        assert_eq!(segments.len(), 1);
+        assert_eq!((segments[0].about.cut, segments[0].about.gap_before), (Cut::Disk, None));
+        assert_eq!(segments[0].ledger.written.packets, sent.len() as u64);
+    }
+}
+
+#[test]
+fn a_file_in_place_of_the_directory_is_told() {
+    capture_log();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let config = Config { record_dir: file.path().to_owned(), ..Config::default() };
+    let archive = Archive::open(config, Arc::new(SystemDisk), Arc::new(SystemClock));
+    let mut stream = Stream::publish("live", "no-directory");
+    let (key, cursor) = (stream.key.clone(), stream.cursor());
+    archive.start(StartRequest { key, cursor }).unwrap();
+    stream.push(clip(1));
+    assert_eq!(archive.close(Duration::from_secs(20)), []);
+    let error = format!(
+        "ERROR failed to create recorder error=\"file exists\" stream_key=live/no-directory \
+         record_dir={}",
+        file.path().display()
+    );
+    assert_eq!(errors_of(&stream.key), [error]);
+    let complete = log_of(&stream.key).pop().unwrap();
+    assert!(complete.contains(" received=22 written=0 dropped=22 "), "{complete}");
+}
+
+/// Three groups of pictures, each written by itself, with the metadata refreshed and the file
+/// synced between.
+fn record_slowly(rig: &Rig, stream: &mut Stream) {
+    rig.start(stream);
+    let is_in_trouble = || rig.state() == Some(State::Trouble);
+    for part in [clip(1), second(1).collect(), second(2).collect()] {
+        stream.push(part);
+        let sent = stream.sent.len() as u64;
+        wait_until("written and refreshed for the first time, or failed", || {
+            let counters = rig.archive.counters();
+            let all = counters.packets + counters.dropped_packets >= sent;
+            is_in_trouble() || all && rig.disk.calls().contains(&Call::WriteAt)
+        });
+        let before = rig.disk.calls().len();
+        rig.clock.advance(Duration::from_secs(10));
+        wait_until("refreshed and synced, or failed", || {
+            let calls = &rig.disk.calls()[before..];
+            is_in_trouble() || calls.ends_with(&[Call::SyncData])
+        });
+    }
+}
+
+#[test]
+fn an_error_at_any_disk_call_costs_a_group_of_pictures_and_is_told_once() {
+    let rig = Rig::new(FakeDisk::default());
+    let mut stream = Stream::publish("each", "reference");
+    record_slowly(&rig, &mut stream);
+    drop(stream);
+    rig.wait_for_end();
+    let calls = rig.disk.calls();
+    assert!(calls.len() > 20, "{calls:?}");
+
+    // Side by side: most of the time they wait.
+    std::thread::scope(|scope| {
+        for (n, call) in calls.iter().enumerate() {
+            scope.spawn(move || fail_at(n, *call, false));
+            scope.spawn(move || fail_at(n, *call, true));
+        }
+    });
+}
+
+/// The recording of [`record_slowly`] with its `n`th disk call failing, or all from there on.
+fn fail_at(n: usize, call: Call, lasting: bool) {
+    let fault = if n.is_multiple_of(2) { Fault::Os(5) } else { Fault::Torn(1_000) };
+    let rig = Rig::new(FakeDisk::failing(move |i, call| match call {
+        _ if i == n && matches!(call, Call::Append | Call::WriteAt) => Some(fault),
+        _ if i == n || i > n && lasting => Some(Fault::Os(5)),
+        // A torn append takes a part and says so; the error comes with the rest.
+        Call::Append if i == n + 1 => Some(Fault::Os(5)),
+        _ => None,
+    }));
+    let mut stream = Stream::publish("each", &format!("call{n}_{lasting}"));
+    record_slowly(&rig, &mut stream);
+    let sent = std::mem::take(&mut stream.sent);
+    let key = stream.key.clone();
+    drop(stream);
+    rig.wait_for_end();
+
+    let told = errors_of(&key);
+    let harmless = call == Call::Remove && !lasting;
+    assert!(told.len() <= 2 && told.is_empty() == harmless, "call {n} {call:?}: {told:?}");
+    let counters = rig.archive.counters();
+    assert_eq!(counters.errors, told.len() as u64);
+    assert_eq!(counters.packets + counters.dropped_packets, sent.len() as u64, "call {n} {call:?}");
+    if lasting {
+        for (path, file) in rig.disk.files() {
+            // A disk that stays broken cannot be asked to cut the torn tail.
+            assert!(path.extension().is_some_and(|e| e == "probe") || !file.is_empty());
+            let _ = scan_torn(&file);
+        }
+        return;
+    }
+    // The failed batch, and what came before the next key frame, which came at once.
+    assert!(counters.dropped_packets <= 22, "call {n} {call:?}: {counters:?}");
+    let kept = kept(&rig, &sent) as u64;
+    let told_close = told.iter().any(|line| line.starts_with("ERROR recorder close error"));
+    assert!(kept == counters.packets || told_close, "call {n} {call:?}: {kept} {counters:?}");
+}
+
+#[test]
+fn a_full_disk_is_a_gap_between_two_files_of_one_recording() {
+    let full = Arc::new(AtomicBool::new(false));
+    let rig = Rig::new(breakable(&full, |c| c == Call::Append, io::ErrorKind::StorageFull));
+    let mut stream = Stream::publish("live", "full");
+    let id = rig.start(&stream);
+    stream.push(clip(2));
+    rig.wait_for_packets(42);
+    full.store(true, Ordering::Relaxed);
+    stream.push(second(2).take(19));
+    wait_until("the disk is full", || rig.state() == Some(State::Trouble));
+    // 19 are lost with the failed batch, then one that no key frame is before.
+    stream.push([audio(2_950, 150)]);
+    stream.push((3..6).flat_map(second));
+    full.store(false, Ordering::Relaxed);
+    let sent = std::mem::take(&mut stream.sent);
+    rig.wait_for_received(sent.len() as u64);
+    let key = stream.key.clone();
+    drop(stream);
+    rig.wait_for_end();
+
+    let error = "ERROR recorder write error error=\"no space left on device\" \
+                 stream_key=live/full file=./recordings/live_full_20251011_143052.flv";
+    assert_eq!(errors_of(&key), [error]);
+    let segments = rig.take_finished();
+    assert_eq!(segments.iter().map(|s| s.about.segment).collect::<Vec<_>>(), [1, 2]);
+    let gap = segments[1].about.gap_before.unwrap();
+    assert_eq!((gap.reason, gap.dropped.packets), (GapReason::Disk, 20));
+    assert_eq!((gap.at_ms, segments[1].about.start_ms), (segments[0].length_ms, 3_000));
+    assert_eq!(gap.at_ms + gap.length_ms, 3_000);
+    assert_eq!((segments[1].about.cut, segments[1].about.recording), (Cut::Disk, id));
+    assert_eq!(segments[1].about.first_packet, 42);
+    let resumed = format!(
+        "INFO recording resumed stream_key=live/full \
+         file=./recordings/live_full_20251011_143052_2.flv gap_ms={} packets=20 bytes={} \
+         reason=\"disk\"",
+        gap.length_ms, gap.dropped.bytes
+    );
+    assert!(log_of(&key).contains(&resumed), "{:?}", log_of(&key));
+}
+
+#[test]
+fn a_deleted_file_is_noticed_once_and_the_recording_goes_on() {
+    let rig = Rig::new(FakeDisk::default());
+    let mut stream = Stream::publish("live", "deleted");
+    rig.start(&stream);
+    stream.push(clip(1));
+    rig.wait_for_packets(22);
+    rig.disk.delete_all();
+    rig.clock.advance(Duration::from_secs(10));
+    wait_until("it is noticed", || rig.state() == Some(State::Trouble));
+    stream.push(second(1));
+    rig.wait_for_packets(42);
+    let key = stream.key.clone();
+    drop(stream);
+    rig.wait_for_end();
+    let expected = "ERROR recorder write error error=\"the file was deleted\" \
+                    stream_key=live/deleted file=./recordings/live_deleted_20251011_143052.flv";
+    assert_eq!(errors_of(&key), [expected]);
+    assert_eq!(rig.file_names(), ["live_deleted_20251011_143102.flv"]);
+}
+
+#[test]
+fn the_end_of_a_run_or_a_stop_ends_the_waiting_after_one_more_try() {
+    for (name, stops, heals) in [("end", false, false), ("stop", true, false), ("heal", true, true)]
+    {
+        let broken = Arc::new(AtomicBool::new(true));
+        let rig = patient(breakable(&broken, |c| c == Call::CreateNew, io::ErrorKind::NotFound));
+        let mut stream = Stream::publish("waiting", name);
+        let id = rig.start(&stream);
+        stream.push(clip(2));
+        wait_until("the disk is in trouble", || rig.state() == Some(State::Trouble));
+        broken.store(!heals, Ordering::Relaxed);
+        let key = stream.key.clone();
+        if stops {
+            rig.archive.stop(id);
+        } else {
+            drop(stream);
+        }
+        rig.wait_for_end();
+        let complete = log_of(&key).pop().unwrap();
+        let books = if heals { "written=42 dropped=0" } else { "written=0 dropped=42" };
+        assert!(complete.contains(&format!(" received=42 {books} ")), "{complete}");
+        let reason = if stops { "stopped" } else { "failed" };
+        assert!(complete.ends_with(&format!("reason=\"{reason}\"")), "{complete}");
+    }
+}
+
+#[test]
+fn without_free_space_files_end_at_a_key_frame_and_go_on_when_there_is_space() {
+    let rig = Rig::new(FakeDisk::default());
+    let mut stream = Stream::publish("live", "space");
+    rig.start(&stream);
+    let place = rig.archive.shared().gate.enter("recordings".as_ref());
+    stream.push(clip(2));
+    rig.wait_for_packets(42);
+    place.set_open(false);
+    stream.push([audio(2_000, 10)]);
+    rig.wait_for_packets(43);
+    stream.push((2..5).flat_map(second));
+    wait_until("it waits", || rig.state() == Some(State::Paused));
+    assert_eq!(rig.take_finished()[0].ledger.written.packets, 43);
+    place.set_open(true);
+    let sent = stream.sent.len() as u64;
+    rig.wait_for_packets(sent);
+    let key = stream.key.clone();
+    drop(stream);
+    rig.wait_for_end();
+    let next = &rig.take_finished()[0];
+    assert_eq!(
+        (next.about.cut, next.about.gap_before, next.about.start_ms),
+        (Cut::Space, None, 2_000)
+    );
+    let lines = log_of(&key);
+    let of = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
+    assert_eq!((of("WARN recording paused: not enough free space"), of("resumed")), (1, 1));
+    assert_eq!((errors_of(&key), rig.archive.counters().errors), (vec![], 0));
+}
+
+#[test]
+fn without_free_space_a_key_frame_is_not_waited_for_for_ever() {
+    let rig = Rig::new(FakeDisk::default());
+    let mut stream = Stream::publish("live", "space-late");
+    rig.start(&stream);
+    let place = rig.archive.shared().gate.enter("recordings".as_ref());
+    stream.push(clip(1));
+    rig.wait_for_packets(22);
+    place.set_open(false);
+    stream.push([video(1_000, false, 10)]);
+    rig.wait_for_packets(23);
+    assert_eq!(rig.state(), Some(State::Recording));
+    rig.clock.advance(Duration::from_secs(10));
+    stream.push([video(1_100, false, 10)]);
+    wait_until("it waits", || rig.state() == Some(State::Paused));
+    place.set_open(true);
+    // Nothing was lost, so it goes on with what comes.
+    stream.push([video(1_200, false, 10)]);
+    rig.wait_for_packets(25);
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_told_by_another_thread() {
+    let mut appends = 0;
+    let rig = Rig::new(FakeDisk::failing(move |_, call| {
+        appends += usize::from(call == Call::Append);
+        (call == Call::Append && appends == 2).then_some(Fault::Hang)
+    }));
+    let mut stream = Stream::publish("live", "hangs");
+    rig.start(&stream);
+    stream.push(clip(1));
+    wait_until("the disk hangs", || rig.disk.is_hanging());
+    let told = |text: &str| log_of(&stream.key).into_iter().filter(|l| l.contains(text)).count();
+    rig.clock.advance(Duration::from_secs(4));
+    assert_eq!(told("disk does not answer"), 0);
+    rig.clock.advance(Duration::from_secs(3));
+    wait_until("it is told", || told("disk does not answer") == 1);
+    rig.clock.advance(Duration::from_secs(13));
+    rig.disk.release();
+    wait_until("its end is told", || told("disk answers again") == 1);
+    let lines = log_of(&stream.key);
+    let hangs = "WARN disk does not answer stream_key=live/hangs \
+                 file=./recordings/live_hangs_20251011_143052.flv seconds=7";
+    assert!(lines.contains(&hangs.to_owned()), "{lines:?}");
+    assert!(lines.contains(&"INFO disk answers again stream_key=live/hangs seconds=20".to_owned()));
+}

@@ -1,0 +1,211 @@
+//! Mends FLV files, torn ones and those of other servers.
+//!
+//! `media::flv::repair` finds out what is wrong and sets it right; here files are read, twice: the
+//! first time to see whether there is anything to do, the second time to do it. Where the new file
+//! goes, and that the old one is never lost, is in `output`; `report` says what was done.
+
+mod output;
+mod report;
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _, Seek as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use indicatif::ProgressBar;
+use media::Chunks;
+use media::flv::mux::Options;
+use media::flv::repair::{self, Repaired, Summary};
+use media::flv::scan::{Bodies, Scanner};
+
+use super::{Error, format};
+use output::Output;
+
+/// `rtmp-server repair`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rtmp-server repair old.flv                 writes old.repaired.flv
+  rtmp-server repair -in-place broken/*.flv  the old files are called NAME.flv.bak then
+  rtmp-server repair -dry-run old.flv        only says what is wrong
+
+Audio and video are kept bit for bit; what is set right is what stands around them: metadata, \
+sizes, times, the index of key frames, the end. A file in which nothing is wrong, and one that \
+another program is writing, is not touched. No file is ever overwritten.
+
+Exit code: 0 when each file is sound or repaired, 1 when one could not be, 2 when the command line \
+is wrong.")]
+pub struct Repair {
+    /// FLV files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// Write the repaired file there; it must not exist
+    #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
+    output: Option<PathBuf>,
+
+    /// Put the repaired file into the place of the old one, which is kept as NAME.flv.bak
+    #[arg(long)]
+    in_place: bool,
+
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Print one JSON object a file, each on a line of its own
+    #[arg(long)]
+    json: bool,
+}
+
+/// Read at once.
+const READ_BYTES: usize = 1 << 20;
+/// The command line is wrong.
+const EXIT_USAGE: u8 = 2;
+
+/// What became of a file.
+enum Outcome {
+    /// Nothing is wrong with it.
+    Sound,
+    /// It was only looked at.
+    Repairable(Summary),
+    /// There is a new file; `backup` is the old one's name if it has another one now.
+    Repaired { summary: Summary, output: PathBuf, backup: Option<PathBuf> },
+}
+
+/// Why a file was not repaired. It is as it was.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cannot read it: {}", archive::words(.0))]
+    Read(#[from] io::Error),
+    #[error("another program is writing it")]
+    InUse,
+    #[error("not an FLV file")]
+    NotFlv,
+    #[error("no tag is left in it that could be saved")]
+    Empty,
+    #[error("{} exists already and is not overwritten", format::path(.0))]
+    Exists(PathBuf),
+    #[error("cannot write {}: {}", format::path(.0), archive::words(.1))]
+    Write(PathBuf, io::Error),
+}
+
+impl Repair {
+    pub(super) fn run(self) -> Result<ExitCode, Error> {
+        if self.output.is_some() && self.files.len() > 1 {
+            eprintln!("rtmp-server: -output takes one FILE");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+        let mut all_fine = true;
+        for path in &self.files {
+            let outcome = self.repair(path);
+            all_fine &= outcome.is_ok();
+            let text = match (&outcome, self.json) {
+                (_, true) => report::object(path, &outcome).to_string() + "\n",
+                (Ok(outcome), false) => report::text(path, outcome),
+                (Err(failure), false) => {
+                    let path = format::path(path);
+                    eprintln!("rtmp-server: {path} was not repaired: {failure}");
+                    String::new()
+                }
+            };
+            match io::Write::write_all(&mut io::stdout(), text.as_bytes()) {
+                Ok(()) => {}
+                // Whoever reads has seen enough; the work goes on.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                Err(error) => return Err(format!("cannot print the report: {error}").into()),
+            }
+        }
+        Ok(if all_fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn repair(&self, path: &Path) -> Result<Outcome, Failure> {
+        if let Some(output) = self.output.as_ref().filter(|output| output.exists()) {
+            return Err(Failure::Exists(output.clone()));
+        }
+        let mut file = File::open(path)?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(Failure::InUse),
+            // Where a file system has no locks there are none.
+            Err(TryLockError::Error(_)) | Ok(()) => {}
+        }
+        let bar = format::bar(file.metadata()?.len().saturating_mul(2));
+        let outcome = self.repair_open(path, &mut file, &bar);
+        bar.finish_and_clear();
+        outcome
+    }
+
+    fn repair_open(
+        &self,
+        path: &Path,
+        file: &mut File,
+        bar: &ProgressBar,
+    ) -> Result<Outcome, Failure> {
+        let mut head = Vec::new();
+        file.take(3).read_to_end(&mut head)?;
+        let is_flv = head == b"FLV";
+        let Repaired { summary, .. } = pass(file, bar, |out| {
+            out.advance(out.len());
+            Ok(())
+        })?;
+        let Summary { audio, video, data, .. } = &summary;
+        match audio.found + video.found + data.found {
+            0 if !is_flv => return Err(Failure::NotFlv),
+            0 => return Err(Failure::Empty),
+            _ if summary.mends.is_empty() => return Ok(Outcome::Sound),
+            _ if self.dry_run => return Ok(Outcome::Repairable(summary)),
+            _ => {}
+        }
+        let target = match &self.output {
+            Some(output) => output.clone(),
+            None if self.in_place => path.to_owned(),
+            None => output::beside(path, 1),
+        };
+        let failed = |error| Failure::Write(target.clone(), error);
+        let mut output = Output::create(&target, file).map_err(failed)?;
+        let repaired = pass(file, bar, |out| output.write(out).map_err(failed))?;
+        output.patch(&repaired.patches).map_err(failed)?;
+        output.patch(&[repaired.complete]).map_err(failed)?;
+        let summary = repaired.summary;
+        if self.in_place {
+            let backup = output.replace(path).map_err(failed)?;
+            return Ok(Outcome::Repaired { summary, output: target, backup: Some(backup) });
+        }
+        let output = match &self.output {
+            Some(_) => output.keep(&target).map(|()| target.clone()),
+            None => output.keep_beside(path),
+        };
+        Ok(Outcome::Repaired { summary, output: output.map_err(failed)?, backup: None })
+    }
+}
+
+/// Reads all of a file. The bytes of the new one are handed to `write` as they come.
+fn pass(
+    file: &mut File,
+    bar: &ProgressBar,
+    mut write: impl FnMut(&mut Chunks) -> Result<(), Failure>,
+) -> Result<Repaired, Failure> {
+    file.rewind()?;
+    let mut scanner = Scanner::new(Bodies::Keep);
+    let mut repair = repair::Repair::new(Options::default().reserve_bytes);
+    let (mut out, mut buffer) = (Chunks::new(), vec![0; READ_BYTES]);
+    loop {
+        let read = match file.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        match read {
+            0 => scanner.finish(),
+            _ => scanner.push(buffer.get(..read).unwrap_or_default()),
+        }
+        while let Some(item) = scanner.poll() {
+            repair.push(&item, &mut out);
+        }
+        write(&mut out)?;
+        bar.inc(read as u64);
+        if read == 0 {
+            let repaired = repair.finish(&mut out);
+            write(&mut out)?;
+            return Ok(repaired);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The verdict for people.
+
+use std::fmt::Write as _;
+
+use archive::verify::{Checked, Proof, Source, State, Verdict};
+
+use super::Verified;
+use crate::command::format::{self, count, number, printable, size, time};
+
+/// Width of the names on the left.
+const LABEL: usize = 11;
+
+/// All of it, with a line feed at its end.
+pub(super) fn report(verified: &Verified) -> String {
+    let report = &verified.report;
+    let mut out = String::new();
+    for proof in &report.recordings {
+        recording(&mut out, proof);
+        out.push('\n');
+    }
+    for name in &report.foreign {
+        let what = "is no recording of this program, or its start is damaged";
+        // Writing to a `String` cannot fail, here and below.
+        let _ = writeln!(out, "{name} {what}");
+    }
+    for unreadable in &verified.unreadable {
+        let _ = writeln!(out, "{} cannot be read: {}", unreadable.path, unreadable.why);
+    }
+    let recordings = count(report.recordings.len() as u64, "recording");
+    let _ = writeln!(
+        out,
+        "{}",
+        match verified.verdict() {
+            Verdict::Whole => format!("proven whole: {recordings}"),
+            Verdict::Partial => format!("proven, but not whole: {recordings}"),
+            Verdict::Unproven => "NOT PROVEN".to_owned(),
+        }
+    );
+    out
+}
+
+fn line(out: &mut String, label: &str, value: &str) {
+    let _ = writeln!(out, "  {label:LABEL$}{value}");
+}
+
+fn recording(out: &mut String, proof: &Proof) {
+    let stream = printable(&proof.stream_key);
+    let _ = writeln!(out, "recording {} of {stream}", proof.recording);
+    let head = ["file", "segment", "begins", "length", "packets", "lost", "size"];
+    let rows: Vec<_> =
+        std::iter::once(head.map(str::to_owned)).chain(proof.files.iter().map(row)).collect();
+    out.push_str(&format::table(&rows));
+    match proof.missing_before {
+        0 => {}
+        1 => line(out, "not given", "segment 1"),
+        last => line(out, "not given", &format!("segments 1 to {last}")),
+    }
+    for missing in &proof.gaps {
+        let gap = format::gap(&missing.gap);
+        let place = if missing.is_before { "before" } else { "inside" };
+        line(out, "gap", &format!("{place} segment {}, {gap}", missing.segment));
+    }
+    if proof.gaps_unlisted > 0 {
+        line(out, "gap", &format!("and {} more", number(proof.gaps_unlisted)));
+    }
+    hashes(out, proof);
+    for problem in &proof.problems {
+        line(out, "WRONG", &printable(&format!("{} {}", problem.file, problem.kind)));
+    }
+    line(out, "result", &result(proof));
+}
+
+fn row(checked: &Checked) -> [String; 7] {
+    let file = &checked.file;
+    let unknown = || "-".to_owned();
+    let is_complete = file.state == State::Complete;
+    let ledger = file.ledger.as_ref().filter(|_| is_complete);
+    [
+        file.name.clone(),
+        number(checked.segment.into()),
+        file.about.as_ref().map_or_else(unknown, |about| time(about.start_ms)),
+        file.length_ms.filter(|_| is_complete).map_or_else(unknown, time),
+        ledger.map_or_else(unknown, |ledger| number(ledger.written.packets)),
+        ledger.map_or_else(unknown, |ledger| number(ledger.dropped.packets)),
+        size(file.size_bytes),
+    ]
+}
+
+/// Against what the hashes were checked, and which could not be.
+fn hashes(out: &mut String, proof: &Proof) {
+    let all = proof.files.len() as u64;
+    for source in [Source::NextSegment, Source::Sidecar, Source::Catalog] {
+        let agreed = proof.files.iter().filter(|checked| checked.agreed.contains(&source));
+        let agreed = agreed.count() as u64;
+        if agreed > 0 {
+            let (agreed, files) = (number(agreed), count(all, "file"));
+            line(out, "hash", &format!("{agreed} of {files} as the {} tells", source.name()));
+        }
+    }
+    for checked in proof.files.iter().filter(|checked| is_untold(checked)) {
+        let why = "neither a next segment nor a sidecar nor the catalog tells it";
+        line(out, "unchecked", &format!("hash of {}: {why}", checked.file.name));
+    }
+    for checked in proof.files.iter().filter(|checked| checked.file.state == State::Growing) {
+        line(out, "unchecked", &format!("{}: it is being written", checked.file.name));
+    }
+}
+
+/// Whether nobody tells the hash of a finished file.
+fn is_untold(checked: &Checked) -> bool {
+    let Checked { file, agreed, .. } = checked;
+    file.state == State::Complete && agreed.is_empty() && file.claims.is_empty()
+}
+
+fn result(proof: &Proof) -> String {
+    let segments = count(proof.files.len() as u64, "segment");
+    match proof.verdict() {
+        Verdict::Whole => format!("proven whole: {segments}, no packet lost, none twice"),
+        Verdict::Partial => {
+            format!("proven, but not whole: {segments}, nothing is missing but what is told above")
+        }
+        Verdict::Unproven => {
+            format!("NOT PROVEN: {}", count(proof.problems.len() as u64, "problem"))
+        }
+    }
+}
