@@ -83,7 +83,7 @@ impl fmt::Display for Hash {
     }
 }
 
-/// The text is no [`Hash`].
+/// The text is no [struct@Hash].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a hash of 64 hex digits")]
 pub struct BadHash;

@@ -20,7 +20,7 @@ use crate::gate::Gate;
 use crate::hash::hash64;
 use crate::recorder::{Progress, Recorder, State as RecordingState, Task, Timing};
 use crate::watch::Watch;
-use crate::{Clock, Config, Counters, Disk, Error, Ledger, recover, telemetry};
+use crate::{Clock, Config, Counters, Disk, Error, Ledger, recover, telemetry, words};
 
 /// Stack of a recorder thread: its buffers are on the heap.
 const STACK_BYTES: usize = 512 << 10;
@@ -166,14 +166,11 @@ impl Archive {
     }
 
     /// Begins, in a thread of its own, to mend what was left unfinished before the archive was
-    /// opened. Only the first call does anything. What happens is logged.
-    ///
-    /// # Errors
-    /// When there is no thread.
-    pub fn recover(&self) -> Result<(), Error> {
+    /// opened. Only the first call does anything. What happens, and what does not, is logged.
+    pub fn recover(&self) {
         let mut state = self.shared.lock();
         if state.closed || state.recovery.is_some() {
-            return Ok(());
+            return;
         }
         let shared = self.shared.clone();
         let recovery = move || {
@@ -188,10 +185,15 @@ impl Archive {
                 stop: &shared.closing,
             });
         };
-        let thread = Builder::new().name("recovery".to_owned()).spawn(recovery);
-        state.recovery = Some(thread.map_err(Error::Thread)?);
-        state.recovering = true;
-        Ok(())
+        match Builder::new().name("recovery".to_owned()).spawn(recovery) {
+            Ok(thread) => {
+                state.recovery = Some(thread);
+                state.recovering = true;
+            }
+            Err(error) => {
+                telemetry::not_recovered(&self.shared.config.record_dir, &words(&error));
+            }
+        }
     }
 
     /// Begins a recording, or continues that of the same stream whose publisher was away. Its file

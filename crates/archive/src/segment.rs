@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use media::flv::mux::{self, Muxer};
+use media::flv::tag::FILE_HEADER;
 use media::{Chunks, Header, Kind, Packet};
 
 use crate::digest::{Digest, chain, write_checksums};
@@ -20,6 +21,9 @@ use crate::events::Finished;
 use crate::ledger::{find, number, whole};
 use crate::path::{CANDIDATES, Name};
 use crate::{About, Hash, Ledger, recover};
+
+/// Bytes of the metadata: with the file header, as many whole pages as the digest keeps.
+const RESERVE_BYTES: usize = (32 << 10) - FILE_HEADER.len();
 
 pub(crate) struct Segment {
     file: Box<dyn DiskFile>,
@@ -67,7 +71,9 @@ impl Segment {
         header: &Header,
     ) -> io::Result<Self> {
         let identity = about.properties();
-        let mut muxer = Muxer::new(mux::Options { identity, ..mux::Options::default() });
+        let options =
+            mux::Options { reserve_bytes: RESERVE_BYTES, identity, ..mux::Options::default() };
+        let mut muxer = Muxer::new(options);
         let repeated = header.packets().iter().filter(|packet| packet.kind != Kind::Data).count();
         let repeated_packets = repeated as u64;
         muxer.set_extra(extra(&Ledger { repeated_packets, ..Ledger::default() }, 0));

@@ -8,6 +8,7 @@ mod ex;
 pub mod meta;
 pub mod mux;
 pub mod probe;
+pub mod repair;
 pub mod scan;
 pub mod tag;
 pub mod video;

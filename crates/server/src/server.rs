@@ -79,6 +79,7 @@ impl Server {
             Arc::new(SystemDisk),
             Arc::new(SystemClock),
         );
+        archive.recover();
         let archive = Arc::new(archive);
         let (stop, stopping) = watch::channel(false);
         let context =

@@ -124,6 +124,22 @@ fn recordings_are_bounded_and_make_room_when_they_end() {
 }
 
 #[test]
+fn a_recording_that_waits_for_its_publisher_makes_room_for_a_stream_that_is_there() {
+    let rejoin = Duration::from_secs(3_600);
+    let config = Config { max_recordings: 2, rejoin, ..Config::default() };
+    let rig = Rig::with(FakeDisk::default(), config);
+    let away = Stream::publish("room", "away");
+    let (key, id) = (away.key.clone(), rig.start(&away));
+    drop(away);
+    wait_until("the publisher is away", || rig.state() == Some(RecordingState::Away));
+    let streams: Vec<_> = (0..2).map(|n| Stream::publish("room", &format!("s{n}"))).collect();
+    streams.iter().for_each(|stream| drop(rig.start(stream)));
+    wait_until("it ends", || rig.archive.list().iter().all(|status| status.id != id));
+    assert!(log_of(&key).last().unwrap().starts_with("INFO recording complete"));
+    assert_eq!(errors_of(&streams[1].key), Vec::<String>::new());
+}
+
+#[test]
 fn a_recorder_that_panics_is_told_and_nobody_else_is_touched() {
     let rig = Rig::new(FakeDisk::default());
     let mut healthy = Stream::publish("panic", "healthy");
@@ -158,9 +174,9 @@ fn ids_differ() {
 fn what_was_left_is_recovered_once_and_waited_for() {
     let rig = Rig::new(FakeDisk::failing(|_, call| (call == Call::List).then_some(Fault::Hang)));
     let disk = &rig.disk;
-    rig.archive.recover().unwrap();
+    rig.archive.recover();
     wait_until("recovery looks at the disk", || disk.is_hanging());
-    rig.archive.recover().unwrap();
+    rig.archive.recover();
     // It hangs, and nobody waits for ever.
     assert_eq!(rig.archive.close(Duration::from_millis(20)), []);
     disk.release();
@@ -187,7 +203,7 @@ fn a_killed_recording_is_whole_after_the_next_start() {
     let changed = path.metadata().unwrap().modified().unwrap();
     wait_until("time goes on", || changed.elapsed().unwrap_or_default() > Duration::from_millis(2));
     let archive = Archive::open(config, Arc::new(SystemDisk), Arc::new(SystemClock));
-    archive.recover().unwrap();
+    archive.recover();
     wait_until("the file is complete", || {
         metadata(&std::fs::read(&path).unwrap(), "complete") == Value::from(true)
     });

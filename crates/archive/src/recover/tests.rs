@@ -361,23 +361,23 @@ fn nothing_is_recovered_after_the_start_or_after_the_stop() {
 #[test]
 fn a_file_beyond_4_gib_gets_an_index_with_the_right_positions() {
     use std::os::unix::fs::FileExt;
-    const BODY: usize = 0xF0_0000;
-    const TAGS: u64 = 300;
+    const BODY: u32 = 0xF0_0000;
+    const TAGS: u32 = 300;
     let dir = tempfile::tempdir().unwrap();
     let segment = create_in(&SystemDisk, dir.path(), about());
     let (path, start) = (segment.path().to_owned(), segment.position());
     drop(segment);
     // Key frames of 15 MB, all holes but for head and end.
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-    let tag_size = (BODY + 15) as u64;
+    let tag_size = u64::from(BODY) + 15;
+    let place = |n: u32| start + u64::from(n) * tag_size;
     for n in 0..TAGS {
-        let header = media::flv::tag::TagHeader::new(9, BODY as u32, n as u32 * 1_000);
+        let header = media::flv::tag::TagHeader::new(9, BODY, n * 1_000);
         let head = [&header.encode()[..], &[0x17, 1, 0, 0, 0]].concat();
-        file.write_all_at(&head, start + n * tag_size).unwrap();
-        let end = start + (n + 1) * tag_size;
-        file.write_all_at(&header.tag_size().to_be_bytes(), end - 4).unwrap();
+        file.write_all_at(&head, place(n)).unwrap();
+        file.write_all_at(&header.tag_size().to_be_bytes(), place(n + 1) - 4).unwrap();
     }
-    let whole = start + TAGS * tag_size;
+    let whole = place(TAGS);
     // All that was synced, or the holes would be taken for what the disk lost.
     let synced = crate::segment::extra(&Ledger::default(), whole);
     let head = fs::File::open(&path).unwrap();
@@ -403,15 +403,14 @@ fn a_file_beyond_4_gib_gets_an_index_with_the_right_positions() {
     let (whole_file, cut_bytes) = known.complete(&SystemDisk, &mut *file, &path).unwrap();
     assert!(whole > 1 << 32);
     assert_eq!((whole_file.size_bytes, cut_bytes), (whole, 3));
-    assert_eq!(whole_file.ledger.written.packets, TAGS);
-    assert_eq!(whole_file.ledger.written.bytes, TAGS * BODY as u64);
+    assert_eq!(whole_file.ledger.written.packets, u64::from(TAGS));
+    assert_eq!(whole_file.ledger.written.bytes, u64::from(TAGS) * u64::from(BODY));
     assert_eq!(path.metadata().unwrap().len(), whole);
     let mut region = vec![0; usize::try_from(start).unwrap()];
     head.read_exact_at(&mut region, 0).unwrap();
     assert_eq!(metadata(&region, "filesize").as_f64(), Some(whole as f64));
     let Value::Object(index) = metadata(&region, "keyframes") else { panic!("no index") };
     let Value::StrictArray(positions) = &index[1].1 else { panic!("no positions") };
-    let expected: Vec<_> =
-        (0..TAGS).map(|n| Value::Number((start + n * tag_size) as f64)).collect();
+    let expected: Vec<_> = (0..TAGS).map(|n| Value::Number(place(n) as f64)).collect();
     assert_eq!(positions[..], expected[..]);
 }

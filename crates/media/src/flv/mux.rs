@@ -44,6 +44,7 @@ mod restore;
 use facts::Facts;
 use index::Index;
 use region::{Content, Region};
+pub(super) use restore::split_identity;
 pub use restore::{Restore, Restored, Want};
 
 /// How a file is laid out, and what it says of itself.
@@ -66,6 +67,9 @@ impl Default for Options {
         Self { reserve_bytes: 32 << 10, identity: Vec::new(), extra: Vec::new() }
     }
 }
+
+/// The boolean property after the identity: false until [`Muxer::complete_patch`] is applied.
+pub const COMPLETE: &str = "complete";
 
 /// Why a packet cannot be in an FLV file. Nothing of it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -138,7 +142,7 @@ impl Muxer {
         let reserve_bytes =
             options.reserve_bytes.clamp(*region::SIZES.start(), *region::SIZES.end());
         let mut identity = options.identity;
-        identity.retain(|(name, _)| name != region::COMPLETE);
+        identity.retain(|(name, _)| name != COMPLETE);
         Self {
             reserve_bytes,
             identity,
@@ -242,6 +246,18 @@ impl Muxer {
         Counters { properties_cut, ..self.counters }
     }
 
+    /// Takes over the values of an `onMetaData` that is in the first tag alone.
+    pub(super) fn take_over(&mut self, body: bytes::Bytes, properties: Vec<(String, Value)>) {
+        self.metadata = Some(body);
+        self.merge_properties(properties);
+        self.counters.metadata_merged += 1;
+    }
+
+    /// Whether there is enough for an index.
+    pub(super) fn has_index(&self) -> bool {
+        self.index.thinned(region::INDEX_ENTRIES_MIN).count() == region::INDEX_ENTRIES_MIN
+    }
+
     fn has_media(&self) -> bool {
         self.facts.has(Kind::Video) || self.facts.has(Kind::Audio)
     }
@@ -283,7 +299,7 @@ impl Muxer {
 
     fn merge_properties(&mut self, properties: Vec<(String, Value)>) -> Merged {
         let mut merged = Merged::Known;
-        for (name, value) in properties.into_iter().filter(|(name, _)| !is_stale(name)) {
+        for (name, value) in properties.into_iter().filter(|(name, _)| !is_of_files(name)) {
             let is_known = |(known, old): &(String, Value)| *known == name && *old == value;
             if name != CREATION_DATE && !self.publisher.iter().any(is_known) {
                 merged = Merged::News;
@@ -318,7 +334,7 @@ impl Muxer {
         own.extend(self.facts.measures().into_iter().filter(|(name, _)| !is_given(name)));
         own.push((OWN_END, Value::Boolean(true)));
         let is_in = |list: &[(String, Value)], name: &str| list.iter().any(|(n, _)| n == name);
-        let is_fixed = |name: &str| name == region::COMPLETE || is_in(&self.identity, name);
+        let is_fixed = |name: &str| name == COMPLETE || is_in(&self.identity, name);
         own.retain(|(name, _)| !is_fixed(name) && !is_in(&self.extra, name));
         let extra = self.extra.iter().filter(|(name, _)| !is_fixed(name)).collect::<Vec<_>>();
 
@@ -363,19 +379,26 @@ const OWN_END: &str = "hasMetadata";
 /// When the publisher made its metadata.
 const CREATION_DATE: &str = "creationdate";
 
-/// Whether a property of the publisher is about another file, or stands for the muxer's own.
-fn is_stale(name: &str) -> bool {
-    STALE.contains(&name) || name.trim_end_matches('_') == region::PADDING
+/// Whether a property is about a file, which the publisher's stream is not: it says nothing, or
+/// something of another file.
+pub(super) fn is_of_files(name: &str) -> bool {
+    OF_FILES.contains(&name) || name.trim_end_matches('_') == region::PADDING
 }
 
-/// Properties of files, which a stream cannot have.
-const STALE: [&str; 7] = [
+const OF_FILES: [&str; 14] = [
+    COMPLETE,
+    OWN_END,
+    "duration",
+    "filesize",
+    "lasttimestamp",
+    "lastkeyframetimestamp",
+    "lastkeyframelocation",
+    "hasKeyframes",
+    "canSeekToEnd",
     "keyframes",
     "datasize",
     "videosize",
     "audiosize",
-    "lastkeyframelocation",
-    "lastkeyframetimestamp",
     "cuePoints",
 ];
 

@@ -1,11 +1,11 @@
 //! Reads FLV files of any size, whole or broken, piece by piece, and says what is wrong with them.
 //!
 //! Push a piece, poll items until there are none, push the next. In memory are the piece and one
-//! tag at most.
+//! tag at most; three where `PreviousTagSize` is wrong.
 //!
-//! A tag is taken as one when its header is as it must be, or when `PreviousTagSize` after it
-//! agrees. Where neither is so, the scanner looks for the next place where both are, and reports
-//! what is between as garbage.
+//! A tag is taken as one when `PreviousTagSize` after it agrees; or when its header is as it must
+//! be, and tags follow. Where neither is so, the scanner looks for the next place where header and
+//! size are right, and reports what is between as garbage.
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -156,10 +156,6 @@ pub struct Scanner {
 enum State {
     #[default]
     Start,
-    /// Bytes between the file header and the first tag's `PreviousTagSize`.
-    HeaderRest {
-        size: u64,
-    },
     FirstSize,
     Tag,
     /// A tag that was announced; bytes of its body to pass over, then `PreviousTagSize`.
@@ -250,7 +246,6 @@ impl Scanner {
     fn step(&mut self) -> Option<()> {
         match self.state {
             State::Start => self.read_file_header(),
-            State::HeaderRest { size } => self.read_header_rest(size),
             State::FirstSize => self.read_first_size(),
             State::Tag => self.read_tag(),
             State::Body { header, offset, left } => self.read_body(header, offset, left),
@@ -290,19 +285,7 @@ impl Scanner {
             size: header_size,
         }));
         self.take(9);
-        self.state = match u64::from(header_size).checked_sub(9) {
-            Some(rest @ 1..=HEADER_REST_MAX) => State::HeaderRest { size: rest },
-            _ => State::FirstSize,
-        };
-        Some(())
-    }
-
-    fn read_header_rest(&mut self, size: u64) -> Option<()> {
-        let rest = usize::try_from(size).unwrap_or(usize::MAX);
-        if self.buffer.len() < rest {
-            return self.is_finished.then(|| self.end_inside(rest)).flatten();
-        }
-        self.take(rest);
+        // Another size is no version 1, or a lie: if no tag follows here, it is looked for.
         self.state = State::FirstSize;
         Some(())
     }
@@ -346,14 +329,49 @@ impl Scanner {
             None => wait,
             Some(found) if found == header.tag_size() => Guess::Tag,
             Some(_) if !matches!(self.state, State::Tag) || !is_plain(&header) => Guess::Not,
-            // Only PreviousTagSize may be wrong: then a tag follows, or the end.
-            Some(_) if self.buffer.len() == end + 4 && self.is_finished => Guess::Tag,
-            Some(_) => match header_at(&self.buffer, end + 4) {
-                None => wait,
-                Some(next) if is_plain(&next) => Guess::Tag,
-                Some(_) => Guess::Not,
-            },
+            // It is right, but for another tag: this one lost its end, and what is there instead
+            // is not its body.
+            Some(found) if self.is_tag_before(end, found) => Guess::Not,
+            Some(_) => self.guess_behind(end + 4, 1),
         }
+    }
+
+    /// Judges a tag of which only `PreviousTagSize` is wrong by what is behind it, at `at`: the
+    /// end, or a tag, and as many further ones as `more` says if its size is wrong too.
+    fn guess_behind(&self, at: usize, more: usize) -> Guess {
+        let Some(next) = header_at(&self.buffer, at) else {
+            return match self.buffer.len() {
+                _ if !self.is_finished => Guess::Wait,
+                len if len == at => Guess::Tag,
+                _ => Guess::Not,
+            };
+        };
+        let end = at + TagHeader::SIZE + body_size(&next);
+        match be32(&self.buffer, end) {
+            _ if !is_plain(&next) => Guess::Not,
+            None if !self.is_finished => Guess::Wait,
+            // The last tag of the file, which is cut off; unless there are others.
+            None if (1..self.buffer.len()).any(|at| self.is_confirmed(at)) => Guess::Not,
+            None => Guess::Tag,
+            Some(found) if found == next.tag_size() => Guess::Tag,
+            Some(_) if more > 0 => self.guess_behind(end + 4, more - 1),
+            Some(_) => Guess::Tag,
+        }
+    }
+
+    /// Whether the tag that ends at `end` in the buffer is one of `size` bytes.
+    fn is_tag_before(&self, end: usize, size: u32) -> bool {
+        let start = usize::try_from(size).ok().and_then(|size| end.checked_sub(size));
+        start.is_some_and(|start| start > 0 && self.is_confirmed(start))
+    }
+
+    /// Whether there is a tag at `at` in the buffer whose header and size are right.
+    fn is_confirmed(&self, at: usize) -> bool {
+        let header = header_at(&self.buffer, at).filter(is_plain);
+        header.is_some_and(|header| {
+            let end = at + TagHeader::SIZE + body_size(&header);
+            be32(&self.buffer, end) == Some(header.tag_size())
+        })
     }
 
     /// Hands out the tag at the start of the buffer, as far as it is there.
@@ -498,9 +516,6 @@ impl Scanner {
         self.buffer.split_to(len).freeze()
     }
 }
-
-/// Bytes between the file header and the first tag that are believed.
-const HEADER_REST_MAX: u64 = 65_536;
 
 /// Bodies up to this size (bytes) are copied, so that they do not keep the piece alive that they
 /// came in.

@@ -42,7 +42,7 @@ fn record(disk: &FakeDisk, number: u32, finish: bool) -> Recorded {
         pushed += part.len();
         segment.flush().unwrap();
         recorded.flushed.push((calls(), pushed));
-        if recorded.flushed.len() % 2 == 0 {
+        if recorded.flushed.len().is_multiple_of(2) {
             segment.refresh(&ledger(&recorded.sent[..pushed])).unwrap();
         }
         if recorded.flushed.len() % 4 == 3 {
@@ -157,7 +157,7 @@ fn at_every_call_a_power_cut_costs_only_what_was_not_synced() {
             let recovery = first.history();
             for calls_then in 0..first.calls().len() {
                 let seed = (calls + calls_then) as u64;
-                let fate = if seed % 2 == 0 { Fate::Lost } else { Fate::Scattered(seed) };
+                let fate = if seed.is_multiple_of(2) { Fate::Lost } else { Fate::Scattered(seed) };
                 let again = recovered(&recovery.cut(calls_then, fate));
                 check(&again, &recorded, &whole, calls, is_kept);
                 cuts += 1;

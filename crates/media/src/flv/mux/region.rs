@@ -12,7 +12,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::index::Index;
+use super::{COMPLETE, index::Index};
 use crate::{
     Kind,
     amf0::{self, Value},
@@ -43,9 +43,6 @@ pub(super) struct Region {
     pub(super) complete_at: usize,
 }
 
-/// The property after the identity: false until [`super::Muxer::complete_patch`] is applied.
-pub(super) const COMPLETE: &str = "complete";
-
 /// Sizes (bytes) that a region can have: from the muxer's own properties and some index to half of
 /// what a tag can hold.
 pub(super) const SIZES: RangeInclusive<usize> = 2_048..=BODY_MAX / 2;
@@ -64,7 +61,7 @@ const END: [u8; 3] = [0, 0, 9];
 /// `keyframes`: its name and marker, two names with an array's marker and count each, and the end.
 const INDEX_HEAD: usize = (2 + 9 + 1) + (2 + 5 + 5) + (2 + 13 + 5) + END.len();
 /// FFmpeg warns of an index of fewer entries.
-const INDEX_ENTRIES_MIN: usize = 2;
+pub(super) const INDEX_ENTRIES_MIN: usize = 2;
 
 /// Builds the tag; exactly `size_bytes` (one of [`SIZES`]) with its header and
 /// `PreviousTagSize`.

@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 
-use super::{METADATA_LIMITS, Muxer, OWN_END, Options, region, size};
+use super::{COMPLETE, METADATA_LIMITS, Muxer, OWN_END, Options, region, size};
 use crate::{
     Kind, Packet, Role,
     amf0::Value,
@@ -108,7 +108,9 @@ impl Restore {
         }
         let mut muxer = Muxer::new(Options { reserve_bytes, ..options });
         muxer.position = start;
-        muxer.merge_properties(publishers(&region.properties).to_vec());
+        let mut properties = region.properties.clone();
+        split_identity(&mut properties);
+        muxer.merge_properties(properties);
         muxer.counters.properties_cut = 0;
         let composed_at = region.property("filesize").and_then(Value::as_f64);
         #[expect(
@@ -266,10 +268,17 @@ impl Restore {
     }
 }
 
-/// Of the properties in a muxer's region those that are not its own.
-fn publishers(properties: &[(String, Value)]) -> &[(String, Value)] {
-    let own_end = properties.iter().position(|(name, _)| name == OWN_END);
-    own_end.and_then(|at| properties.get(at + 1..)).unwrap_or(properties)
+/// Takes the identity out of the properties of a muxer's region, and leaves only those that are not
+/// the muxer's own. The properties of another writer stay as they are, and have no identity.
+pub(in crate::flv) fn split_identity(
+    properties: &mut Vec<(String, Value)>,
+) -> Vec<(String, Value)> {
+    let at = |wanted: &str| properties.iter().position(|(name, _)| name == wanted);
+    let (Some(complete), own_end) = (at(COMPLETE), at(OWN_END)) else { return Vec::new() };
+    let own_end = own_end.filter(|own_end| *own_end > complete).unwrap_or(complete);
+    let mut identity: Vec<_> = properties.drain(..=own_end).collect();
+    identity.truncate(complete);
+    identity
 }
 
 #[cfg(test)]

@@ -203,6 +203,44 @@ fn a_broken_size_loses_one_tag() {
 }
 
 #[test]
+fn a_tag_that_lost_its_end_does_not_swallow_the_next() {
+    // So much is missing that the tag seems to end where the one behind the damage does.
+    let long = tag(9, 40, &[&b"\x27\x01\0\0\0"[..], &[0xA5; 95]].concat());
+    let next = sound(80);
+    let lost = next.len();
+    let bytes = [&file(&[key(0)])[..], &long[..long.len() - lost], &next, &frame(120)].concat();
+    let items = scan(&bytes);
+    assert_eq!(
+        bodies(&items),
+        [&b"\x17\x01\0\0\0KEY"[..], b"\xaf\x01SOUND", b"\x27\x01\0\0\0FRAME"]
+    );
+    assert_eq!(faults(&items), [(36, FaultKind::Garbage { size: size(long.len() - lost) })]);
+    // Or at a place in the next tag that looks like a header: 5 bytes into this one.
+    let next = tag(9, 0x0900, b"\x27\x01\0\0\0SOMETHING LONGER THAN A HEADER");
+    let bytes = [&file(&[key(0)])[..], &long[..long.len() - 5], &next, &frame(120)].concat();
+    assert!(is_plain(&header_at(&next, 5).unwrap()));
+    let items = scan(&bytes);
+    assert!(bodies(&items).contains(&Bytes::copy_from_slice(&next[11..next.len() - 4])));
+}
+
+#[test]
+fn sizes_that_are_all_wrong_are_told_and_all_tags_kept() {
+    let mut tags: Vec<_> = (0..6).map(|i| if i % 2 == 0 { frame(i) } else { sound(i) }).collect();
+    for tag in &mut tags {
+        let size_at = tag.len() - 4;
+        tag[size_at..].fill(0);
+    }
+    let items = scan(&file(&tags));
+    assert_eq!((bodies(&items).len(), faults(&items).len()), (6, 6));
+    let mut cut_off = file(&tags);
+    cut_off.truncate(cut_off.len() - 6);
+    let items = scan(&cut_off);
+    assert_eq!(bodies(&items).len(), 5);
+    let last = faults(&items).pop().unwrap().1;
+    assert_eq!(last, FaultKind::Truncated { missing: 6 });
+}
+
+#[test]
 fn garbage_at_the_end_is_garbage() {
     let bytes = [file(&[key(0)]), vec![0; 4_096]].concat();
     assert_eq!(faults(&scan(&bytes)), [(36, FaultKind::Garbage { size: 4_096 })]);
@@ -234,13 +272,19 @@ fn odd_file_headers_are_told() {
     bytes[8] = 12;
     bytes.splice(9..9, [1, 2, 3]);
     let items = scan(&bytes);
-    assert_eq!(faults(&items), [(5, FaultKind::HeaderSize(12))]);
+    let size = FaultKind::PreviousTagSize { found: 0x0102_0300, expected: 0 };
+    assert_eq!(
+        faults(&items),
+        [(5, FaultKind::HeaderSize(12)), (9, size), (13, FaultKind::Garbage { size: 3 })]
+    );
     assert_eq!(bodies(&items).len(), 1);
-    let mut bytes = file(&[key(0)]);
-    bytes[5..9].fill(0xFF);
-    let items = scan(&bytes);
-    assert_eq!(faults(&items), [(5, FaultKind::HeaderSize(u32::MAX))]);
-    assert_eq!(bodies(&items).len(), 1);
+    for wrong in [0_u32, 12, 5_000, u32::MAX] {
+        let mut bytes = file(&[key(0)]);
+        bytes[5..9].copy_from_slice(&wrong.to_be_bytes());
+        let items = scan(&bytes);
+        assert_eq!(faults(&items), [(5, FaultKind::HeaderSize(wrong))]);
+        assert_eq!(bodies(&items).len(), 1, "no tag is taken for the rest of the header");
+    }
 }
 
 #[test]
