@@ -133,7 +133,9 @@ fn a_recording_that_waits_for_its_publisher_makes_room_for_a_stream_that_is_ther
     drop(away);
     wait_until("the publisher is away", || rig.state() == Some(RecordingState::Away));
     let streams: Vec<_> = (0..2).map(|n| Stream::publish("room", &format!("s{n}"))).collect();
-    streams.iter().for_each(|stream| drop(rig.start(stream)));
+    for stream in &streams {
+        rig.start(stream);
+    }
     wait_until("it ends", || rig.archive.list().iter().all(|status| status.id != id));
     assert!(log_of(&key).last().unwrap().starts_with("INFO recording complete"));
     assert_eq!(errors_of(&streams[1].key), Vec::<String>::new());
