@@ -213,7 +213,7 @@ impl Archive {
         self.shared.reap();
         let result = self.shared.rejoin_or_spawn(key.clone(), cursor);
         if let Err(error) = &result {
-            telemetry::create_failed(&key, error, &self.shared.config.record_dir);
+            telemetry::create_failed(&key, error);
             self.shared.total.add(&Counters { errors: 1, ..Counters::default() });
         }
         result

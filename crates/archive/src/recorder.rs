@@ -421,7 +421,7 @@ impl Recorder {
             }
             (Failure::Space, _) | (_, Some(GapReason::Disk)) => return,
             (Failure::Create(error), _) => {
-                telemetry::create_failed(key, &crate::words(error), self.place.dir());
+                telemetry::create_failed(key, &crate::words(error));
                 self.trouble = Some(GapReason::Disk);
             }
             (Failure::Write(error), _) => {

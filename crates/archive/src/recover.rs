@@ -126,6 +126,9 @@ impl Work<'_> {
             let mut entries = match self.recovery.disk.list(&dir) {
                 Ok(entries) => entries,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if depth == 0 => {
+                    return telemetry::directory_unreadable(&dir, &words(&error));
+                }
                 Err(error) => {
                     telemetry::not_recovered(&dir, &words(&error));
                     continue;

@@ -106,10 +106,8 @@ pub(crate) fn recording_resumed(key: &Key, file: &Path, gap: Option<Gap>, reason
 }
 
 /// A file could not be made; it will be tried again, unless no thread could be had either.
-pub(crate) fn create_failed(key: &Key, error: &dyn Display, dir: &Path) {
-    let dir = path::display(dir);
-    let error = error.to_string();
-    error!(error, stream_key = %key, record_dir = %dir, "failed to create recorder");
+pub(crate) fn create_failed(key: &Key, error: &dyn Display) {
+    error!(error = error.to_string(), stream_key = %key, "failed to create recorder");
 }
 
 /// A write failed; the recording goes on in another file when the disk works again.
@@ -174,6 +172,12 @@ pub(crate) fn recovered(whole: &Whole, cut_bytes: u64) {
 /// A file of ours that cannot be understood has another name now.
 pub(crate) fn set_aside(file: &Path, reason: &str) {
     warn!(file = %path::display(file), reason, "file set aside");
+}
+
+/// What is in the record directory cannot be seen.
+pub(crate) fn directory_unreadable(dir: &Path, error: &dyn Display) {
+    let error = error.to_string();
+    warn!(error, record_dir = %path::display(dir), "record directory cannot be read");
 }
 
 /// A file, or a folder, could not be recovered and is as it was.

@@ -61,7 +61,7 @@ fn archive_config(config: &Config) -> archive::Config {
         rotation: archive::Rotation {
             duration: config.record_rotate_duration,
             size_bytes: config.record_rotate_size,
-            every: config.record_rotate_every.clone(),
+            every: config.record_rotate_every,
             schedule: config.record_rotate_schedule.clone(),
         },
         rejoin: config.record_rejoin,

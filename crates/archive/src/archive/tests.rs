@@ -115,12 +115,30 @@ fn recordings_are_bounded_and_make_room_when_they_end() {
     assert_eq!(
         errors_of(&last.key),
         ["ERROR failed to create recorder error=\"3 recordings are running, which is the \
-          limit\" stream_key=bounded/s3 record_dir=./recordings"]
+          limit\" stream_key=bounded/s3"]
     );
     rig.archive.stop(ids[1]);
     wait_until("one ends", || rig.archive.list().len() == 2);
     rig.archive.start(request()).unwrap();
     assert_eq!(rig.archive.list().len(), 3);
+}
+
+#[test]
+fn a_recording_that_waits_for_its_publisher_makes_room_for_a_stream_that_is_there() {
+    let rejoin = Duration::from_secs(3_600);
+    let config = Config { max_recordings: 2, rejoin, ..Config::default() };
+    let rig = Rig::with(FakeDisk::default(), config);
+    let away = Stream::publish("room", "away");
+    let (key, id) = (away.key.clone(), rig.start(&away));
+    drop(away);
+    wait_until("the publisher is away", || rig.state() == Some(RecordingState::Away));
+    let streams: Vec<_> = (0..2).map(|n| Stream::publish("room", &format!("s{n}"))).collect();
+    for stream in &streams {
+        rig.start(stream);
+    }
+    wait_until("it ends", || rig.archive.list().iter().all(|status| status.id != id));
+    assert!(log_of(&key).last().unwrap().starts_with("INFO recording complete"));
+    assert_eq!(errors_of(&streams[1].key), Vec::<String>::new());
 }
 
 #[test]

@@ -58,6 +58,8 @@ fn check(rig: &Rig, segments: &[Finished], sent: &[Packet]) {
             assert_eq!((packet.kind, &packet.body), (sent.kind, &sent.body));
             let track = (sent.kind, sent.track);
             if sent.role == Role::Config {
+                let is_repeated = first && repeated.iter().any(|p| (p.kind, p.track) == track);
+                assert!(!is_repeated, "what begins a file is not in its header as well");
                 known.insert(track, sent.body.clone());
                 here.insert(track, sent.body.clone());
             }

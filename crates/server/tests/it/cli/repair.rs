@@ -129,7 +129,8 @@ fn assert_decodes(file: &Path, held: bool) {
 
 #[test]
 fn files_of_other_servers_are_mended_without_a_byte_of_picture_and_sound_lost() {
-    let cases: [(fn() -> Vec<u8>, &str); 7] = [
+    type Damage = fn() -> Vec<u8>;
+    let cases: [(Damage, &str); 7] = [
         (bare, "metadata added"),
         (with_set_data_frame, "@setDataFrame removed"),
         (without_sizes, "PreviousTagSize corrected"),
