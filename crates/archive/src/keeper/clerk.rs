@@ -89,7 +89,7 @@ impl Clerk {
             let left = until.saturating_duration_since(self.shared.clock.instant());
             let wait = if is_last { Duration::ZERO } else { left };
             match self.events.recv_timeout(wait) {
-                Ok(Event::Wake) if is_last || came > 0 => {}
+                Ok(Event::Wake) if is_last => {}
                 Ok(Event::Wake) => return came,
                 Ok(event) => self.waiting.push(event),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return came,

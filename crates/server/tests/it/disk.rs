@@ -20,7 +20,7 @@ mod trouble;
 #[cfg(unix)]
 pub(crate) mod user;
 #[cfg(target_os = "linux")]
-mod viewer;
+pub(crate) mod viewer;
 
 use std::path::PathBuf;
 

@@ -14,14 +14,14 @@ use crate::record::assert_played;
 const STEP_MS: i64 = 5_000;
 
 /// A publisher and a viewer, each in a thread of its own.
-pub(super) struct Show {
+pub(crate) struct Show {
     sender: Sender,
     viewer: JoinHandle<Vec<(Instant, Packet)>>,
 }
 
 impl Show {
     /// The viewer is there before the publisher comes and so gets every frame.
-    pub(super) fn start(url: &str, config: SourceConfig) -> Self {
+    pub(crate) fn start(url: &str, config: SourceConfig) -> Self {
         let (ready, is_ready) = channel();
         let to = url.to_owned();
         let viewer = thread::spawn(move || {
@@ -43,14 +43,14 @@ impl Show {
     }
 
     /// Lets the stream go on for a while.
-    pub(super) fn go_on(&self, for_ms: i64) {
+    pub(crate) fn go_on(&self, for_ms: i64) {
         let from = self.sender.newest_ms();
         let steps = (1..).map(|step| from + step * STEP_MS).take_while(|at| *at < from + for_ms);
         steps.chain([from + for_ms]).for_each(|at| self.sender.wait_until_sent(at));
     }
 
     /// Ends the stream. The viewer must have had every frame, bit for bit, in order.
-    pub(super) fn finish(self) -> Seen {
+    pub(crate) fn finish(self) -> Seen {
         let sent = self.sender.stop_and_tell().sent;
         let got = self.viewer.join().expect("the viewer failed");
         let packets = |of: &[(Instant, Packet)]| -> Vec<_> {
@@ -69,14 +69,14 @@ impl Show {
 }
 
 /// What was sent, and how late each frame was at the viewer's.
-pub(super) struct Seen {
-    pub(super) sent: Vec<Packet>,
+pub(crate) struct Seen {
+    pub(crate) sent: Vec<Packet>,
     late: Vec<(Instant, Duration)>,
 }
 
 impl Seen {
     /// Of the frames that were sent in a time: how late the middle one and the one after 99 % were.
-    pub(super) fn latency(&self, from: Instant, to: Instant) -> Latency {
+    pub(crate) fn latency(&self, from: Instant, to: Instant) -> Latency {
         let within = self.late.iter().filter(|(at, _)| (from..to).contains(at));
         let mut late: Vec<_> = within.map(|(_, late)| *late).collect();
         late.sort_unstable();
@@ -90,8 +90,8 @@ impl Seen {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Latency {
-    pub(super) frames: usize,
-    pub(super) p50: Duration,
-    pub(super) p99: Duration,
+pub(crate) struct Latency {
+    pub(crate) frames: usize,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
 }
