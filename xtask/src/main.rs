@@ -5,6 +5,7 @@
 //! fast and works while they do not compile.
 
 mod clip;
+mod longer;
 mod run;
 mod test;
 mod tidy;
@@ -30,6 +31,18 @@ enum Task {
         #[arg(long)]
         fast: bool,
     },
+    /// Kill servers in the middle of streams: what each kill costs
+    Crash {
+        /// How often
+        #[arg(default_value_t = 200)]
+        kills: u64,
+    },
+    /// Have disks fail under streams that somebody watches: how late frames are, what is lost. Needs root
+    Trouble {
+        /// How long each disk is in trouble
+        #[arg(default_value_t = 30)]
+        seconds: u64,
+    },
     /// Install the programs that the tests drive, and nothing else
     Tools,
     /// Check the rules of the house that the compiler cannot check
@@ -41,6 +54,8 @@ enum Task {
 fn main() -> ExitCode {
     let (name, result) = match Cli::parse().task {
         Task::Test { fast } => ("test", test::all(fast)),
+        Task::Crash { kills } => ("crash", longer::crash(kills)),
+        Task::Trouble { seconds } => ("trouble", longer::trouble(seconds)),
         Task::Tools => ("tools", run::Workspace::find().and_then(|w| tools::install(&w)).map(drop)),
         Task::Tidy => ("tidy", run::Workspace::find().and_then(|w| tidy::check(&w))),
         Task::DemoClip => ("demo-clip", run::Workspace::find().and_then(|w| clip::make(&w))),

@@ -138,6 +138,11 @@ impl Catalog {
         Ok(Self { reader: Reader { db, record_dir: record_dir.to_owned() } })
     }
 
+    /// Whether there is one, of whatever kind.
+    pub(crate) fn exists(disk: &dyn Disk, record_dir: &Path) -> bool {
+        disk.entry(&file(record_dir)).is_ok()
+    }
+
     /// Gives a damaged catalog, which must be closed, another name and returns that.
     ///
     /// # Errors

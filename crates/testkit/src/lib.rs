@@ -4,6 +4,7 @@
 //! - [`client`] publishes and plays over real sockets; [`raw`](client::raw) is for what no session
 //!   would do.
 //! - [`source`] makes packets whose every byte can be checked, each alone.
+//! - [`Noise`] is chance that can be repeated.
 //! - [`flv`] compares a recording with what was sent.
 //! - [`tools`] finds and runs the programs that users have.
 //! - [`process`] reads what a process costs.
@@ -13,12 +14,14 @@
 
 pub mod client;
 pub mod flv;
+mod noise;
 pub mod process;
 pub mod server;
 pub mod source;
 pub mod tools;
 
 pub use client::{Player, PlayerEvent, Publisher};
+pub use noise::Noise;
 pub use server::Server;
 pub use source::{Source, SourceConfig, Stamp};
 

@@ -35,7 +35,7 @@ pub(super) struct Clerk {
     shared: Arc<Shared>,
     asked: Arc<Asked>,
     events: Receiver<Event>,
-    /// `None` before there is a record directory, and while the catalog cannot be used.
+    /// Open only while there is something to do: whoever takes the disk out need not stop the server.
     catalog: Option<Catalog>,
     /// What is not in the catalog yet.
     waiting: Vec<Event>,
@@ -108,11 +108,11 @@ impl Clerk {
         self.is_behind |= self.waiting.drain(..excess).len() > 0;
         let result = self.update().and_then(|()| self.retain());
         match result {
-            Ok(()) if self.catalog.is_some() && self.is_catalog_told => {
-                self.is_catalog_told = false;
-                telemetry::catalog_again(&self.shared.config.record_dir);
+            Ok(()) => {
+                if self.catalog.take().is_some() && std::mem::take(&mut self.is_catalog_told) {
+                    telemetry::catalog_again(&self.shared.config.record_dir);
+                }
             }
-            Ok(()) => {}
             Err(error) => self.give_up(&error),
         }
     }
@@ -132,8 +132,8 @@ impl Clerk {
             if is_empty {
                 return Ok(());
             }
+            self.is_behind |= !Catalog::exists(&**disk, dir);
             self.catalog = Some(Catalog::open(&**disk, dir)?);
-            self.is_behind = true;
         }
         let Some(catalog) = &self.catalog else { return Ok(()) };
         // Before the files are looked at: events know the hashes.
@@ -153,6 +153,7 @@ impl Clerk {
     /// again.
     fn give_up(&mut self, error: &Error) {
         self.catalog = None;
+        self.is_behind = true;
         let Shared { disk, clock, config, .. } = &*self.shared;
         let now = clock.instant();
         let may_replace = error.is_damage() && now >= self.try_at;
@@ -164,7 +165,6 @@ impl Clerk {
                 .and_then(|_| Catalog::open(&**disk, &config.record_dir));
             if let Ok(catalog) = replaced {
                 self.catalog = Some(catalog);
-                self.is_behind = true;
                 self.shared.events.wake();
                 return;
             }

@@ -137,7 +137,8 @@ fn neighbours((before, file): (&About, &File), about: &About, found: &mut Vec<Pr
     if file.state != State::Complete {
         return;
     }
-    let gap_packets = about.gap_before.map_or(0, |gap| gap.dropped.packets);
+    // A file counts from before the gap that it begins with.
+    let gap_packets = before.gap_before.map_or(0, |gap| gap.dropped.packets);
     let gap_ms = about.gap_before.map_or(0, |gap| gap.length_ms);
     if let Some(ledger) = &file.ledger {
         let received = ledger.received.packets.saturating_add(gap_packets);

@@ -265,7 +265,7 @@ fn packets_between_two_files_are_counted() {
 
 #[test]
 fn declared_gaps_are_part_of_the_proof() {
-    let mut files = recording(ID, 3);
+    let mut files = recording(ID, 4);
     let gap = Gap {
         at_ms: 20_000,
         length_ms: 5_000,
@@ -274,7 +274,7 @@ fn declared_gaps_are_part_of_the_proof() {
     };
     about(&mut files[2]).gap_before = Some(gap);
     about(&mut files[2]).start_ms += 5_000;
-    about(&mut files[2]).first_packet += 40;
+    about(&mut files[3]).start_ms += 5_000;
     // The configuration again after the gap, in the middle of the file.
     ledger(&mut files[2]).repeated_packets += 1;
     files[2].tags += amount(1, 40);
@@ -283,6 +283,8 @@ fn declared_gaps_are_part_of_the_proof() {
     ledger(&mut files[2]).add_gap(inside);
     ledger(&mut files[2]).received += amount(7, 700);
     ledger(&mut files[2]).dropped += amount(7, 700);
+    // What came in the gap was received after what the file before it has.
+    about(&mut files[3]).first_packet += 40 + 7;
     let report = judge(files.clone());
     let proof = &report.recordings[0];
     assert_eq!(proof.problems, []);

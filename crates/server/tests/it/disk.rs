@@ -9,14 +9,18 @@ mod full;
 #[cfg(target_os = "linux")]
 mod hangs;
 #[cfg(target_os = "linux")]
-mod mount;
+pub(crate) mod mount;
 #[cfg(unix)]
 mod permission;
 mod places;
 #[cfg(target_os = "linux")]
 mod readonly;
+#[cfg(target_os = "linux")]
+mod trouble;
 #[cfg(unix)]
 pub(crate) mod user;
+#[cfg(target_os = "linux")]
+mod viewer;
 
 use std::path::PathBuf;
 
@@ -45,6 +49,7 @@ fn assert_one_error(server: &Server, stream: &str, message: &str, error: &str) {
 /// Announces what is said of a disk that fails beside what the recorders say.
 fn allow_trouble(server: &Server) {
     server.allow("catalog unavailable");
+    server.allow("file not recovered");
     server.allow("free space is unknown");
     server.allow("disk space is low");
     server.allow("disk is full: recording stops");

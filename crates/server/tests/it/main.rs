@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod cli;
+mod crash;
 mod disk;
 mod docs;
 mod ffmpeg;
@@ -16,5 +17,9 @@ mod play;
 mod players;
 mod publish;
 mod record;
+mod recovery;
+mod rejoin;
+mod rotation;
+mod space;
 mod stats;
 mod support;

@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod dump;
+mod growing;
 
 use std::path::Path;
 use std::process::Command;

@@ -5,6 +5,7 @@ mod ends;
 mod growing;
 mod logs;
 mod names;
+pub(crate) mod parts;
 mod plain;
 mod times;
 

@@ -5,6 +5,7 @@ use media::Kind;
 
 use super::Slot;
 use super::stamp::{self, Stamp};
+use crate::noise::Noise;
 
 /// A frame's body, to be stamped any number of times.
 #[derive(Debug, Clone)]
@@ -32,9 +33,9 @@ impl Frame {
         }
         let stamp_at = body.len();
         body.resize(stamp_at + Stamp::BYTES, 0);
-        let mut noise = Noise(seed);
+        let mut noise = Noise::new(seed);
         while body.len() < slot.size {
-            let word = noise.next().to_le_bytes();
+            let word = noise.next_u64().to_le_bytes();
             let left = slot.size - body.len();
             body.extend(word.iter().take(left));
         }
@@ -73,17 +74,5 @@ impl Frame {
         let after = body.get(self.head_bytes()..)? == self.body.get(self.head_bytes()..)?;
         let stamp = body.get(self.stamp_at..)?.first_chunk()?;
         Stamp::decode(stamp, self.sum).filter(|_| before && after)
-    }
-}
-
-/// Numbers that look random (Steele, Lea, Flood: SplitMix).
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
     }
 }

@@ -1,6 +1,7 @@
 //! Small file systems of a test's own.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,17 +10,20 @@ use std::time::Duration;
 use tempfile::TempDir;
 use testkit::tools;
 
+use crate::record::wait_until;
+
 /// The capability to mount, as a bit of `CapEff` in `/proc/self/status`.
 const CAP_SYS_ADMIN: u32 = 21;
 /// Longest that a program of the system may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Waits for the end of its input, which comes also when the tests are killed; then thaws and
-/// unmounts, whatever still uses the file system.
-const WARDEN: &str = r#"cat; fsfreeze -u "$1"; umount -l "$1""#;
+/// unmounts, whatever still uses the file systems.
+const WARDEN: &str = r#"cat; fsfreeze -u "$1"; umount -l "$1"; umount -l "${1%/*}""#;
 
-/// A file system that is mounted until this is dropped.
-pub(super) struct Mount {
+/// A file system that is mounted until this is dropped. Where it is mounted nothing can be made
+/// while it is not.
+pub(crate) struct Mount {
     point: PathBuf,
     dir: TempDir,
     warden: Child,
@@ -27,7 +31,7 @@ pub(super) struct Mount {
 
 impl Mount {
     /// A file system in memory with room for so many bytes.
-    pub(super) fn tmpfs(bytes: u64) -> Option<Self> {
+    pub(crate) fn tmpfs(bytes: u64) -> Option<Self> {
         let this = Self::place(&["mount", "umount"])?;
         run(Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=0777"), "tmpfs"])
@@ -35,19 +39,56 @@ impl Mount {
         Some(this)
     }
 
-    /// ext4 in a file of so many bytes.
-    pub(super) fn ext4(bytes: u64) -> Option<Self> {
+    /// ext4 in a file of so many bytes. It can be frozen, fail, and be taken out and put in again.
+    pub(crate) fn ext4(bytes: u64) -> Option<Self> {
         let this = Self::place(&["mkfs.ext4", "mount", "umount", "fsfreeze"])?;
         if !Path::new("/dev/loop-control").exists() {
             eprintln!("passed over: there are no loop devices");
             return None;
         }
-        let image = this.dir.path().join("image");
+        let image = this.image();
         File::create_new(&image).and_then(|file| file.set_len(bytes)).unwrap();
         // Nothing kept back for root, and a short journal: the room is for the test.
         run(Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0", "-J", "size=4"]).arg(&image));
-        run(Command::new("mount").args(["-o", "loop,noatime"]).arg(&image).arg(&this.point));
+        this.put_in();
         Some(this)
+    }
+
+    /// Mounts it again.
+    pub(crate) fn put_in(&self) {
+        run(Command::new("mount").args(["-o", "loop,noatime"]).arg(self.image()).arg(&self.point));
+    }
+
+    /// Takes it away, whoever uses it.
+    pub(crate) fn take_out(&self) {
+        run(Command::new("umount").arg("-l").arg(&self.point));
+    }
+
+    /// Unmounts it as soon as nobody uses it any more.
+    pub(crate) fn take_out_in_order(&self) {
+        let mut command = Command::new("umount");
+        command.arg(&self.point);
+        wait_until("the file system is unused", || tools::run(&mut command, TIMEOUT).is_success());
+    }
+
+    fn image(&self) -> PathBuf {
+        self.dir.path().join("image")
+    }
+
+    /// Takes all the room that there is, until the file is removed.
+    pub(crate) fn fill(&self) -> PathBuf {
+        let path = self.point.join("filler");
+        let mut file = File::create_new(&path).unwrap();
+        let block = [0; 4_096];
+        while file.write_all(&block).is_ok() {}
+        path
+    }
+
+    /// A file of so many bytes.
+    pub(crate) fn occupy(&self, bytes: usize) -> PathBuf {
+        let path = self.point.join("occupied");
+        std::fs::write(&path, vec![0; bytes]).unwrap();
+        path
     }
 
     /// A place to mount on; `None` where nothing can be mounted.
@@ -64,29 +105,34 @@ impl Mount {
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
-        let point = dir.path().join("disk");
-        std::fs::create_dir(&point).unwrap();
+        let base = dir.path().join("base");
+        let point = base.join("disk");
+        std::fs::create_dir(&base).unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", WARDEN, "sh"]).arg(&point);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         // Of no concern to it is a Ctrl-C at the terminal of the tests.
         let warden = command.process_group(0).spawn().unwrap();
-        Some(Self { point, dir, warden })
+        let this = Self { point, dir, warden };
+        run(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=0755", "tmpfs"]).arg(&base));
+        std::fs::create_dir(&this.point).unwrap();
+        run(Command::new("mount").args(["-o", "remount,ro"]).arg(&base));
+        Some(this)
     }
 
     /// A directory in it for recordings; it does not exist yet.
-    pub(super) fn record_dir(&self) -> PathBuf {
+    pub(crate) fn record_dir(&self) -> PathBuf {
         self.point.join("recordings")
     }
 
-    pub(super) fn remount(&self, options: &str) {
+    pub(crate) fn remount(&self, options: &str) {
         let options = format!("remount,{options}");
         run(Command::new("mount").args(["-o", &options]).arg(&self.point));
     }
 
     /// Lets every write wait until the guard is dropped. The guard must be dropped before the
     /// server that writes: a process that waits for a frozen disk cannot even be killed.
-    pub(super) fn freeze(&self) -> Freeze<'_> {
+    pub(crate) fn freeze(&self) -> Freeze<'_> {
         run(Command::new("fsfreeze").arg("-f").arg(&self.point));
         Freeze(self)
     }
@@ -101,7 +147,7 @@ impl Drop for Mount {
 }
 
 /// A disk that hangs.
-pub(super) struct Freeze<'a>(&'a Mount);
+pub(crate) struct Freeze<'a>(&'a Mount);
 
 impl Drop for Freeze<'_> {
     fn drop(&mut self) {

@@ -51,9 +51,9 @@ struct Shared {
 /// What was sent.
 #[derive(Clone, Default)]
 pub(crate) struct Log {
-    /// The packets, each with the moment at which the system had taken it.
+    /// The packets that the system has taken, each with the moment at which it was handed over.
     pub(crate) sent: Vec<(Instant, Packet)>,
-    /// How late the sender itself was at worst: the machine's part in any delay.
+    /// How late the system had a packet at worst: the machine's part in any delay.
     pub(crate) late: Duration,
 }
 
@@ -84,12 +84,12 @@ impl Shared {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
+            let begun = Instant::now();
             publisher.send(&packet).await?;
             publisher.flush().await?;
-            let now = Instant::now();
             let mut log = self.log();
-            log.late = log.late.max(now.saturating_duration_since(due));
-            log.sent.push((now, packet));
+            log.late = log.late.max(due.elapsed());
+            log.sent.push((begun, packet));
         }
         publisher.close().await
     }
@@ -131,15 +131,24 @@ impl Sender {
 
     /// Waits for the end of the packets, unpublishes in order and returns what was sent.
     pub(crate) fn finish(mut self) -> Vec<Packet> {
-        let ended = self.thread.take().map(JoinHandle::join);
-        assert!(matches!(ended, Some(Ok(Ok(())))), "the publisher failed: {ended:?}");
-        self.log().packets()
+        self.join().packets()
     }
 
     /// Stops here, unpublishes in order and returns what was sent.
     pub(crate) fn stop(self) -> Vec<Packet> {
+        self.stop_and_tell().packets()
+    }
+
+    /// Likewise, with the moments.
+    pub(crate) fn stop_and_tell(mut self) -> Log {
         self.shared.stop.store(true, Ordering::Relaxed);
-        self.finish()
+        self.join()
+    }
+
+    fn join(&mut self) -> Log {
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(matches!(ended, Some(Ok(Ok(())))), "the publisher failed: {ended:?}");
+        self.log()
     }
 
     /// Waits for an end that the server has caused, and returns what was sent.

@@ -3,10 +3,9 @@
 use bytes::Bytes;
 use media::{Kind, Packet};
 use testkit::source::{AUDIO_CONFIG, VIDEO_CONFIG};
-use testkit::{SourceConfig, block_on, flv};
+use testkit::{SourceConfig, flv};
 
-use super::{assert_finished, closed, file_in, packets, publish, record, small};
-use crate::support::recording;
+use super::{assert_finished, packets, record, small};
 
 fn key(at_ms: i64) -> Packet {
     Packet::new(Kind::Video, at_ms, Bytes::from_static(&[0x17, 1, 0, 0, 0, 0, 0, 0, 1, 0x65]))
@@ -94,31 +93,4 @@ fn a_step_back_of_the_publishers_clock_never_goes_back_in_the_file() {
     let frames = [key(10_000), key(10_040), key(10_020), key(10_080), key(500), key(540)];
     let sent = [&headers(0)[..], &frames].concat();
     assert_eq!(times(&sent), [0, 0, 0, 40, 40, 80, 80, 120]);
-}
-
-#[test]
-fn a_stream_of_fifty_days_goes_on_in_a_second_file() {
-    let mut server = recording().start();
-    let hour = 3_600_000;
-    let frames = (0..1_200).map(|i| key(i * hour));
-    let sent: Vec<_> = headers(0).into_iter().chain(frames).collect();
-    block_on(publish(&server, "live/test", &sent));
-    let last = file_in(&server, &closed(&server, "live/test"));
-    server.stop();
-    let first = file_in(&server, &server.wait_for_log("segment finished", &[]));
-    assert_eq!(server.recordings().len(), 2);
-    let (a, b) = (flv::Flv::read(&first).unwrap(), flv::Flv::read(&last).unwrap());
-    assert_eq!((a.faults, b.faults), (vec![], vec![]));
-    // 1,193 hours fit in 32 bits; ten minutes before their end the next key frame is cut at.
-    let times = |tags: &[media::flv::scan::Tag]| -> Vec<_> {
-        let media = tags.iter().filter(|tag| tag.packet.is_media());
-        media.map(|tag| tag.header.timestamp_ms).collect()
-    };
-    let expected = |hours: u32| -> Vec<_> { (0..hours).map(|i| i * 3_600_000).collect() };
-    assert_eq!(times(&a.tags), expected(1_193));
-    assert_eq!(times(&b.tags), expected(7));
-    let configs = |tags: &[media::flv::scan::Tag]| -> Vec<Bytes> {
-        tags.iter().skip(1).take(2).map(|tag| tag.packet.body.clone()).collect()
-    };
-    assert_eq!(configs(&b.tags), configs(&a.tags), "each file has the headers");
 }
