@@ -23,10 +23,15 @@ pub(crate) struct Digest {
     /// Bytes of a whole prefix: a power of two of chunks.
     prefix_size: usize,
     tail: Tail,
+    /// Small pieces on their way into the tail: hashing many chunks at once is twice as fast.
+    pieces: Vec<u8>,
     /// The full subtrees after the prefix.
     full: Vec<ChainingValue>,
     mark: Mark,
 }
+
+/// What is hashed at once at least (bytes): as many chunks as the widest processors take.
+const AT_ONCE: usize = 16 * CHUNK_LEN;
 
 /// The subtree that is being filled.
 #[derive(Debug, Clone)]
@@ -50,14 +55,34 @@ impl Digest {
         let prefix_size = changing_bytes.max(CHUNK_LEN).next_power_of_two();
         let tail = Tail::new(prefix_size as u64);
         let mark = Mark { prefix: 0, tail: tail.clone(), full: 0 };
-        Self { prefix: Vec::new(), prefix_size, tail, full: Vec::new(), mark }
+        let (prefix, pieces, full) = Default::default();
+        Self { prefix, prefix_size, tail, pieces, full, mark }
     }
 
     /// Takes the next bytes of the file.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         let kept = (self.prefix_size - self.prefix.len()).min(bytes.len());
-        let (kept, mut rest) = bytes.split_at(kept);
+        let (kept, rest) = bytes.split_at(kept);
         self.prefix.extend_from_slice(kept);
+        if rest.len() < AT_ONCE {
+            self.pieces.extend_from_slice(rest);
+            if self.pieces.len() >= AT_ONCE {
+                self.hash_pieces();
+            }
+        } else {
+            self.hash_pieces();
+            self.hash(rest);
+        }
+    }
+
+    fn hash_pieces(&mut self) {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        self.hash(&pieces);
+        pieces.clear();
+        self.pieces = pieces;
+    }
+
+    fn hash(&mut self, mut rest: &[u8]) {
         while !rest.is_empty() {
             // A full subtree stays in its hasher until more comes: the last one is the root's.
             if self.tail.room() == 0 {
@@ -83,19 +108,22 @@ impl Digest {
 
     /// What was appended is in the file.
     pub(crate) fn commit(&mut self) {
+        self.hash_pieces();
         let Self { prefix, tail, full, .. } = self;
         self.mark = Mark { prefix: prefix.len(), tail: tail.clone(), full: full.len() };
     }
 
     /// The file was cut to its size at the last commit.
     pub(crate) fn rollback(&mut self) {
+        self.pieces.clear();
         self.prefix.truncate(self.mark.prefix);
         self.full.truncate(self.mark.full);
         self.tail = self.mark.tail.clone();
     }
 
     /// The hash of the file as it is now: what `b3sum` prints.
-    pub(crate) fn finish(&self) -> Hash {
+    pub(crate) fn finish(&mut self) -> Hash {
+        self.hash_pieces();
         if self.tail.hasher.count() == 0 {
             return Hash(blake3::hash(&self.prefix).into());
         }
