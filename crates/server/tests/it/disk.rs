@@ -49,7 +49,7 @@ fn assert_one_error(server: &Server, stream: &str, message: &str, error: &str) {
 /// Announces what is said of a disk that fails beside what the recorders say.
 fn allow_trouble(server: &Server) {
     server.allow("catalog unavailable");
-    server.allow("file not recovered");
+    server.allow("record directory cannot be read");
     server.allow("free space is unknown");
     server.allow("disk space is low");
     server.allow("disk is full: recording stops");

@@ -40,6 +40,7 @@ impl Recording {
     /// Adds a segment, after a gap if there is one.
     fn add(&mut self, id: &str, gap_before: Option<Gap>, complete: bool) -> PathBuf {
         let number = self.files.len() + 1;
+        let first_packet = self.packets;
         if let Some(gap) = gap_before {
             self.packets += gap.dropped.packets;
             self.length_ms += gap.length_ms;
@@ -52,7 +53,7 @@ impl Recording {
             start_ms: self.length_ms,
             cut: if number == 1 { Cut::Start } else { Cut::Duration },
             gap_before,
-            first_packet: self.packets,
+            first_packet,
             chain_before: self.chain,
             server: "rtmp-server/1".to_owned(),
         };

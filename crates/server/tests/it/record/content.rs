@@ -6,6 +6,7 @@ use media::{Kind, Packet, Role};
 use testkit::source::{AUDIO_CONFIG, VIDEO_CONFIG};
 use testkit::{SourceConfig, flv};
 
+use super::parts::{Part, assert_joined, parts};
 use super::{assert_finished, packets, record, small};
 
 /// A tag, read without any help of the product's.
@@ -165,5 +166,17 @@ fn a_change_of_format_is_recorded_where_it_happened() {
     let at = sent[70].dts_ms;
     sent.insert(71, change(Kind::Video, at, VIDEO_CONFIG, 1));
     sent.insert(72, change(Kind::Audio, at, AUDIO_CONFIG, 1));
-    assert_finished(&record(&sent).1, &sent);
+    let (server, _) = record(&sent);
+    // It stands where it came, and with the next key frame begins another file.
+    let parts = parts(&server, "live/test");
+    assert_joined(&parts, &sent);
+    let configs = |part: &Part| -> Vec<Bytes> {
+        let packets = flv::Flv::read(&part.file).unwrap().packets();
+        let configs = packets.into_iter().filter(|packet| packet.role == Role::Config);
+        configs.map(|packet| packet.body).collect()
+    };
+    let [before, after] = parts.as_slice() else { panic!("{parts:?}") };
+    let all = sent.iter().filter(|packet| packet.role == Role::Config);
+    assert_eq!(configs(before), all.map(|packet| packet.body.clone()).collect::<Vec<_>>());
+    assert_eq!(configs(after), [&sent[71].body, &sent[72].body]);
 }
