@@ -219,8 +219,8 @@ impl Segment {
     }
 
     /// The end after an error of the disk: what was flushed is kept and completed as a file that
-    /// was recovered is. `None` when no packet was: the file is removed, so that a full disk does
-    /// not fill with empty files.
+    /// was recovered is. When no packet was, the file is removed, so that a full disk does not fill
+    /// with empty files.
     ///
     /// # Errors
     /// Those of the disk; the file is for [`recover::mend`] when the disk works again.
@@ -229,13 +229,16 @@ impl Segment {
         disk: &dyn Disk,
         ledger: &Ledger,
         end: &End,
-    ) -> io::Result<Option<Finished>> {
+    ) -> io::Result<Left> {
         if self.size <= self.start {
             drop(self.file);
             disk.remove(&self.path)?;
-            return Ok(None);
+            return Ok(Left::Nothing);
         }
-        self.file.check()?;
+        match self.file.check() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::Deleted),
+            known => known?,
+        }
         self.file.truncate(self.size)?;
         self.digest.rollback();
         let ledger = &self.books(ledger);
@@ -244,13 +247,24 @@ impl Segment {
         let mut finished = whole.hashed(digest.finish());
         drop(file);
         settle(disk, &self.dir, &mut finished, end)?;
-        Ok(Some(finished))
+        Ok(Left::File(finished))
     }
 
     /// The books with what only the file knows.
     fn books(&self, ledger: &Ledger) -> Ledger {
         Ledger { merged: self.merged, ..ledger.clone() }
     }
+}
+
+/// What is left of a segment whose disk failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// A whole file, with all that was flushed.
+    File(Finished),
+    /// Nothing: nothing was in it, and it was removed.
+    Nothing,
+    /// Nothing: somebody deleted it while it was written.
+    Deleted,
 }
 
 /// A file that is whole.

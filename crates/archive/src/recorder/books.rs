@@ -61,6 +61,17 @@ struct Missing {
     by_clock: bool,
 }
 
+/// What is left of a segment that the disk failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Its file, with all that was flushed.
+    File,
+    /// Nothing: nothing was flushed, and the file is removed.
+    Nothing,
+    /// Nothing: somebody deleted the file while it was written.
+    Deleted,
+}
+
 impl Books {
     pub(super) fn new(now: Instant) -> Self {
         let (past, open, before, pending, received, missing, news) = Default::default();
@@ -223,22 +234,22 @@ impl Books {
         self.tell_length();
     }
 
-    /// The disk failed the open segment: what it had pending is lost, and all of it if nothing was
+    /// The disk failed the open segment: what it had pending is lost, and all of it if no file was
     /// `kept`.
-    pub(super) fn fail(&mut self, kept: bool, reason: GapReason, now: Instant) {
+    pub(super) fn fail(&mut self, kept: Kept, reason: GapReason, now: Instant) {
         let pending = std::mem::take(&mut self.pending).written;
         let mut dropped = pending;
         let mut lost_news = pending;
-        if kept {
+        if kept == Kept::File {
             self.close(self.flushed_ms());
         } else {
-            // It was never there.
             let open = std::mem::take(&mut self.open);
             dropped += open.received;
             lost_news += open.written;
             self.end_ms = self.gap_before().map_or(self.start_ms, |gap| gap.at_ms);
             self.missing = self.before.take().map(|(missing, _)| missing);
-            self.segments = self.segments.saturating_sub(1);
+            // One that was there for a while, and that somebody deleted, keeps its number.
+            self.segments -= u32::from(kept == Kept::Nothing).min(self.segments);
         }
         self.news.dropped_packets += lost_news.packets;
         self.news.dropped_bytes += lost_news.bytes;

@@ -8,10 +8,11 @@ use jiff::Zoned;
 use media::Packet;
 use media::time::{Placed, Rebase};
 
+use super::books::Kept;
 use super::{Failure, Recorder, State};
 use crate::events::Event;
 use crate::path::{Facts, Name};
-use crate::segment::{End, Segment};
+use crate::segment::{End, Left, Segment};
 use crate::{About, Counters, Cut, Gap, recover, telemetry, words};
 
 /// How often the metadata of a growing file is brought up to date; the first time at once, so that
@@ -191,8 +192,8 @@ impl Recorder {
         self.publish();
     }
 
-    /// Ends a file after an error of its disk. Returns whether anything is left of it.
-    pub(super) fn abandon(&mut self, segment: Segment) -> bool {
+    /// Ends a file after an error of its disk. Returns what is left of it.
+    pub(super) fn abandon(&mut self, segment: Segment) -> Kept {
         let length_ms = self.books.flushed_ms();
         let end = self.end(&segment, length_ms);
         let path = segment.path().to_owned();
@@ -201,18 +202,23 @@ impl Recorder {
         let result = segment.abandon(&*self.shared.disk, ledger, &end);
         drop(call);
         match result {
-            Ok(None) => {
+            Ok(Left::Nothing) => {
                 self.task.set_file(self.last_file.clone());
-                return false;
+                return Kept::Nothing;
             }
-            Ok(Some(finished)) => {
+            Ok(Left::Deleted) => {
+                self.chain = None;
+                self.task.set_file(self.last_file.clone());
+                return Kept::Deleted;
+            }
+            Ok(Left::File(finished)) => {
                 self.chain = Some(finished.chain);
                 self.shared.events.send(Event::Finished(finished));
             }
             // That this may fail too goes without saying.
             Err(_) => self.leave_unfinished(path),
         }
-        true
+        Kept::File
     }
 
     fn leave_unfinished(&mut self, path: PathBuf) {

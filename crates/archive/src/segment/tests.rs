@@ -208,7 +208,9 @@ fn a_torn_append_is_cut_back_to_whole_tags_and_completed() {
     push(&mut segment, &packets[22..]);
     assert_eq!(segment.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
     let path = segment.path().to_owned();
-    let finished = segment.abandon(&disk, &ledger(22), &end()).unwrap().unwrap();
+    let Left::File(finished) = segment.abandon(&disk, &ledger(22), &end()).unwrap() else {
+        panic!("there is a file")
+    };
     let file = &disk.files()[&path];
     assert_eq!(assert_begins(&scan(file), &packets), 22);
     assert_eq!(metadata(file, "complete"), Value::from(true));
@@ -243,6 +245,6 @@ fn a_file_that_got_nothing_is_removed() {
     let mut segment = create(&disk).unwrap();
     push(&mut segment, &[video(0, true, 10)]);
     assert!(segment.flush().is_err());
-    assert_eq!(segment.abandon(&disk, &ledger(0), &end()).unwrap(), None);
+    assert_eq!(segment.abandon(&disk, &ledger(0), &end()).unwrap(), Left::Nothing);
     assert!(disk.files().is_empty());
 }

@@ -55,14 +55,14 @@ fn a_file_that_was_never_there_leaves_the_gap_as_it_was() {
     books.write(&video(0, true, 95), &placed(0));
     books.flush(1_000);
     books.write(&video(1_000, true, 95), &placed(1_000));
-    books.fail(true, GapReason::Disk, now);
+    books.fail(Kept::File, GapReason::Disk, now);
     // The next file begins at 4 s and is not kept.
     let gap = open(&mut books, 4_000).unwrap();
     assert_eq!((gap.at_ms, gap.length_ms, gap.dropped.packets), (1_000, 3_000, 1));
     assert_eq!(books.next_number(), 3);
     books.write(&video(4_000, true, 95), &placed(0));
     books.lose(LOST, 0, true);
-    books.fail(false, GapReason::Disk, now);
+    books.fail(Kept::Nothing, GapReason::Disk, now);
     assert_eq!(books.next_number(), 2);
     // On the clock of the file that was not kept it goes on at 5 s.
     let gap = open(&mut books, 1_000).unwrap();

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use media::Packet;
+use media::amf0::Value;
 
 use crate::disk::fake::{Call, FakeDisk, Fault};
 use crate::recorder::Timing;
 use crate::testing::{
-    Rig, Stream, TIMING, audio, capture_log, clip, errors_of, log_of, scan, scan_torn, second,
-    video, wait_until,
+    Rig, Stream, TIMING, audio, capture_log, clip, errors_of, log_of, metadata, scan, scan_torn,
+    second, video, wait_until,
 };
 use crate::{Archive, Config, Cut, GapReason, StartRequest, State, SystemClock, SystemDisk};
 
@@ -248,6 +249,12 @@ fn a_deleted_file_is_noticed_once_and_the_recording_goes_on() {
                     stream_key=live/deleted file=./recordings/live_deleted_20251011_143052.flv";
     assert_eq!(errors_of(&key), [expected]);
     assert_eq!(rig.file_names(), ["live_deleted_20251011_143102.flv"]);
+    // What was in it is in no file any more.
+    let file = rig.file("live_deleted_20251011_143102.flv");
+    assert_eq!(metadata(&file, "segment"), Value::from(2.0));
+    assert_eq!(metadata(&file, "gapBeforePackets"), Value::from(22.0));
+    let complete = log_of(&key).pop().unwrap();
+    assert!(complete.contains(" received=42 written=20 dropped=22 "), "{complete}");
 }
 
 #[test]
