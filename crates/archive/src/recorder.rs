@@ -101,6 +101,8 @@ pub(crate) struct Recorder {
     returning: bool,
     /// Files that the disk did not let end.
     unfinished: Vec<PathBuf>,
+    /// The last of them, while no other file has begun: less may be in it than was flushed.
+    doubted: Option<PathBuf>,
     /// Over the segments so far.
     chain: Option<Hash>,
     /// The newest file that has something in it.
@@ -132,7 +134,7 @@ impl Recorder {
         let timeout = (config.flush / 2).max(WAIT_MIN);
         let Timing { backoff_first, backoff_most, .. } = shared.timing;
         let (batch, backlog, segment, rebase, header, skip, shut_since) = Default::default();
-        let (trouble, delay, returning, unfinished, chain) = Default::default();
+        let (trouble, delay, returning, unfinished, doubted, chain) = Default::default();
         let (last_file, told, flushed_bytes) = Default::default();
         Self {
             wait: Wait { bytes: BATCH_BYTES, timeout },
@@ -156,6 +158,7 @@ impl Recorder {
             delay,
             returning,
             unfinished,
+            doubted,
             chain,
             last_file,
             told,

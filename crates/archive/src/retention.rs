@@ -88,7 +88,7 @@ const HOLD: &str = ".hold";
 /// Beside a segment that was copied elsewhere.
 const COPIED: &str = ".copied";
 /// What goes with a segment.
-const SIDECARS: [&str; 2] = [".b3", COPIED];
+const SIDECARS: [&str; 3] = [".b3", ".chain", COPIED];
 
 fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

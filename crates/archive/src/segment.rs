@@ -247,7 +247,7 @@ impl Segment {
         let mut finished = whole.hashed(digest.finish());
         drop(file);
         settle(disk, &self.dir, &mut finished, end)?;
-        Ok(Left::File(finished))
+        Ok(Left::File(Box::new(finished)))
     }
 
     /// The books with what only the file knows.
@@ -260,7 +260,7 @@ impl Segment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Left {
     /// A whole file, with all that was flushed.
-    File(Finished),
+    File(Box<Finished>),
     /// Nothing: nothing was in it, and it was removed.
     Nothing,
     /// Nothing: somebody deleted it while it was written.

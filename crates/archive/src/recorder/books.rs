@@ -27,6 +27,8 @@ pub(super) struct Books {
     end_ms: u64,
     /// Where the clock of files stands at 0 on the recording's clock.
     zero_ms: u64,
+    /// What the last segment that is closed has.
+    last_written: Amount,
     /// What is missing since `end_ms`.
     missing: Option<Missing>,
     segments: u32,
@@ -75,6 +77,7 @@ pub(super) enum Kept {
 impl Books {
     pub(super) fn new(now: Instant) -> Self {
         let (past, open, before, pending, received, missing, news) = Default::default();
+        let last_written = Amount::default();
         let (start_ms, end_ms, zero_ms, told_ms, segments, refused) = Default::default();
         Self {
             past,
@@ -85,6 +88,7 @@ impl Books {
             start_ms,
             end_ms,
             zero_ms,
+            last_written,
             missing,
             segments,
             refused,
@@ -230,6 +234,7 @@ impl Books {
             self.past.dropped += gap.dropped;
             self.past.add_gap(gap);
         }
+        self.last_written = self.open.written;
         add(&mut self.past, &std::mem::take(&mut self.open), self.start_ms);
         self.tell_length();
     }
@@ -257,6 +262,27 @@ impl Books {
         if let Some(missing) = &mut self.missing {
             missing.dropped += dropped;
         }
+    }
+
+    /// The file of the last segment turned out to have less than was flushed, only `written` and
+    /// only for `length_ms`: the rest is in the gap after it.
+    pub(super) fn correct(&mut self, written: Amount, length_ms: u64) {
+        let less = Amount {
+            packets: self.last_written.packets.saturating_sub(written.packets),
+            bytes: self.last_written.bytes.saturating_sub(written.bytes),
+        };
+        let Some(missing) = self.missing.as_mut().filter(|_| less != Amount::default()) else {
+            return;
+        };
+        missing.dropped += less;
+        for amount in [&mut self.past.received, &mut self.past.written] {
+            amount.packets = amount.packets.saturating_sub(less.packets);
+            amount.bytes = amount.bytes.saturating_sub(less.bytes);
+        }
+        self.last_written = written;
+        self.end_ms = self.start_ms.saturating_add(length_ms);
+        self.news.dropped_packets += less.packets;
+        self.news.dropped_bytes += less.bytes;
     }
 
     /// There is no file now, and there should be.

@@ -64,6 +64,7 @@ impl Recorder {
             self.place = self.shared.gate.enter(parent);
         }
         self.books.open(start_ms, gap, segment.repeated_packets());
+        self.doubted = None;
         self.rotation.begin(&start);
         self.rebase = Rebase::default();
         self.header = opening;
@@ -213,10 +214,13 @@ impl Recorder {
             }
             Ok(Left::File(finished)) => {
                 self.chain = Some(finished.chain);
-                self.shared.events.send(Event::Finished(finished));
+                self.shared.events.send(Event::Finished(*finished));
             }
             // That this may fail too goes without saying.
-            Err(_) => self.leave_unfinished(path),
+            Err(_) => {
+                self.doubted = Some(path.clone());
+                self.leave_unfinished(path);
+            }
         }
         Kept::File
     }
@@ -231,11 +235,14 @@ impl Recorder {
     /// Mends what the disk did not let end.
     fn mend(&mut self) {
         let _call = self.task.calls.enter(self.shared.age());
-        let Self { unfinished, shared, chain, .. } = self;
+        let Self { unfinished, shared, chain, books, doubted, .. } = self;
         let checksum_files = shared.config.checksum_files;
         unfinished.retain(|path| match recover::mend(&*shared.disk, path, checksum_files) {
             Ok(finished) => {
                 *chain = Some(finished.chain);
+                if doubted.as_ref() == Some(path) {
+                    books.correct(finished.ledger.written, finished.length_ms);
+                }
                 shared.events.send(Event::Recovered(finished));
                 false
             }

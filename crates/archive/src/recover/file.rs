@@ -91,6 +91,7 @@ pub(crate) fn complete_cut(
     end: &End,
 ) -> io::Result<Whole> {
     let Found::Unfinished(known) = examine(file)? else { return Err(lost()) };
+    known.write_again(file)?;
     let mut muxer = known.walk(file, known.size)?.muxer;
     if muxer.position() != known.size {
         return Err(lost());
@@ -169,6 +170,26 @@ impl Known {
             length_ms,
         };
         Ok((whole, self.size - size_bytes))
+    }
+
+    /// Writes once more, from the memory of the system, what was not known to be on the disk. When
+    /// writing back has failed, the system counts its copy as clean, and the next sync succeeds
+    /// without it (Linux).
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn write_again(&self, file: &mut dyn DiskFile) -> io::Result<()> {
+        let unknown = self.size.saturating_sub(UNSYNCED_MAX);
+        let mut at = synced_bytes(&self.region.properties).max(unknown);
+        while at < self.size {
+            let part = read(file, at, READ_BYTES)?;
+            if part.is_empty() {
+                return Err(lost());
+            }
+            file.write_at(at, &part)?;
+            at += part.len() as u64;
+        }
+        Ok(())
     }
 
     fn walker(&self, until: u64) -> Option<Restore> {

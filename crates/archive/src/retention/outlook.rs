@@ -108,7 +108,8 @@ impl Outlook {
         let bytes_per_second = rate(reader, now_unix_ms, growing)?;
         let room = free.map(|free| free.saturating_sub(min_free_bytes));
         let full = room.map_or(Forecast::Unknown, |room| full_in(room, bytes_per_second));
-        let is_bounded = rules.free_bytes.is_some()
+        // What is kept cannot make room.
+        let is_bounded = kept.is_empty() && rules.free_bytes.is_some()
             || room.is_some_and(|room| growth(&rules, bytes_per_second, total_bytes) <= room);
         Ok(Self {
             doomed,

@@ -248,3 +248,23 @@ fn a_file_that_got_nothing_is_removed() {
     assert_eq!(segment.abandon(&disk, &ledger(0), &end()).unwrap(), Left::Nothing);
     assert!(disk.files().is_empty());
 }
+
+/// Linux counts its copy as clean after it could not be written, and the next sync succeeds.
+#[test]
+fn what_a_failed_sync_may_have_lost_is_written_again() {
+    let written = |sync_fails: bool| {
+        let nth = if sync_fails { 2 } else { usize::MAX };
+        let disk = failing(Call::SyncData, nth, false);
+        let mut segment = create(&disk).unwrap();
+        push(&mut segment, &clip(1));
+        segment.flush().unwrap();
+        assert_eq!(segment.sync().is_err(), sync_fails);
+        segment.refresh(&ledger(22)).unwrap();
+        let before = disk.calls().len();
+        let left = segment.abandon(&disk, &ledger(22), &end()).unwrap();
+        assert!(matches!(left, Left::File(_)));
+        disk.calls()[before..].iter().filter(|call| **call == Call::WriteAt).count()
+    };
+    // The metadata, and that the file is complete; before them what was not known to be there.
+    assert_eq!((written(false), written(true)), (2, 3));
+}

@@ -73,6 +73,30 @@ fn a_file_that_was_never_there_leaves_the_gap_as_it_was() {
 }
 
 #[test]
+fn what_a_mended_file_lacks_is_in_the_gap_after_it() {
+    let now = Instant::now();
+    let mut books = Books::new(now);
+    open(&mut books, 0);
+    for time_ms in [0, 500] {
+        books.write(&video(0, true, 95), &placed(time_ms));
+        books.flush(time_ms + 500);
+    }
+    books.fail(Kept::File, GapReason::Disk, now);
+    let found = Amount { packets: 1, bytes: 100 };
+    books.correct(found, 500);
+    assert_eq!(books.packets_before(), 1);
+    let gap = open(&mut books, 4_000).unwrap();
+    assert_eq!((gap.at_ms, gap.length_ms, gap.dropped), (500, 3_500, found));
+    books.write(&video(0, true, 95), &placed(0));
+    books.flush(500);
+    books.closing(500);
+    books.close(500);
+    let ledger = books.recording();
+    assert!(ledger.is_balanced());
+    assert_eq!((ledger.written.packets, ledger.dropped.packets), (2, 1));
+}
+
+#[test]
 fn the_clock_tells_how_long_the_publisher_was_away() {
     let now = Instant::now();
     let mut books = Books::new(now);
