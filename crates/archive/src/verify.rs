@@ -69,6 +69,8 @@ pub struct File {
     pub hash: Hash,
     /// What others say that the hash is.
     pub claims: Vec<Claim>,
+    /// The last segment of its recording that others know of; 0 where nobody does.
+    pub last_known: u32,
 }
 
 /// Who tells a hash.
@@ -143,6 +145,8 @@ pub struct Proof {
     pub files: Vec<Checked>,
     /// Segments before the first file, which were not given.
     pub missing_before: u32,
+    /// Segments after the last file that others know of, which were not given.
+    pub missing_after: u32,
     /// Stretches that are missing and declared.
     pub gaps: Vec<Missing>,
     /// Gaps that are declared and not listed.
@@ -158,6 +162,7 @@ impl Proof {
         if !self.problems.is_empty() {
             Verdict::Unproven
         } else if self.missing_before > 0
+            || self.missing_after > 0
             || !self.gaps.is_empty()
             || self.gaps_unlisted > 0
             || self.files.iter().any(is_growing)

@@ -123,10 +123,13 @@ fn one_line(error: &clap::Error) -> String {
         }
         (ErrorKind::ArgumentConflict, ..) => match context(ContextKind::InvalidSubcommand) {
             Some(command) => format!("flags of the server cannot stand before {command}"),
-            None => format!(
-                "{} is given twice",
-                flag(&context(ContextKind::InvalidArg).unwrap_or_default())
-            ),
+            None => {
+                let given = flag(&context(ContextKind::InvalidArg).unwrap_or_default());
+                match context(ContextKind::PriorArg).map(|prior| flag(&prior)) {
+                    Some(prior) if prior != given => format!("{given} does not go with {prior}"),
+                    _ => format!("{given} is given twice"),
+                }
+            }
         },
         (ErrorKind::MissingRequiredArgument, ..) => {
             let names = match error.get(ContextKind::InvalidArg) {

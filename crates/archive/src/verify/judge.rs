@@ -31,11 +31,14 @@ pub fn judge(files: Vec<File>) -> Report {
 /// Judges a recording, whose files come by their numbers. `None` without files.
 fn prove(files: Vec<(About, File)>) -> Option<Proof> {
     let (first, _) = files.first()?;
+    let (last, _) = files.last()?;
+    let last_known = files.iter().map(|(_, file)| file.last_known).max().unwrap_or_default();
     let mut proof = Proof {
         recording: first.recording,
         stream_key: first.stream_key.clone(),
         files: Vec::new(),
         missing_before: first.segment.saturating_sub(1),
+        missing_after: last_known.saturating_sub(last.segment),
         gaps: Vec::new(),
         gaps_unlisted: 0,
         problems: Vec::new(),

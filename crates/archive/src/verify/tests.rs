@@ -55,6 +55,7 @@ fn recording(id: &str, segments: u32) -> Vec<File> {
             fault_count: 0,
             hash: Hash([u8::try_from(segment).unwrap(); 32]),
             claims: Vec::new(),
+            last_known: 0,
         };
         chain_before = Some(chain(chain_before, file.hash));
         files.push(file);
@@ -124,6 +125,16 @@ fn a_beginning_that_was_not_given_is_told() {
     let report = judge(recording(ID, 4).split_off(2));
     assert_eq!(report.recordings[0].missing_before, 2);
     assert_eq!(report.verdict(), Verdict::Partial);
+}
+
+#[test]
+fn an_end_that_others_know_of_and_that_was_not_given_is_told() {
+    let mut files = recording(ID, 3);
+    files[0].last_known = 3;
+    assert_eq!(judge(files.clone()).verdict(), Verdict::Whole);
+    files.pop();
+    let report = judge(files);
+    assert_eq!((report.recordings[0].missing_after, report.verdict()), (1, Verdict::Partial));
 }
 
 #[test]

@@ -78,6 +78,7 @@ impl Walk {
             fault_count,
             hash: Hash(self.hasher.finalize().into()),
             claims: Vec::new(),
+            last_known: 0,
         }
     }
 

@@ -109,7 +109,9 @@ fn verify(given: &[PathBuf]) -> Verified {
             Ok(mut file) => {
                 file.claims = claims::sidecar(&path, &mut fail);
                 if let Some(about) = &file.about {
-                    file.claims.extend(catalogs.claims(&path, about, &mut fail));
+                    let told = catalogs.claims(&path, about, &mut fail);
+                    file.claims.extend(told.claim);
+                    file.last_known = told.last_known;
                 }
                 files.push(file);
             }

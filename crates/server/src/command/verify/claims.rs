@@ -40,6 +40,14 @@ fn read(path: &Path) -> io::Result<Option<Hash>> {
 /// A BLAKE3 hash as text.
 const HASH_DIGITS: u64 = 64;
 
+/// What a catalog tells of a segment and its recording.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) claim: Option<Claim>,
+    /// The last segment of the recording; 0 where no catalog knows one.
+    pub(super) last_known: u32,
+}
+
 /// The catalogs of all directories that were looked into.
 #[derive(Default)]
 pub(super) struct Catalogs(BTreeMap<PathBuf, Option<Reader>>);
@@ -52,8 +60,8 @@ impl Catalogs {
         path: &Path,
         about: &About,
         fail: &mut impl FnMut(&Path, io::Error),
-    ) -> Option<Claim> {
-        let path = path.canonicalize().ok()?;
+    ) -> Told {
+        let Ok(path) = path.canonicalize() else { return Told::default() };
         for dir in path.ancestors().skip(1) {
             let reader = self.0.entry(dir.to_owned()).or_insert_with(|| match Reader::open(dir) {
                 Ok(reader) => Some(reader),
@@ -65,17 +73,20 @@ impl Catalogs {
             });
             let Some(reader) = reader else { continue };
             return match reader.of_recording(about.recording) {
-                Ok(segments) => segments
-                    .into_iter()
-                    .filter(|segment| segment.number == about.segment)
-                    .find_map(|known| Some((known.hash?, known.chain)))
-                    .map(|(hash, chain)| Claim { source: Source::Catalog, hash, chain }),
+                Ok(segments) => Told {
+                    last_known: segments.iter().map(|known| known.number).max().unwrap_or_default(),
+                    claim: segments
+                        .into_iter()
+                        .filter(|segment| segment.number == about.segment)
+                        .find_map(|known| Some((known.hash?, known.chain)))
+                        .map(|(hash, chain)| Claim { source: Source::Catalog, hash, chain }),
+                },
                 Err(error) => {
                     fail(dir, io::Error::other(error));
-                    None
+                    Told::default()
                 }
             };
         }
-        None
+        Told::default()
     }
 }

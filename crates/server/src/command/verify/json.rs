@@ -35,6 +35,7 @@ fn recording(proof: &Proof) -> Value {
         "verdict": word(proof.verdict()),
         "segments": proof.files.iter().map(segment).collect::<Vec<_>>(),
         "segments_not_given_before": proof.missing_before,
+        "segments_not_given_after": proof.missing_after,
         "gaps": proof.gaps.iter().map(gap).collect::<Vec<_>>(),
         "gaps_unlisted": proof.gaps_unlisted,
         "problems": problems.collect::<Vec<_>>(),

@@ -55,6 +55,15 @@ fn recording(out: &mut String, proof: &Proof) {
         1 => line(out, "not given", "segment 1"),
         last => line(out, "not given", &format!("segments 1 to {last}")),
     }
+    let last = proof.files.last().map_or(0, |checked| checked.segment);
+    match proof.missing_after {
+        0 => {}
+        1 => line(out, "not given", &format!("segment {}, which the catalog knows", last + 1)),
+        more => {
+            let segments = format!("segments {} to {}", last + 1, last + more);
+            line(out, "not given", &format!("{segments}, which the catalog knows"));
+        }
+    }
     for missing in &proof.gaps {
         let gap = format::gap(&missing.gap);
         let place = if missing.is_before { "before" } else { "inside" };
