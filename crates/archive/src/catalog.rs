@@ -1,9 +1,9 @@
 //! The catalog: which segments there are, when they begin and end, what they lack, what was
 //! deleted.
 //!
-//! SQLite in `RECORD_DIR/.rtmp-server/catalog.sqlite`. It is derived: [`Catalog::reconcile`] makes
+//! SQLite in `RECORD_DIR/.rtmp-server/catalog.sqlite`. It is derived: `Catalog::reconcile` makes
 //! it from the files, which always win; only the hashes and what was deleted are nowhere else. One
-//! thread writes it (`keeper`), from [`crate::events`]; whoever wants to know something opens a
+//! thread writes it (`keeper`), from `events`; whoever wants to know something opens a
 //! [`Reader`]. A segment is known by its recording and number, so a file that was renamed or moved
 //! inside the record directory is the same segment.
 //!

@@ -1,7 +1,7 @@
 //! What may be deleted to make room, and why.
 //!
 //! Only finished segments that the catalog knows, oldest end first, and never one that a [`Keep`]
-//! protects. The decision is pure ([`Planner`]); [`delete`] carries it out for one file. When that
+//! protects. The decision is pure (`Planner`); `delete` carries it out for one file. When that
 //! happens stands in `keeper`, what would happen now in [`Outlook`].
 
 use std::collections::BTreeMap;

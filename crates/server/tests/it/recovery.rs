@@ -135,7 +135,7 @@ fn what_cannot_be_understood_is_set_aside_with_a_reason() {
     // As when the power fails before the first bytes are on the disk.
     let empty = before.record_dir().join("empty.flv");
     std::fs::write(&empty, "").unwrap();
-    let server = start_again(&before, "file set aside");
+    let server = start_again(&before, "recovery finished");
     let line = server.wait_for_log("file set aside", &[]);
     assert_eq!(line.field("file").as_deref(), empty.to_str());
     assert!(!empty.exists() && beside(&empty, ".broken").exists());
@@ -144,7 +144,7 @@ fn what_cannot_be_understood_is_set_aside_with_a_reason() {
     let text = texts.iter().find(|path| path.extension().is_some_and(|e| e == "txt"));
     let text = text.unwrap_or_else(|| panic!("a text says why: {texts:?}"));
     assert!(!std::fs::read_to_string(text).unwrap().trim().is_empty());
-    wait_until("the other file is mended", || is_complete(&file));
+    assert!(is_complete(&file), "the other file is mended");
 }
 
 #[test]

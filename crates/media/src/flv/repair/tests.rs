@@ -301,7 +301,7 @@ fn a_file_without_its_header_or_with_something_before_it() {
         (file[13..].to_vec(), None),
         (file[9..].to_vec(), Some(4)),
         ([b"\xEF\xBB\xBF", &file[..]].concat(), Some(16)),
-        ([b"XXX", &file[3..]].concat(), Some(13)),
+        ([b"???", &file[3..]].concat(), Some(13)),
     ] {
         let (_, summary) = mended(&broken);
         assert_eq!(summary.video.written, 101);
