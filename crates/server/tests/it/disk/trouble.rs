@@ -216,7 +216,7 @@ fn a_directory_that_is_removed_comes_back_with_the_next_file() {
     // What was in the file that was removed is gone; what is there is whole, and known to be a part.
     let [part] = outcome.parts.as_slice() else { panic!("{:?}", outcome.parts) };
     assert_eq!(part.count("segment"), 2);
-    assert_eq!(part.value("gapBeforeReason").as_deref(), Some("disk"));
+    assert_verified(&outcome.parts, 3);
 }
 
 #[test]
