@@ -209,6 +209,9 @@ impl Recorder {
             }
         }
         self.finish_segment(None);
+        if self.doubted.is_some() {
+            self.mend();
+        }
         self.books.end_run(self.cursor.position());
         self.publish();
         let (counters, file) = (self.task.meter.read(), self.task.progress().file);

@@ -93,7 +93,7 @@ pub(crate) fn mend(disk: &dyn Disk, path: &Path, checksum_files: bool) -> io::Re
         Found::Broken(reason) => return Err(invalid(reason)),
         Found::Complete(known) => known.whole(path),
         Found::Unfinished(unfinished) => {
-            unfinished.write_again(&mut *file)?;
+            unfinished.write_again(disk, &mut *file, path)?;
             let (whole, cut_bytes) = unfinished.complete(disk, &mut *file, path)?;
             telemetry::recovered(&whole, cut_bytes);
             whole

@@ -45,6 +45,8 @@ pub(crate) struct Segment {
     merged: Amount,
     pending_merged: Amount,
     digest: Digest,
+    /// A sync has failed: the next one may succeed without what this one lost.
+    is_doubtful: bool,
 }
 
 /// What is known of a segment at its end only.
@@ -98,6 +100,7 @@ impl Segment {
             out,
             size: 0,
             synced: 0,
+            is_doubtful: false,
         };
         let begun = segment.flush().and_then(|_| segment.sync());
         match begun.and_then(|()| sync_parent(disk, &segment.path)) {
@@ -174,7 +177,9 @@ impl Segment {
     /// # Errors
     /// Those of the disk.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.is_doubtful = true;
         self.file.sync_data()?;
+        self.is_doubtful = false;
         self.synced = self.size;
         Ok(())
     }
@@ -240,6 +245,9 @@ impl Segment {
             known => known?,
         }
         self.file.truncate(self.size)?;
+        if self.is_doubtful {
+            return Err(io::Error::other("a sync has failed"));
+        }
         self.digest.rollback();
         let ledger = &self.books(ledger);
         let Self { mut file, path, mut digest, .. } = self;

@@ -233,7 +233,7 @@ impl Recorder {
     }
 
     /// Mends what the disk did not let end.
-    fn mend(&mut self) {
+    pub(super) fn mend(&mut self) {
         let _call = self.task.calls.enter(self.shared.age());
         let Self { unfinished, shared, chain, books, doubted, .. } = self;
         let checksum_files = shared.config.checksum_files;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use bytes::Bytes;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, fmt::temporal::Pieces};
 use media::Chunks;
@@ -21,6 +22,8 @@ use crate::{About, Amount, Ledger};
 
 /// Read first: identity, `complete` and `filesize` are in it.
 const HEAD_BYTES: usize = 8 << 10;
+/// Most bytes of the end of a file that are written anew: what a recorder may be behind by default.
+const AGAIN_MAX: u64 = 64 << 20;
 /// Read at once where all of a file is read.
 const READ_BYTES: usize = 1 << 20;
 /// What a disk loses, it loses in units of this size, or of a multiple of it.
@@ -91,7 +94,6 @@ pub(crate) fn complete_cut(
     end: &End,
 ) -> io::Result<Whole> {
     let Found::Unfinished(known) = examine(file)? else { return Err(lost()) };
-    known.write_again(file)?;
     let mut muxer = known.walk(file, known.size)?.muxer;
     if muxer.position() != known.size {
         return Err(lost());
@@ -172,24 +174,52 @@ impl Known {
         Ok((whole, self.size - size_bytes))
     }
 
-    /// Writes once more, from the memory of the system, what was not known to be on the disk. When
-    /// writing back has failed, the system counts its copy as clean, and the next sync succeeds
-    /// without it (Linux).
+    /// Writes anew, from the memory of the system, what was not known to be on the disk. When
+    /// writing back has failed, Linux counts its copy as clean, and the next sync succeeds without
+    /// it; ext4 then even forgets what is written to the same place. So it is cut off and appended,
+    /// and meanwhile is also in a file beside, since the disk may fail again.
     ///
     /// # Errors
     /// Those of the disk.
-    pub(super) fn write_again(&self, file: &mut dyn DiskFile) -> io::Result<()> {
-        let unknown = self.size.saturating_sub(UNSYNCED_MAX);
-        let mut at = synced_bytes(&self.region.properties).max(unknown);
-        while at < self.size {
-            let part = read(file, at, READ_BYTES)?;
-            if part.is_empty() {
-                return Err(lost());
-            }
-            file.write_at(at, &part)?;
-            at += part.len() as u64;
+    pub(super) fn write_again(
+        &self,
+        disk: &dyn Disk,
+        file: &mut dyn DiskFile,
+        path: &Path,
+    ) -> io::Result<()> {
+        let from = synced_bytes(&self.region.properties).max(self.size.saturating_sub(AGAIN_MAX));
+        let from = from.max(start_of(&self.region));
+        if from >= self.size {
+            return Ok(());
         }
-        Ok(())
+        let len = usize::try_from(self.size - from).unwrap_or(READ_BYTES);
+        let bytes = Bytes::from(read(file, from, len)?);
+        if bytes.len() < len {
+            return Err(lost());
+        }
+        let append = |to: &mut dyn DiskFile| {
+            let mut chunks = Chunks::new();
+            chunks.put(bytes.clone());
+            append_all(to, &mut chunks, |_| {})?;
+            to.sync_data()
+        };
+        let mut beside = None;
+        let spare = free_beside(path, ".spare", |to| {
+            beside = Some(disk.create_new(to)?);
+            Ok(())
+        })?;
+        let kept = match &mut beside {
+            Some(beside) => append(&mut **beside),
+            None => Ok(()),
+        };
+        drop(beside);
+        if let Err(error) = kept {
+            let _ = disk.remove(&spare);
+            return Err(error);
+        }
+        file.truncate(from)?;
+        append(file)?;
+        disk.remove(&spare)
     }
 
     fn walker(&self, until: u64) -> Option<Restore> {
