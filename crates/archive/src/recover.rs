@@ -94,7 +94,8 @@ pub(crate) fn mend(disk: &dyn Disk, path: &Path, checksum_files: bool) -> io::Re
         Found::Complete(known) => known.whole(path),
         Found::Unfinished(unfinished) => {
             unfinished.write_again(disk, &mut *file, path)?;
-            let (whole, cut_bytes) = unfinished.complete(disk, &mut *file, path)?;
+            let completed = unfinished.complete(disk, &mut *file, path)?;
+            let (whole, cut_bytes) = completed.ok_or_else(|| invalid(file::BARE))?;
             telemetry::recovered(&whole, cut_bytes);
             whole
         }
@@ -173,26 +174,27 @@ impl Work<'_> {
         let disk = self.recovery.disk;
         let mut file = disk.open(path)?;
         match file::examine(&mut *file)? {
-            Found::Foreign | Found::Complete(_) => {}
+            Found::Foreign | Found::Complete(_) => Ok(()),
             Found::Unfinished(unfinished) => {
-                let (whole, cut_bytes) = unfinished.complete(disk, &mut *file, path)?;
+                let completed = unfinished.complete(disk, &mut *file, path)?;
+                let Some((whole, cut_bytes)) = completed else {
+                    return self.set_aside(path, file::BARE);
+                };
                 telemetry::recovered(&whole, cut_bytes);
                 self.summary.recovered += 1;
                 self.whole.push(whole);
+                Ok(())
             }
-            Found::Broken(reason) => {
-                self.set_aside(path, reason)?;
-                self.summary.set_aside += 1;
-            }
+            Found::Broken(reason) => self.set_aside(path, reason),
         }
-        Ok(())
     }
 
     /// Gives the file the name `….broken`, and says beside it why.
-    fn set_aside(&self, path: &Path, reason: &str) -> io::Result<()> {
+    fn set_aside(&mut self, path: &Path, reason: &str) -> io::Result<()> {
         let disk = self.recovery.disk;
         let to = free_beside(path, ".broken", |to| disk.rename_new(path, to))?;
         telemetry::set_aside(path, reason);
+        self.summary.set_aside += 1;
         let text = format!("{}\n{reason}\n", path.display());
         let note = beside(&to, ".txt");
         if let Err(error) = write_new(disk, &note, &text) {

@@ -20,6 +20,8 @@ use crate::ledger::whole;
 use crate::segment::{End, Whole, complete, extra, length_ms, sync_parent, synced_bytes};
 use crate::{About, Amount, Ledger};
 
+/// Why a file is set aside that has nothing behind its beginning.
+pub(super) const BARE: &str = "nothing was written behind its metadata";
 /// Read first: identity, `complete` and `filesize` are in it.
 const HEAD_BYTES: usize = 8 << 10;
 /// Most bytes of the end of a file that are written anew: what a recorder may be behind by default.
@@ -128,7 +130,8 @@ impl Known {
         }
     }
 
-    /// Completes the file; returns also how many bytes of it were cut off.
+    /// Completes the file; returns also how many bytes of it were cut off. `None` where nothing is
+    /// in it but what a file begins with: no player opens that.
     ///
     /// # Errors
     /// Those of the disk; the file then is unfinished as before.
@@ -137,7 +140,7 @@ impl Known {
         disk: &dyn Disk,
         file: &mut dyn DiskFile,
         path: &Path,
-    ) -> io::Result<(Whole, u64)> {
+    ) -> io::Result<Option<(Whole, u64)>> {
         let mut restored = self.walk(file, self.size)?;
         let synced = synced_bytes(&self.region.properties);
         let mut is_damaged = restored.next_tag.is_some();
@@ -149,6 +152,11 @@ impl Known {
         if let Some(hole) = first_hole(file, unsynced, restored.muxer.position())? {
             restored = self.walk(file, hole)?;
             is_damaged = true;
+        }
+        let counters = restored.muxer.counters();
+        let repeated = self.ledger.as_ref().map_or(0, |ledger| ledger.repeated_packets);
+        if counters.audio + counters.video + counters.data <= repeated {
+            return Ok(None);
         }
         let size_bytes = restored.muxer.position();
         if is_damaged {
@@ -171,7 +179,7 @@ impl Known {
             size_bytes,
             length_ms,
         };
-        Ok((whole, self.size - size_bytes))
+        Ok(Some((whole, self.size - size_bytes)))
     }
 
     /// Writes anew, from the memory of the system, what was not known to be on the disk. When

@@ -335,6 +335,25 @@ fn a_file_of_an_older_version_is_recovered_unless_its_size_is_right() {
 }
 
 #[test]
+fn a_file_with_nothing_behind_its_beginning_is_set_aside() {
+    let mut known = Header::default();
+    clip(1).iter().for_each(|packet| drop(known.push(packet)));
+    for header in [Header::default(), known] {
+        let dir = tempfile::tempdir().unwrap();
+        let name = name("live/begun");
+        let begun = Segment::create(&SystemDisk, dir.path(), &name, about(), &header).unwrap();
+        let path = begun.path().to_owned();
+        drop(begun);
+        let bytes = fs::read(&path).unwrap();
+        let told = recover(&SystemDisk, dir.path());
+        let [Event::SetAside { from, to, reason }] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((from, &reason[..]), (&path, file::BARE));
+        assert_eq!(fs::read(to).unwrap(), bytes);
+        assert_eq!(mend(&SystemDisk, to, false).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}
+
+#[test]
 fn nothing_is_recovered_after_the_start_or_after_the_stop() {
     let (ours, _) = unfinished(&clip(1));
     let dir = dir_with(&[("ours.flv", &ours)]);
@@ -400,7 +419,8 @@ fn a_file_beyond_4_gib_gets_an_index_with_the_right_positions() {
     let file::Found::Unfinished(known) = file::examine(&mut *file).unwrap() else {
         panic!("not unfinished");
     };
-    let (whole_file, cut_bytes) = known.complete(&SystemDisk, &mut *file, &path).unwrap();
+    let completed = known.complete(&SystemDisk, &mut *file, &path).unwrap();
+    let (whole_file, cut_bytes) = completed.unwrap();
     assert!(whole > 1 << 32);
     assert_eq!((whole_file.size_bytes, cut_bytes), (whole, 3));
     assert_eq!(whole_file.ledger.written.packets, u64::from(TAGS));
