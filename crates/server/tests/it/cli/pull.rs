@@ -1,7 +1,8 @@
 //! `rtmp-server pull`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
 use testkit::tools::Running;
 use testkit::{Server, block_on, flv};
 
@@ -9,41 +10,55 @@ use super::{TIMEOUT, code, command, error_line, run};
 use crate::record::{Live, assert_finished, recorded, small, tree, wait_until};
 use crate::support::BINARY;
 
-/// A pull that waits for a stream which does not exist yet.
-fn start(server: &Server, file: &Path) -> Running {
-    let running = Running::start(&mut command([
-        "pull".as_ref(),
-        server.url("live/test").as_ref(),
-        file.as_os_str(),
-    ]));
-    server.wait_for_log("play started", &[("stream_key", "live/test")]);
-    running
+/// A server, and a pull that waits there for a stream which does not exist yet.
+struct Pull {
+    server: Server,
+    dir: TempDir,
+    file: PathBuf,
+    running: Running,
 }
 
-/// A stream, as far as a pull has begun to record it.
-async fn begin(server: &Server, file: &Path) -> Live {
-    let mut live = Live::start(&server.url("live/test"), 1, small()).await;
-    // No more than one group of pictures, until it has joined.
-    live.send(8).await;
-    wait_until("the pull has begun", || recorded(file) > 0);
-    live
+impl Pull {
+    fn start() -> Self {
+        let server = Server::start(Path::new(BINARY));
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pulled.flv");
+        let url = server.url("live/test");
+        let running =
+            Running::start(&mut command(["pull".as_ref(), url.as_ref(), file.as_os_str()]));
+        server.wait_for_log("play started", &[("stream_key", "live/test")]);
+        Self { server, dir, file, running }
+    }
+
+    /// The stream, as far as it has begun to be recorded.
+    async fn begin(&self) -> Live {
+        let mut live = Live::start(&self.server.url("live/test"), 1, small()).await;
+        // No more than one group of pictures, until it has joined.
+        live.send(8).await;
+        wait_until("the pull has begun", || recorded(&self.file) > 0);
+        live
+    }
+
+    /// Sends so many packets more, and waits until they are in the file.
+    async fn send(&self, live: &mut Live, packets: usize) {
+        live.send(packets).await;
+        let most = live.sent.len() - 1;
+        wait_until("all of it is in the file", || recorded(&self.file) >= most);
+    }
 }
 
 #[test]
 fn a_stream_that_is_waited_for_is_recorded_as_it_is() {
-    let mut server = Server::start(Path::new(BINARY));
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("pulled.flv");
-    let running = start(&server, &file);
+    let mut pull = Pull::start();
     let sent = block_on(async {
-        let mut live = begin(&server, &file).await;
+        let mut live = pull.begin().await;
         live.send(600).await;
         live.finish().await
     });
-    let output = running.wait(TIMEOUT).success();
+    let output = pull.running.wait(TIMEOUT).success();
     assert!(output.stderr.contains("recorded "), "{}", output.stderr);
-    server.stop();
-    assert_finished(&file, &sent);
+    pull.server.stop();
+    assert_finished(&pull.file, &sent);
 }
 
 #[test]
@@ -60,35 +75,29 @@ fn a_file_that_exists_is_not_touched() {
 
 #[test]
 fn ctrl_c_ends_a_pull_and_finishes_its_file() {
-    let mut server = Server::start(Path::new(BINARY));
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("pulled.flv");
-    let running = start(&server, &file);
-    block_on(async {
-        let mut live = begin(&server, &file).await;
-        live.send(300).await;
-        let most = live.sent.len() - 1;
-        wait_until("all of it is in the file", || recorded(&file) >= most);
-        let output = running.interrupt(TIMEOUT);
+    let pull = Pull::start();
+    let mut server = block_on(async {
+        let mut live = pull.begin().await;
+        pull.send(&mut live, 300).await;
+        let output = pull.running.interrupt(TIMEOUT);
         assert_eq!(code(&output), Some(0), "{}", output.stderr);
-        assert_finished(&file, &live.sent);
+        assert_finished(&pull.file, &live.sent);
         // Others have not noticed.
         live.send(100).await;
         live.finish().await;
+        pull.server
     });
     server.stop();
 }
 
 #[test]
 fn ctrl_c_before_a_stream_has_begun_leaves_no_file() {
-    let mut server = Server::start(Path::new(BINARY));
-    let dir = tempfile::tempdir().unwrap();
-    let running = start(&server, &dir.path().join("pulled.flv"));
-    let output = running.interrupt(TIMEOUT);
+    let mut pull = Pull::start();
+    let output = pull.running.interrupt(TIMEOUT);
     assert_eq!(code(&output), Some(0), "{}", output.stderr);
     assert!(output.stderr.contains("nothing was recorded"), "{}", output.stderr);
-    server.stop();
-    assert!(tree(dir.path()).is_empty());
+    pull.server.stop();
+    assert!(tree(pull.dir.path()).is_empty());
 }
 
 #[test]
@@ -108,25 +117,17 @@ fn a_pull_that_gets_nothing_gives_up() {
 
 #[test]
 fn a_pull_whose_server_dies_keeps_what_it_has() {
-    let mut server = Server::start(Path::new(BINARY));
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("pulled.flv");
-    let running = start(&server, &file);
+    let mut pull = Pull::start();
     let sent = block_on(async {
-        let mut live = begin(&server, &file).await;
-        live.send(300).await;
-        let most = live.sent.len() - 1;
-        wait_until("all of it is in the file", || recorded(&file) >= most);
-        server.kill();
+        let mut live = pull.begin().await;
+        pull.send(&mut live, 300).await;
+        pull.server.kill();
         live.sent
     });
-    let output = running.wait(TIMEOUT);
+    let output = pull.running.wait(TIMEOUT);
     assert_eq!(code(&output), Some(1), "{}", output.stderr);
-    assert!(
-        output.stderr.lines().last().unwrap().starts_with("rtmp-server: "),
-        "{}",
-        output.stderr
-    );
-    flv::assert_recorded(&file, &sent);
-    assert_finished(&file, &sent);
+    let last = output.stderr.lines().last().unwrap();
+    assert!(last.starts_with("rtmp-server: "), "{}", output.stderr);
+    flv::assert_recorded(&pull.file, &sent);
+    assert_finished(&pull.file, &sent);
 }
