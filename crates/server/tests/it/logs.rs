@@ -29,7 +29,9 @@ impl Drop for Killed {
 /// A server whose log goes to `stderr`, and its port.
 fn start(dir: &Path, stderr: Stdio, level: &str) -> (Killed, u16) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let child = Command::new(BINARY)
+    // A server under `nohup` is to ignore a hangup, and the tests may run under it.
+    let child = Command::new("env")
+        .args(["--default-signal=HUP", BINARY])
         .current_dir(dir)
         .args(["-listen", &format!("127.0.0.1:{port}"), "-record-all", "-log-level", level])
         .stdin(Stdio::null())

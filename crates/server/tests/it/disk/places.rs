@@ -22,7 +22,7 @@ fn a_stream_goes_on_where_the_directory_is_a_file() {
 
 #[cfg(unix)]
 #[test]
-fn a_directory_that_is_removed_stops_no_stream_and_comes_back_with_the_next_publish() {
+fn a_directory_that_is_removed_stops_no_stream_and_comes_back() {
     let outside = tempfile::tempdir().unwrap();
     let dir = outside.path().join("a/recordings");
     let mut server = recording().record_dir(&dir).start();
@@ -46,8 +46,10 @@ fn a_directory_that_is_removed_stops_no_stream_and_comes_back_with_the_next_publ
     assert!(["recorder close error", "recorder write error"].contains(&&*line.message), "{line}");
     assert_eq!(line.field("error").as_deref(), Some("the file was deleted"));
     assert_eq!(line.field("stream_key").as_deref(), Some("live/test"));
-    assert!(tree(outside.path()).is_empty(), "{:?}", tree(outside.path()));
+    // With the next publish; or before, where the stream is still there when the disk is tried again.
+    let resumed = server.logs().iter().filter(|line| line.message == "recording resumed").count();
+    assert_eq!(server.recordings().len(), resumed);
     assert_records(&server, "live/again");
     server.stop();
-    assert_eq!(server.recordings().len(), 1);
+    assert_eq!(server.recordings().len(), resumed + 1);
 }
