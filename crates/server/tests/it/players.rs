@@ -168,9 +168,11 @@ fn vlc_plays_a_stream_to_its_end() {
     ] {
         assert!(log.contains(told), "no {told:?}:\n{log}");
     }
-    // Without a desktop it misses its window and its hot keys, not more.
+    // Without a desktop it misses its window and its hot keys, and on a machine that is busy it
+    // is late; not more.
     let errors = log.lines().filter(|line| line.contains(" error: "));
-    let known = ["interface error: ", "libvlc error: interface "];
+    let known =
+        ["interface error: ", "libvlc error: interface ", " is called too late (pts_delay "];
     let mut unknown = errors.filter(|line| !known.iter().any(|known| line.contains(known)));
     assert_eq!(unknown.next(), None, "{log}");
     server.stop();
