@@ -13,4 +13,4 @@ pub mod scan;
 pub mod tag;
 pub mod video;
 
-pub use ex::Multitrack;
+pub use ex::{MODIFIERS_MAX, Malformed, Modifier, Multitrack};

@@ -14,7 +14,9 @@ pub mod flv;
 mod header;
 mod packet;
 pub mod time;
+mod tracks;
 
 pub use chunks::Chunks;
 pub use header::Header;
 pub use packet::{Kind, Packet, Role};
+pub use tracks::TrackSet;

@@ -2,7 +2,7 @@
 //! what it carries, for which track, and where its payload begins. What the payload says is read in
 //! [`crate::codec`].
 
-use super::ex::{self, Multitrack, Tracks};
+use super::ex::{self, Malformed, Modifier, Modifiers, Multitrack, Tracks};
 use crate::{
     Role,
     codec::{AudioCodec, FourCc},
@@ -34,8 +34,8 @@ const AAC: u8 = 10;
 const MULTITRACK: u8 = 5;
 
 fn classify_enhanced(first: u8, rest: &[u8], missing: usize) -> Option<(Role, u8)> {
-    let modified = ex::mod_ex(first & 0x0f, rest)?;
-    let tracks = Tracks::new(modified.packet_type, MULTITRACK, modified.rest)?;
+    let modified = ex::mod_ex(first & 0x0f, rest).ok()?;
+    let tracks = Tracks::new(modified.packet_type, MULTITRACK, modified.rest).ok()?;
     let role = match PacketType::new(tracks.packet_type) {
         PacketType::SequenceStart => Role::Config,
         PacketType::CodedFrames | PacketType::Unknown(_) => Role::Frame,
@@ -87,30 +87,48 @@ pub fn parse(body: &[u8]) -> Option<AudioTag<'_>> {
 
 /// All tracks of an audio message, in their order; ends at the first that is cut short.
 pub fn tracks(body: &[u8]) -> impl Iterator<Item = AudioTag<'_>> {
-    let (legacy, enhanced) = match body.split_first() {
-        Some((&first, rest)) if first >> 4 == ENHANCED => (None, parse_enhanced(first, rest)),
-        Some((&first, rest)) => (parse_legacy(first, rest), None),
-        None => (None, None),
-    };
-    let enhanced = enhanced.into_iter().flat_map(|(timestamp_offset_nanos, tracks)| {
-        let (packet_type, multitrack) = (PacketType::new(tracks.packet_type), tracks.multitrack);
-        tracks.map(move |track| AudioTag {
-            enhanced: true,
-            packet_type,
-            codec: AudioCodec::from_fourcc(FourCc(track.fourcc)),
-            track: track.id,
-            multitrack,
-            timestamp_offset_nanos,
-            sound: None,
-            data: track.data,
-        })
-    });
-    legacy.into_iter().chain(enhanced)
+    read(body).map_while(Result::ok)
 }
 
-fn parse_legacy(first: u8, rest: &[u8]) -> Option<AudioTag<'_>> {
+/// All tracks of an audio message, and why it, or one of them, cannot be read. An empty message,
+/// which stands for silence, has none.
+pub fn read(body: &[u8]) -> impl Iterator<Item = Result<AudioTag<'_>, Malformed>> {
+    let (one, many) = match body.split_first() {
+        Some((&first, rest)) if first >> 4 == ENHANCED => match parse_enhanced(first, rest) {
+            Ok(message) => (None, Some(message)),
+            Err(malformed) => (Some(Err(malformed)), None),
+        },
+        Some((&first, rest)) => (Some(parse_legacy(first, rest)), None),
+        None => (None, None),
+    };
+    let many = many.into_iter().flat_map(|(timestamp_offset_nanos, tracks)| {
+        let (packet_type, multitrack) = (PacketType::new(tracks.packet_type), tracks.multitrack);
+        tracks.map(move |track| {
+            let track = track?;
+            Ok(AudioTag {
+                enhanced: true,
+                packet_type,
+                codec: AudioCodec::from_fourcc(FourCc(track.fourcc)),
+                track: track.id,
+                multitrack,
+                timestamp_offset_nanos,
+                sound: None,
+                data: track.data,
+            })
+        })
+    });
+    one.into_iter().chain(many)
+}
+
+/// The modifiers of an audio message, in their order; none in a legacy one.
+pub fn modifiers(body: &[u8]) -> impl Iterator<Item = Result<Modifier<'_>, Malformed>> {
+    let enhanced = body.split_first().filter(|(first, _)| **first >> 4 == ENHANCED);
+    enhanced.into_iter().flat_map(|(first, rest)| Modifiers::new(first & 0x0f, rest))
+}
+
+fn parse_legacy(first: u8, rest: &[u8]) -> Result<AudioTag<'_>, Malformed> {
     let (packet_type, data) = if first >> 4 == AAC {
-        let (&packet_type, data) = rest.split_first()?;
+        let (&packet_type, data) = rest.split_first().ok_or(Malformed::Truncated("packet type"))?;
         let packet_type = match packet_type {
             0 => PacketType::SequenceStart,
             1 => PacketType::CodedFrames,
@@ -126,7 +144,7 @@ fn parse_legacy(first: u8, rest: &[u8]) -> Option<AudioTag<'_>> {
         2 => 22_050,
         _ => 44_100,
     };
-    Some(AudioTag {
+    Ok(AudioTag {
         enhanced: false,
         packet_type,
         codec: AudioCodec::from_id(first >> 4),
@@ -142,10 +160,10 @@ fn parse_legacy(first: u8, rest: &[u8]) -> Option<AudioTag<'_>> {
     })
 }
 
-fn parse_enhanced(first: u8, rest: &[u8]) -> Option<(u32, Tracks<'_>)> {
+fn parse_enhanced(first: u8, rest: &[u8]) -> Result<(u32, Tracks<'_>), Malformed> {
     let modified = ex::mod_ex(first & 0x0f, rest)?;
     let tracks = Tracks::new(modified.packet_type, MULTITRACK, modified.rest)?;
-    Some((modified.timestamp_offset_nanos, tracks))
+    Ok((modified.timestamp_offset_nanos, tracks))
 }
 
 /// What a message carries (E-RTMP v2 `AudioPacketType`; AAC's `AACPacketType` maps onto it).

@@ -10,6 +10,27 @@ const TIMESTAMP_OFFSET_NANO: u8 = 0;
 /// The largest offset that a modifier may hold: one ns less than a ms.
 const OFFSET_MAX_NANOS: u32 = 999_999;
 
+/// Most modifiers before one packet type. One is defined; a message of 16 MiB could hold millions.
+pub const MODIFIERS_MAX: usize = 64;
+
+/// Why the head of an audio or video message cannot be read. Such a message is passed on and
+/// recorded like any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// It ends too early.
+    #[error("the message ends inside its {0}")]
+    Truncated(&'static str),
+    /// More than [`MODIFIERS_MAX`] modifiers.
+    #[error("more than {MODIFIERS_MAX} modifiers in a row")]
+    TooManyModifiers,
+    /// `Multitrack` inside `Multitrack`.
+    #[error("multitrack inside multitrack")]
+    Nested,
+    /// An `AvMultitrackType` that is not defined.
+    #[error("reserved multitrack layout {0}")]
+    Layout(u8),
+}
+
 /// How the tracks of one message are laid out (E-RTMP v2 `AvMultitrackType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Multitrack {
@@ -21,6 +42,25 @@ pub enum Multitrack {
     ManyTracksManyCodecs,
 }
 
+/// One `ModEx` of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Modifier<'a> {
+    /// `AudioPacketModExType` or `VideoPacketModExType`, 4 bits; 0 is `TimestampOffsetNano`.
+    pub kind: u8,
+    /// What it says, 1 to 65,536 bytes.
+    pub data: &'a [u8],
+}
+
+impl Modifier<'_> {
+    /// The nanoseconds of a `TimestampOffsetNano`; `None` for another modifier, and for one that
+    /// is too short or does not stay below a ms.
+    pub fn timestamp_offset_nanos(&self) -> Option<u32> {
+        let (&nanos, _) = self.data.split_first_chunk::<3>()?;
+        let nanos = be24(nanos);
+        (self.kind == TIMESTAMP_OFFSET_NANO && nanos <= OFFSET_MAX_NANOS).then_some(nanos)
+    }
+}
+
 /// The four bits that follow a chain of modifiers, and what the chain said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Modified<'a> {
@@ -30,29 +70,67 @@ pub(super) struct Modified<'a> {
 }
 
 /// Follows the chain of modifiers that starts with `packet_type`; `rest` is what comes after its
-/// byte. `None` when the message ends inside the chain.
-pub(super) fn mod_ex(packet_type: u8, rest: &[u8]) -> Option<Modified<'_>> {
-    let mut modified = Modified { packet_type, timestamp_offset_nanos: 0, rest };
-    while modified.packet_type == MOD_EX {
-        let (&size, rest) = modified.rest.split_first()?;
+/// byte.
+pub(super) fn mod_ex(packet_type: u8, rest: &[u8]) -> Result<Modified<'_>, Malformed> {
+    let mut modifiers = Modifiers::new(packet_type, rest);
+    let mut timestamp_offset_nanos = 0;
+    for modifier in &mut modifiers {
+        if let Some(nanos) = modifier?.timestamp_offset_nanos() {
+            timestamp_offset_nanos = nanos;
+        }
+    }
+    let Modifiers { packet_type, rest, .. } = modifiers;
+    Ok(Modified { packet_type, timestamp_offset_nanos, rest })
+}
+
+/// The modifiers of one message, first to last; ends behind an error.
+#[derive(Debug, Clone)]
+pub(super) struct Modifiers<'a> {
+    packet_type: u8,
+    rest: &'a [u8],
+    count: usize,
+}
+
+impl<'a> Modifiers<'a> {
+    pub(super) fn new(packet_type: u8, rest: &'a [u8]) -> Self {
+        Self { packet_type, rest, count: 0 }
+    }
+
+    fn read(&mut self) -> Result<Modifier<'a>, Malformed> {
+        const SIZE: Malformed = Malformed::Truncated("modifier size");
+        const TYPES: Malformed = Malformed::Truncated("modifier");
+        self.count += 1;
+        if self.count > MODIFIERS_MAX {
+            return Err(Malformed::TooManyModifiers);
+        }
+        let (&size, rest) = self.rest.split_first().ok_or(SIZE)?;
         let (size, rest) = if size == u8::MAX {
-            let (size, rest) = rest.split_first_chunk::<2>()?;
+            let (size, rest) = rest.split_first_chunk::<2>().ok_or(SIZE)?;
             (usize::from(u16::from_be_bytes(*size)) + 1, rest)
         } else {
             (usize::from(size) + 1, rest)
         };
-        let (data, rest) = rest.split_at_checked(size)?;
-        let (&types, rest) = rest.split_first()?;
-        if types >> 4 == TIMESTAMP_OFFSET_NANO
-            && let Some((&nanos, _)) = data.split_first_chunk::<3>()
-        {
-            let nanos = be24(nanos);
-            modified.timestamp_offset_nanos = if nanos <= OFFSET_MAX_NANOS { nanos } else { 0 };
-        }
-        modified.packet_type = types & 0x0f;
-        modified.rest = rest;
+        let (data, rest) = rest.split_at_checked(size).ok_or(TYPES)?;
+        let (&types, rest) = rest.split_first().ok_or(TYPES)?;
+        self.packet_type = types & 0x0f;
+        self.rest = rest;
+        Ok(Modifier { kind: types >> 4, data })
     }
-    Some(modified)
+}
+
+impl<'a> Iterator for Modifiers<'a> {
+    type Item = Result<Modifier<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.packet_type != MOD_EX {
+            return None;
+        }
+        let modifier = self.read();
+        if modifier.is_err() {
+            self.packet_type = 0;
+        }
+        Some(modifier)
+    }
 }
 
 /// One track's part of a message.
@@ -64,7 +142,7 @@ pub(super) struct Track<'a> {
     pub(super) data: &'a [u8],
 }
 
-/// The tracks of one message, first to last; ends at the first that is cut short.
+/// The tracks of one message, first to last; ends behind the first that is cut short.
 #[derive(Debug, Clone)]
 pub(super) struct Tracks<'a> {
     pub(super) packet_type: u8,
@@ -75,30 +153,34 @@ pub(super) struct Tracks<'a> {
 }
 
 impl<'a> Tracks<'a> {
-    /// Reads the codec, and the multitrack head when `packet_type` is `multitrack_type`. `None`
-    /// when the head is cut short, nested or of a reserved layout.
-    pub(super) fn new(packet_type: u8, multitrack_type: u8, rest: &'a [u8]) -> Option<Self> {
+    /// Reads the codec, and the multitrack head when `packet_type` is `multitrack_type`.
+    pub(super) fn new(
+        packet_type: u8,
+        multitrack_type: u8,
+        rest: &'a [u8],
+    ) -> Result<Self, Malformed> {
         let (packet_type, multitrack, rest) = if packet_type == multitrack_type {
-            let (&types, rest) = rest.split_first()?;
+            let head = Malformed::Truncated("multitrack layout");
+            let (&types, rest) = rest.split_first().ok_or(head)?;
             let layout = match types >> 4 {
                 0 => Multitrack::OneTrack,
                 1 => Multitrack::ManyTracks,
                 2 => Multitrack::ManyTracksManyCodecs,
-                _ => return None,
+                other => return Err(Malformed::Layout(other)),
             };
             (types & 0x0f, Some(layout), rest)
         } else {
             (packet_type, None, rest)
         };
         if multitrack.is_some() && packet_type == multitrack_type {
-            return None;
+            return Err(Malformed::Nested);
         }
         let (fourcc, rest) = if multitrack == Some(Multitrack::ManyTracksManyCodecs) {
             ([0; 4], rest)
         } else {
-            rest.split_first_chunk::<4>().map(|(fourcc, rest)| (*fourcc, rest))?
+            fourcc(rest)?
         };
-        Some(Self { packet_type, multitrack, fourcc, rest, done: false })
+        Ok(Self { packet_type, multitrack, fourcc, rest, done: false })
     }
 
     /// The id of the first track, when `missing` bytes of the message are not here.
@@ -114,43 +196,49 @@ impl<'a> Tracks<'a> {
         (size <= data.len().saturating_add(missing)).then_some(id)
     }
 
-    fn read(&mut self) -> Option<Track<'a>> {
+    fn read(&mut self) -> Result<Track<'a>, Malformed> {
         let Some(multitrack) = self.multitrack else {
             self.done = true;
-            return Some(Track { fourcc: self.fourcc, id: 0, data: self.rest });
+            return Ok(Track { fourcc: self.fourcc, id: 0, data: self.rest });
         };
         let mut rest = self.rest;
         if multitrack == Multitrack::ManyTracksManyCodecs {
-            let (fourcc, after) = rest.split_first_chunk::<4>()?;
-            self.fourcc = *fourcc;
-            rest = after;
+            (self.fourcc, rest) = fourcc(rest)?;
         }
-        let (&id, rest) = rest.split_first()?;
+        let (&id, rest) = rest.split_first().ok_or(Malformed::Truncated("track id"))?;
         let data = if multitrack == Multitrack::OneTrack {
             self.done = true;
             rest
         } else {
-            let (&size, rest) = rest.split_first_chunk::<3>()?;
-            let (data, after) = rest.split_at_checked(usize::try_from(be24(size)).ok()?)?;
+            let size = Malformed::Truncated("track size");
+            let (&size, rest) = rest.split_first_chunk::<3>().ok_or(size)?;
+            let size = usize::try_from(be24(size)).unwrap_or(usize::MAX);
+            let track = Malformed::Truncated("track");
+            let (data, after) = rest.split_at_checked(size).ok_or(track)?;
             self.rest = after;
             self.done = after.is_empty();
             data
         };
-        Some(Track { fourcc: self.fourcc, id, data })
+        Ok(Track { fourcc: self.fourcc, id, data })
     }
 }
 
 impl<'a> Iterator for Tracks<'a> {
-    type Item = Track<'a>;
+    type Item = Result<Track<'a>, Malformed>;
 
-    fn next(&mut self) -> Option<Track<'a>> {
+    fn next(&mut self) -> Option<Self::Item> {
         if self.done {
             return None;
         }
         let track = self.read();
-        self.done |= track.is_none();
-        track
+        self.done |= track.is_err();
+        Some(track)
     }
+}
+
+fn fourcc(bytes: &[u8]) -> Result<([u8; 4], &[u8]), Malformed> {
+    let (fourcc, rest) = bytes.split_first_chunk().ok_or(Malformed::Truncated("FourCC"))?;
+    Ok((*fourcc, rest))
 }
 
 /// An unsigned 24-bit number.

@@ -2,7 +2,7 @@
 //! what it carries, for which track, and where its payload begins. What the payload says is read in
 //! [`crate::codec`].
 
-use super::ex::{self, Multitrack, Tracks};
+use super::ex::{self, Malformed, Modifier, Modifiers, Multitrack, Tracks};
 use crate::{
     Role,
     codec::{FourCc, VideoCodec},
@@ -47,11 +47,11 @@ fn classify_legacy(first: u8, rest: &[u8]) -> Role {
 
 fn classify_enhanced(first: u8, rest: &[u8], missing: usize) -> Option<(Role, u8)> {
     let frame_type = FrameType::new((first >> 4) & 0x07);
-    let modified = ex::mod_ex(first & 0x0f, rest)?;
+    let modified = ex::mod_ex(first & 0x0f, rest).ok()?;
     if frame_type == FrameType::Command && modified.packet_type != PacketType::METADATA {
         return Some((Role::Event, 0));
     }
-    let tracks = Tracks::new(modified.packet_type, MULTITRACK, modified.rest)?;
+    let tracks = Tracks::new(modified.packet_type, MULTITRACK, modified.rest).ok()?;
     let role = match PacketType::new(tracks.packet_type) {
         PacketType::SequenceStart | PacketType::Mpeg2TsSequenceStart => Role::Config,
         PacketType::CodedFrames | PacketType::CodedFramesX => coded(frame_type),
@@ -96,9 +96,15 @@ pub fn parse(body: &[u8]) -> Option<VideoTag<'_>> {
     tracks(body).next()
 }
 
-/// All tracks of a video message, in their order; ends at the first that is cut short.
+/// All tracks of a video message, in their order; ends at the first that cannot be read.
 pub fn tracks(body: &[u8]) -> impl Iterator<Item = VideoTag<'_>> {
-    let message = body.split_first().and_then(|(&first, rest)| {
+    read(body).map_while(Result::ok)
+}
+
+/// All tracks of a video message, and why it, or one of them, cannot be read. An empty message has
+/// none.
+pub fn read(body: &[u8]) -> impl Iterator<Item = Result<VideoTag<'_>, Malformed>> {
+    let message = body.split_first().map(|(&first, rest)| {
         if first & ENHANCED == 0 {
             parse_legacy(first, rest).map(Message::One)
         } else {
@@ -106,42 +112,40 @@ pub fn tracks(body: &[u8]) -> impl Iterator<Item = VideoTag<'_>> {
         }
     });
     let (one, many) = match message {
-        Some(Message::One(tag)) => (Some(tag), None),
-        Some(Message::Many(frame_type, nanos, tracks)) => (None, Some((frame_type, nanos, tracks))),
+        Some(Ok(Message::One(tag))) => (Some(Ok(tag)), None),
+        Some(Ok(Message::Many(head, tracks))) => (None, Some((head, tracks))),
+        Some(Err(malformed)) => (Some(Err(malformed)), None),
         None => (None, None),
     };
-    let many = many.into_iter().flat_map(|(frame_type, nanos, tracks)| {
-        let (packet_type, multitrack) = (PacketType::new(tracks.packet_type), tracks.multitrack);
-        tracks.map_while(move |track| {
+    let many = many.into_iter().flat_map(|(head, tracks)| {
+        tracks.map(move |track| {
+            let track = track?;
             let codec = VideoCodec::from_fourcc(FourCc(track.fourcc));
-            let (composition_time_ms, data) = match (packet_type, codec) {
+            let (composition_time_ms, data) = match (head.packet_type, codec) {
                 (PacketType::CodedFrames, VideoCodec::Avc | VideoCodec::Hevc | VideoCodec::Vvc) => {
                     composition_time(track.data)?
                 }
                 _ => (0, track.data),
             };
-            Some(VideoTag {
-                enhanced: true,
-                frame_type,
-                packet_type,
-                codec,
-                track: track.id,
-                multitrack,
-                composition_time_ms,
-                timestamp_offset_nanos: nanos,
-                data,
-            })
+            Ok(VideoTag { codec, track: track.id, composition_time_ms, data, ..head })
         })
     });
     one.into_iter().chain(many)
 }
 
-enum Message<'a> {
-    One(VideoTag<'a>),
-    Many(FrameType, u32, Tracks<'a>),
+/// The modifiers of a video message, in their order; none in a legacy one.
+pub fn modifiers(body: &[u8]) -> impl Iterator<Item = Result<Modifier<'_>, Malformed>> {
+    let enhanced = body.split_first().filter(|(first, _)| **first & ENHANCED != 0);
+    enhanced.into_iter().flat_map(|(first, rest)| Modifiers::new(first & 0x0f, rest))
 }
 
-fn parse_legacy(first: u8, rest: &[u8]) -> Option<VideoTag<'_>> {
+enum Message<'a> {
+    One(VideoTag<'a>),
+    /// What all tracks have in common, and the tracks.
+    Many(VideoTag<'a>, Tracks<'a>),
+}
+
+fn parse_legacy(first: u8, rest: &[u8]) -> Result<VideoTag<'_>, Malformed> {
     let frame_type = FrameType::new(first >> 4);
     let tag = |packet_type, composition_time_ms, data| VideoTag {
         enhanced: false,
@@ -155,42 +159,48 @@ fn parse_legacy(first: u8, rest: &[u8]) -> Option<VideoTag<'_>> {
         data,
     };
     if frame_type == FrameType::Command || LegacyHead::of(first) == LegacyHead::FrameOnly {
-        return Some(tag(PacketType::CodedFrames, 0, rest));
+        return Ok(tag(PacketType::CodedFrames, 0, rest));
     }
-    let (&packet_type, rest) = rest.split_first()?;
-    match packet_type {
-        0 => composition_time(rest).map(|(_, data)| tag(PacketType::SequenceStart, 0, data)),
-        1 => composition_time(rest).map(|(ms, data)| tag(PacketType::CodedFrames, ms, data)),
+    let (&packet_type, rest) = rest.split_first().ok_or(Malformed::Truncated("packet type"))?;
+    Ok(match packet_type {
+        0 => tag(PacketType::SequenceStart, 0, composition_time(rest)?.1),
+        1 => {
+            let (ms, data) = composition_time(rest)?;
+            tag(PacketType::CodedFrames, ms, data)
+        }
         // Its composition time is often left out.
-        2 => Some(tag(PacketType::SequenceEnd, 0, rest.get(3..).unwrap_or_default())),
-        other => Some(tag(PacketType::Unknown(other), 0, rest)),
-    }
+        2 => tag(PacketType::SequenceEnd, 0, rest.get(3..).unwrap_or_default()),
+        other => tag(PacketType::Unknown(other), 0, rest),
+    })
 }
 
-fn parse_enhanced(first: u8, rest: &[u8]) -> Option<Message<'_>> {
+fn parse_enhanced(first: u8, rest: &[u8]) -> Result<Message<'_>, Malformed> {
     let frame_type = FrameType::new((first >> 4) & 0x07);
     let modified = ex::mod_ex(first & 0x0f, rest)?;
+    let mut head = VideoTag {
+        enhanced: true,
+        frame_type,
+        packet_type: PacketType::new(modified.packet_type),
+        codec: VideoCodec::from_fourcc(FourCc([0; 4])),
+        track: 0,
+        multitrack: None,
+        composition_time_ms: 0,
+        timestamp_offset_nanos: modified.timestamp_offset_nanos,
+        data: modified.rest,
+    };
     if frame_type == FrameType::Command && modified.packet_type != PacketType::METADATA {
-        return Some(Message::One(VideoTag {
-            enhanced: true,
-            frame_type,
-            packet_type: PacketType::new(modified.packet_type),
-            codec: VideoCodec::from_fourcc(FourCc([0; 4])),
-            track: 0,
-            multitrack: None,
-            composition_time_ms: 0,
-            timestamp_offset_nanos: modified.timestamp_offset_nanos,
-            data: modified.rest,
-        }));
+        return Ok(Message::One(head));
     }
     let tracks = Tracks::new(modified.packet_type, MULTITRACK, modified.rest)?;
-    Some(Message::Many(frame_type, modified.timestamp_offset_nanos, tracks))
+    (head.packet_type, head.multitrack) = (PacketType::new(tracks.packet_type), tracks.multitrack);
+    Ok(Message::Many(head, tracks))
 }
 
 /// A signed 24-bit number of ms, and what follows it.
-fn composition_time(data: &[u8]) -> Option<(i32, &[u8])> {
-    let (&[a, b, c], rest) = data.split_first_chunk::<3>()?;
-    Some((i32::from_be_bytes([a, b, c, 0]) >> 8, rest))
+fn composition_time(data: &[u8]) -> Result<(i32, &[u8]), Malformed> {
+    let cut = Malformed::Truncated("composition time");
+    let (&[a, b, c], rest) = data.split_first_chunk::<3>().ok_or(cut)?;
+    Ok((i32::from_be_bytes([a, b, c, 0]) >> 8, rest))
 }
 
 /// Whether a legacy codec id is followed by AVC's packet type and composition time.

@@ -37,27 +37,43 @@ fn an_offset_beyond_a_millisecond_or_too_short_counts_as_none() {
     assert_eq!(nanos(&[2, 0x0F, 0x42, 0x40, 0x01]), 0);
     assert_eq!(nanos(&[1, 0x0F, 0x42, 0x01]), 0);
     assert_eq!(nanos(&[3, 0x00, 0x00, 0x07, 0xFF, 0x01]), 7);
+    assert_eq!(nanos(&[2, 0, 0, 7, 0x07, 2, 0xFF, 0xFF, 0xFF, 0x01]), 7, "the last that counts");
+    assert_eq!(nanos(&[2, 0, 0, 7, 0x07, 2, 0, 0, 9, 0x01]), 9);
 }
 
 #[test]
-fn a_chain_cut_anywhere_is_none() {
+fn a_chain_of_modifiers_is_bounded() {
+    let chain = |modifiers: usize| {
+        let mut rest = [0, 0xAA, 0x57].repeat(modifiers - 1);
+        rest.extend([0, 0xAA, 0x51]);
+        mod_ex(MOD_EX, &rest).map(|modified| modified.packet_type)
+    };
+    assert_eq!(chain(MODIFIERS_MAX), Ok(1));
+    assert_eq!(chain(MODIFIERS_MAX + 1), Err(Malformed::TooManyModifiers));
+}
+
+#[test]
+fn a_chain_cut_anywhere_is_told() {
     let rest = [2, 0, 0, 1, 0x07, 0xFF, 0, 0, 0xAA, 0x01];
     for len in 0..rest.len() {
-        assert_eq!(mod_ex(MOD_EX, &rest[..len]), None, "{len} bytes");
+        let cut = mod_ex(MOD_EX, &rest[..len]);
+        assert!(matches!(cut, Err(Malformed::Truncated(_))), "{len} bytes: {cut:?}");
     }
-    assert!(mod_ex(MOD_EX, &rest).is_some());
+    assert!(mod_ex(MOD_EX, &rest).is_ok());
 }
 
 #[test]
 fn nested_and_reserved_multitrack_is_refused() {
-    assert!(Tracks::new(6, 6, b"\x06avc1\x00").is_none());
-    assert!(Tracks::new(6, 6, b"\x31avc1\x00").is_none());
-    assert!(Tracks::new(6, 6, b"\x01avc1\x00").is_some());
+    let read = |body| Tracks::new(6, 6, body).map(|_| ());
+    assert_eq!(read(b"\x06avc1\x00"), Err(Malformed::Nested));
+    assert_eq!(read(b"\x31avc1\x00"), Err(Malformed::Layout(3)));
+    assert_eq!(read(b"\x01avc1\x00"), Ok(()));
 }
 
 #[test]
 fn tracks_end_at_the_first_that_is_cut_short() {
     let body = b"\x11avc1\x00\x00\x00\x01A\x01\x00\x00\x02B";
-    let tracks: Vec<_> = Tracks::new(6, 6, body).unwrap().map(|t| (t.id, t.data)).collect();
-    assert_eq!(tracks, [(0, b"A".as_slice())]);
+    let tracks = Tracks::new(6, 6, body).unwrap().map(|track| track.map(|t| (t.id, t.data)));
+    let found: Vec<_> = tracks.collect();
+    assert_eq!(found, [Ok((0, b"A".as_slice())), Err(Malformed::Truncated("track"))]);
 }
