@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::flv;
+use crate::{TrackSet, flv};
 
 /// What a packet carries; decides the RTMP message type and the FLV tag type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,7 +57,7 @@ pub struct Packet {
     pub kind: Kind,
     /// What it means to a decoder.
     pub role: Role,
-    /// The Enhanced RTMP track id; 0 for everything that is not multitrack.
+    /// The Enhanced RTMP track id; 0 for everything that is not multitrack. Of several tracks the first.
     pub track: u8,
     /// Decoding time in ms, unwrapped: its low 32 bits are the RTMP timestamp as it was on the wire.
     pub dts_ms: i64,
@@ -85,6 +85,17 @@ impl Packet {
             Kind::Audio => flv::audio::classify_head(head, missing),
             Kind::Data => (flv::meta::classify(head), 0),
         }
+    }
+
+    /// All tracks that the message carries: one, unless it is a multitrack message of several.
+    pub fn tracks(&self) -> TrackSet {
+        let mut tracks: TrackSet = match self.kind {
+            Kind::Video => flv::video::tracks(&self.body).map(|tag| tag.track).collect(),
+            Kind::Audio => flv::audio::tracks(&self.body).map(|tag| tag.track).collect(),
+            Kind::Data => TrackSet::default(),
+        };
+        tracks.insert(self.track);
+        tracks
     }
 
     /// The RTMP timestamp: the low 32 bits of [`Packet::dts_ms`] (RTMP 5.3.1.1: 32 bits, ms, wrapping).

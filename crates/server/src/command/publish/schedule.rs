@@ -166,13 +166,12 @@ impl Passes {
         }
         let dts_ms = i64::try_from(self.start_ms + at_ms).unwrap_or(i64::MAX);
         let packet = Packet { dts_ms, ..live_metadata(packet) };
+        if self.has_more() && is_sequence_end(&packet) {
+            return None;
+        }
         let is_header = matches!(packet.role, Role::Config | Role::Metadata);
         let is_news = self.header.push(&packet);
-        let is_kept = match is_header {
-            true => is_news || self.is_first,
-            false => !(self.has_more() && is_sequence_end(&packet)),
-        };
-        is_kept.then_some(packet)
+        (is_news || !is_header || self.is_first).then_some(packet)
     }
 }
 
