@@ -266,7 +266,7 @@ impl State {
         if start || full {
             self.begin_block(start, packet.dts_ms);
         }
-        if matches!(packet.role, Role::Config | Role::Metadata) {
+        if self.header.is_changed_by(&packet) {
             Arc::make_mut(&mut self.header).push(&packet);
         }
         if packet.is_media() {
@@ -316,7 +316,7 @@ impl State {
     fn is_start(&mut self, packet: &Packet) -> bool {
         if packet.kind == Kind::Video && packet.role != Role::Event {
             let track = *self.video_track.get_or_insert(packet.track);
-            return packet.role == Role::Key && packet.track == track;
+            return packet.role == Role::Key && packet.has_track(track);
         }
         let old = |b: &Block| packet.dts_ms.saturating_sub(b.first_dts_ms) >= AUDIO_BLOCK_MS;
         self.video_track.is_none()

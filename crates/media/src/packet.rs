@@ -89,13 +89,26 @@ impl Packet {
 
     /// All tracks that the message carries: one, unless it is a multitrack message of several.
     pub fn tracks(&self) -> TrackSet {
+        use flv::Multitrack::{ManyTracks, ManyTracksManyCodecs};
+        let is_of_several = |layout| matches!(layout, Some(ManyTracks | ManyTracksManyCodecs));
         let mut tracks: TrackSet = match self.kind {
-            Kind::Video => flv::video::tracks(&self.body).map(|tag| tag.track).collect(),
-            Kind::Audio => flv::audio::tracks(&self.body).map(|tag| tag.track).collect(),
+            Kind::Video => flv::video::tracks(&self.body)
+                .filter(|tag| is_of_several(tag.multitrack))
+                .map(|tag| tag.track)
+                .collect(),
+            Kind::Audio => flv::audio::tracks(&self.body)
+                .filter(|tag| is_of_several(tag.multitrack))
+                .map(|tag| tag.track)
+                .collect(),
             Kind::Data => TrackSet::default(),
         };
         tracks.insert(self.track);
         tracks
+    }
+
+    /// Whether `track` is one of them.
+    pub fn has_track(&self, track: u8) -> bool {
+        self.track == track || self.tracks().contains(track)
     }
 
     /// The RTMP timestamp: the low 32 bits of [`Packet::dts_ms`] (RTMP 5.3.1.1: 32 bits, ms, wrapping).

@@ -144,7 +144,7 @@ impl Rotation {
     pub(super) fn is_place(&mut self, packet: &Packet) -> bool {
         if packet.kind == Kind::Video && packet.role != Role::Event {
             let track = *self.video_track.get_or_insert(packet.track);
-            return packet.role == Role::Key && packet.track == track;
+            return packet.role == Role::Key && packet.has_track(track);
         }
         packet.is_media() && self.video_track.is_none()
     }
@@ -178,23 +178,23 @@ impl Rotation {
     /// say anew, and without the configuration of a codec that is not used any more.
     pub(super) fn opening(&self, header: &Header, packet: &Packet) -> Header {
         let mut opening = Header::default();
-        let is_stale = |known: &Packet| {
-            let same_track = (known.kind, known.track) == (packet.kind, packet.track);
-            same_track && known.role == Role::Config && packet.is_media() && {
-                packet.kind == Kind::Video
-                    && flv::video::parse(&known.body).map(|tag| tag.codec)
-                        != flv::video::parse(&packet.body).map(|tag| tag.codec)
-            }
-        };
+        let mut header = header.clone();
+        if packet.is_media() {
+            header.push(packet);
+        }
         let is_said_anew = |known: &Packet| {
-            let of_track = |held: &&Held| (held.0.kind, held.0.track) == (known.kind, known.track);
-            let mut said = self.held.iter().filter(of_track).map(|(packet, _)| packet.role);
+            let tracks = known.tracks();
+            let of_kind = self.held.iter().filter(|(held, _)| held.kind == known.kind);
             // Frames before the new configuration need the old one.
-            known.kind != Kind::Data
-                && said.find(|role| *role == known.role || is_coded(*role)) == Some(known.role)
+            let mut said = of_kind.filter_map(|(held, _)| {
+                let is_needed = is_coded(held.role) && tracks.intersects(held.tracks());
+                let is_anew = held.role == known.role && tracks.is_subset(held.tracks());
+                (is_needed || is_anew).then_some(is_anew)
+            });
+            known.kind != Kind::Data && said.next() == Some(true)
         };
         for known in header.packets() {
-            if !is_stale(known) && !is_said_anew(known) {
+            if !is_said_anew(known) {
                 opening.push(known);
             }
         }
@@ -334,10 +334,7 @@ impl Rotation {
 
 /// Whether a configuration is another than the one that is known of its track.
 pub(super) fn differs(header: &Header, packet: &Packet) -> bool {
-    let of_track = |known: &&Packet| {
-        (known.kind, known.track, known.role) == (packet.kind, packet.track, packet.role)
-    };
-    header.packets().iter().find(of_track).is_some_and(|known| known.body != packet.body)
+    header.differs(packet)
 }
 
 fn is_coded(role: Role) -> bool {

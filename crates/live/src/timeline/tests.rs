@@ -344,6 +344,31 @@ fn key_frames_of_a_second_video_track_are_no_place_to_start() {
 }
 
 #[test]
+fn a_key_frame_of_the_first_track_is_a_place_wherever_it_stands_in_its_message() {
+    let run = Run::new(Limits::default());
+    let video = |dts_ms, body: &'static [u8]| {
+        Packet::new(Kind::Video, dts_ms, bytes::Bytes::from_static(body))
+    };
+    let both = b"\x96\x11hvc1\x01\x00\x00\x04\x00\x00\x00A\x00\x00\x00\x04\x00\x00\x00B";
+    let config = video(0, b"\x90hvc1\x01");
+    run.timeline.push(&mut vec![config, video(40, both)], &mut Vec::new());
+    assert_eq!(run.timeline.lock().newest_start(), Some(1), "behind the block of the header");
+}
+
+#[test]
+fn the_end_of_a_sequence_takes_its_header_from_those_who_join_later() {
+    let run = Run::new(Limits::default());
+    let video = |dts_ms, body: &'static [u8]| {
+        Packet::new(Kind::Video, dts_ms, bytes::Bytes::from_static(body))
+    };
+    let start = video(0, b"\x90hvc1\x01");
+    run.timeline.push(&mut vec![start.clone(), video(40, b"\x93hvc1K")], &mut Vec::new());
+    assert_eq!(run.timeline.header().packets(), [start]);
+    run.timeline.push(&mut vec![video(80, b"\x92hvc1")], &mut Vec::new());
+    assert!(run.timeline.header().packets().is_empty());
+}
+
+#[test]
 fn stopped_reader_gets_what_came_before_the_stop() {
     let mut run = Run::new(Limits::default());
     let mut cursor = run.cursor(Class::Record, Start::Oldest);

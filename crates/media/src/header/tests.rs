@@ -189,7 +189,7 @@ fn a_channel_layout_goes_with_its_codec() {
     header.push(&packet(Kind::Audio, b"\x94Opus\x00\x02"));
     let aac = packet(Kind::Audio, b"\x90mp4a\x12\x10");
     assert!(header.push(&aac));
-    assert_eq!(header.packets(), [aac.clone()]);
+    assert_eq!(header.packets(), std::slice::from_ref(&aac));
     let layout = packet(Kind::Audio, b"\x94mp4a\x00\x06");
     assert!(header.push(&layout));
     assert_eq!(header.packets(), [layout, aac]);

@@ -21,6 +21,17 @@ fn the_body_decides_role_and_track() {
 }
 
 #[test]
+fn a_multitrack_message_is_of_all_its_tracks() {
+    let many = packet(Kind::Audio, b"\x95\x11mp4a\x03\x00\x00\x01A\x01\x00\x00\x01B");
+    assert_eq!(many.track, 3, "the first");
+    assert!(many.tracks().iter().eq([1, 3]));
+    assert!(many.has_track(1) && many.has_track(3) && !many.has_track(0));
+    assert!(packet(Kind::Video, b"\x17\x01").tracks().iter().eq([0]));
+    assert!(packet(Kind::Video, b"\x96\x00avc1\x09").tracks().iter().eq([9]));
+    assert!(packet(Kind::Data, b"").tracks().iter().eq([0]));
+}
+
+#[test]
 fn only_coded_audio_and_video_is_media() {
     assert!(packet(Kind::Video, b"\x17\x01\x00\x00\x00").is_media());
     assert!(packet(Kind::Video, b"\x27\x01\x00\x00\x00").is_media());

@@ -118,3 +118,42 @@ fn a_clock_that_is_set_back_moves_the_mark() {
     stream.rotation.look(&at("13:14:59"), 1);
     assert!(stream.rotation.due.is_none());
 }
+
+fn message(kind: Kind, body: &'static [u8]) -> Packet {
+    Packet::new(kind, 0, bytes::Bytes::from_static(body))
+}
+
+#[test]
+fn a_file_begins_with_the_configurations_of_all_tracks() {
+    let mut rotation = Rotation::new(config::Rotation::default(), Duration::from_secs(1));
+    let both = message(Kind::Video, b"\x96\x10hvc1\x00\x00\x00\x01A\x01\x00\x00\x01B");
+    let mut header = Header::default();
+    header.push(&both);
+    let place = Placed { time_ms: 0, is_late: false, is_jump: false };
+    let first = message(Kind::Video, b"\x96\x00hvc1\x00C");
+    rotation.held.push((first.clone(), place));
+    let key = message(Kind::Video, b"\x93hvc1K");
+    assert_eq!(
+        rotation.opening(&header, &key).packets(),
+        std::slice::from_ref(&both),
+        "track 1 needs it"
+    );
+    let second = message(Kind::Video, b"\x96\x10hvc1\x00\x00\x00\x01C\x01\x00\x00\x01D");
+    rotation.held.insert(0, (second, place));
+    assert!(rotation.opening(&header, &key).packets().is_empty(), "both are said anew");
+    let frame = message(Kind::Video, b"\xa6\x03hvc1\x01F");
+    rotation.held.insert(0, (frame, place));
+    assert_eq!(rotation.opening(&header, &key).packets(), [both], "a frame of track 1 needs it");
+}
+
+#[test]
+fn a_file_does_not_begin_with_the_configuration_of_another_codec() {
+    let rotation = Rotation::new(config::Rotation::default(), Duration::from_secs(1));
+    let mut header = Header::default();
+    header.push(&message(Kind::Video, b"\x17\x00\x00\x00\x00\x01"));
+    header.push(&message(Kind::Audio, b"\xaf\x00\x12\x10"));
+    let opening = rotation.opening(&header, &message(Kind::Audio, b"\x2f\xff\xfb"));
+    assert!(opening.config(Kind::Audio).is_none() && opening.config(Kind::Video).is_some());
+    let opening = rotation.opening(&header, &message(Kind::Video, b"\x93vp08\x30"));
+    assert!(opening.config(Kind::Audio).is_some() && opening.config(Kind::Video).is_none());
+}
