@@ -16,11 +16,12 @@ use bytes::Bytes;
 use media::amf0::Value;
 use media::{Chunks, Kind, Packet, Role as PacketRole};
 
-use crate::command::{Command, stream_id};
+use crate::capabilities::Capabilities;
+use crate::command::{Command, RECONNECT_REQUEST, stream_id};
 use crate::error::Stage as Waiting;
 use crate::handshake::{ENTROPY_BYTES, Handshake};
 use crate::message::{Control, Incoming, Link, UserControl, after, set_data_frame};
-use crate::url::Url;
+use crate::url::{Url, resolve};
 use crate::{Error, Limits, Protocol};
 
 /// How much a player says it buffers, in ms. Live it changes nothing.
@@ -54,6 +55,10 @@ pub struct ClientConfig {
     pub window_ack_size: u32,
     /// What the client calls itself.
     pub flash_ver: String,
+    /// What the server is told that this side can do: by default that it takes everything. A shell
+    /// that acts on [`ClientEvent::ReconnectRequest`] adds
+    /// [`RECONNECT`](crate::capabilities::caps_ex::RECONNECT); others are not asked.
+    pub capabilities: Capabilities,
     /// The bounds of the session.
     pub limits: Limits,
 }
@@ -70,6 +75,7 @@ impl ClientConfig {
             chunk_size: 60_000,
             window_ack_size: 2_500_000,
             flash_ver: version.to_owned(),
+            capabilities: Capabilities::forwarder(),
             limits: Limits::default(),
         }
     }
@@ -101,6 +107,14 @@ pub enum ClientEvent {
         /// The server's words.
         description: String,
     },
+    /// The server asks for another connection, to be made at the next key frame or so; until then
+    /// it goes on serving this one.
+    ReconnectRequest {
+        /// Where to: absolute, resolved against the URL of this connection.
+        tc_url: String,
+        /// The server's words; empty when there were none.
+        description: String,
+    },
     /// Any other status.
     Status {
         /// `status`, `warning` or `error`.
@@ -126,6 +140,8 @@ pub struct ClientSession {
     create_transaction: f64,
     stream: u32,
     feed: Feed,
+    /// What the server told with its answer to `connect`.
+    offered: Capabilities,
 }
 
 #[derive(Debug)]
@@ -163,6 +179,7 @@ impl ClientSession {
             create_transaction: 0.0,
             stream: 0,
             feed: Feed::Unknown,
+            offered: Capabilities::default(),
         };
         // The client speaks first. Without input there is nothing that could be wrong.
         let _ = session.advance(&mut [].as_slice());
@@ -216,6 +233,11 @@ impl ClientSession {
     /// Bytes waiting to be sent.
     pub fn output_len(&self) -> usize {
         self.link.output_len()
+    }
+
+    /// What the server said that it can do; nothing before it has answered `connect`.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.offered
     }
 
     /// Whether the session is over: closed, refused or broken.
@@ -314,7 +336,10 @@ impl ClientSession {
         let of_connect = transaction_id == CONNECT_TRANSACTION;
         let of_create = transaction_id == self.create_transaction;
         match (command.name.as_str(), &self.stage) {
-            ("_result", Stage::Connecting) if of_connect => self.create(),
+            ("_result", Stage::Connecting) if of_connect => {
+                self.offered = offered(command);
+                self.create();
+            }
             ("_result", Stage::Creating) if of_create => self.start(command)?,
             ("_error", Stage::Connecting) if of_connect => self.rejected(command)?,
             ("_error", Stage::Creating) if of_create => self.rejected(command)?,
@@ -344,6 +369,7 @@ impl ClientSession {
                 number("videoFunction", 1.0),
             ]);
         }
+        object.extend(self.config.capabilities.properties());
         let transaction_id = self.transaction();
         let mut connect = Command::new("connect", transaction_id, Vec::new());
         connect.object = Value::Object(object);
@@ -404,6 +430,8 @@ impl ClientSession {
                 self.deadline = None;
                 self.push(ClientEvent::Ready)
             }
+            (Stage::Closed, _) => Ok(()),
+            (_, RECONNECT_REQUEST) => self.reconnect(command),
             (Stage::Starting, _) if level == "error" => self.rejected(command),
             (Stage::Ready, "NetStream.Play.PublishNotify") => self.begin(),
             (
@@ -418,6 +446,18 @@ impl ClientSession {
                 description: description.to_owned(),
             }),
         }
+    }
+
+    fn reconnect(&mut self, command: &Command) -> Result<(), Error> {
+        let (_, _, description) = read_status(command);
+        let description = description.to_owned();
+        let reference = command.argument(0).property("tcUrl").and_then(Value::as_str);
+        let tc_url = resolve(&self.config.tc_url, reference.unwrap_or_default());
+        // One that is too long to be an address is no place to go to.
+        if tc_url.len() > self.config.limits.name_bytes {
+            return Ok(());
+        }
+        self.push(ClientEvent::ReconnectRequest { tc_url, description })
     }
 
     fn rejected(&mut self, command: &Command) -> Result<(), Error> {
@@ -468,6 +508,12 @@ impl ClientSession {
         self.transactions += 1.0;
         self.transactions
     }
+}
+
+/// What the answer to `connect` tells: with the status, or with the server's other properties.
+fn offered(result: &Command) -> Capabilities {
+    let with_status = Capabilities::of(result.argument(0));
+    if with_status.is_legacy() { Capabilities::of(&result.object) } else { with_status }
 }
 
 /// Level, code and description of a status; empty where there is none.

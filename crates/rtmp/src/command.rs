@@ -128,6 +128,18 @@ pub fn on_status(level: Level, code: &str, description: &str) -> Command {
     Command::new("onStatus", 0.0, vec![status(level, code, description)])
 }
 
+/// The code of [`reconnect_request`].
+pub(crate) const RECONNECT_REQUEST: &str = "NetConnection.Connect.ReconnectRequest";
+
+/// What asks a client to reconnect (E-RTMP v2 "Reconnect Request"); what is not given is left out.
+pub fn reconnect_request(tc_url: Option<&str>, description: Option<&str>) -> Command {
+    let text = |name: &str, value: &str| (name.to_owned(), Value::from(value));
+    let mut info = vec![text("level", Level::Status.name()), text("code", RECONNECT_REQUEST)];
+    info.extend(description.map(|description| text("description", &harmless(description))));
+    info.extend(tc_url.map(|tc_url| text("tcUrl", tc_url)));
+    Command::new("onStatus", 0.0, vec![Value::Object(info)])
+}
+
 /// Splits `name?query`. The query often grants access: it is part of no name and of no log.
 pub fn split_query(text: &str) -> (&str, Option<&str>) {
     match text.split_once('?') {

@@ -10,6 +10,7 @@
 //!
 //! Sources: RTMP = *Adobe's Real Time Messaging Protocol 1.0* (2012); E-RTMP = *Enhanced RTMP v2*.
 
+pub mod capabilities;
 pub mod chunk;
 pub mod client;
 pub mod command;

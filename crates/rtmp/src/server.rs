@@ -32,6 +32,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use media::amf0::Value;
 use media::{Chunks, Kind};
 
+use crate::capabilities::{Capabilities, caps_ex};
 use crate::error::Stage as Waiting;
 use crate::handshake::{ENTROPY_BYTES, Handshake};
 use crate::message::{Incoming, Link, after};
@@ -56,11 +57,17 @@ pub struct ServerConfig {
     pub window_ack_size: u32,
     /// Told to clients with the answer to `connect`.
     pub server_version: String,
+    /// Told to clients likewise: by default that everything is passed on, in any number of tracks,
+    /// and that clients may be asked to reconnect.
+    pub capabilities: Capabilities,
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
+        let mut capabilities = Capabilities::forwarder();
+        capabilities.caps_ex |= caps_ex::RECONNECT;
         Self {
+            capabilities,
             limits: Limits::default(),
             chunk_size: 60_000,
             window_ack_size: 2_500_000,
@@ -88,7 +95,10 @@ pub struct Connect {
     pub flash_ver: String,
     /// 0 for AMF0, 3 for AMF3 containers.
     pub object_encoding: u8,
-    /// All of it, for capabilities such as `fourCcList`.
+    /// What the client can do, as far as it says so. One that says nothing is sent everything all
+    /// the same: many players take what they do not announce.
+    pub capabilities: Capabilities,
+    /// All of it.
     pub object: Value,
 }
 
@@ -203,6 +213,8 @@ pub struct ServerSession {
     requests: u64,
     streams: Streams,
     app: String,
+    /// What the client offered with `connect`.
+    offered: Capabilities,
     calls_before_connect: usize,
     ignored: u64,
     /// An error found while no caller was there to be told.
@@ -244,6 +256,7 @@ impl ServerSession {
             requests: 0,
             streams: Streams::new(),
             app: String::new(),
+            offered: Capabilities::default(),
             calls_before_connect: 0,
             ignored: 0,
             fault: None,
@@ -316,6 +329,11 @@ impl ServerSession {
     /// Whether the connection is to be closed once the output is sent.
     pub fn should_close(&self) -> bool {
         matches!(self.stage, Stage::Closing)
+    }
+
+    /// What the client said that it can do; nothing before `connect`.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.offered
     }
 
     /// When bytes last arrived.

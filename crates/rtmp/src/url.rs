@@ -90,6 +90,33 @@ impl std::str::FromStr for Url {
     }
 }
 
+/// The URL that `reference` means for a connection to `tc_url`: itself when it has a scheme, else
+/// resolved as RFC 3986 5.2 says, without removing dots. An empty one means the same place.
+pub fn resolve(tc_url: &str, reference: &str) -> String {
+    let reference = reference.trim();
+    let is_scheme = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    };
+    let has_scheme = reference.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme));
+    let Some((scheme, rest)) = tc_url.split_once("://").filter(|_| !has_scheme) else {
+        return if reference.is_empty() { tc_url } else { reference }.to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let path_end = path.find(['?', '#']).unwrap_or(path.len());
+    let path = path.get(..path_end).unwrap_or_default();
+    match reference.as_bytes() {
+        [] => tc_url.to_owned(),
+        [b'/', b'/', ..] => format!("{scheme}:{reference}"),
+        [b'/', ..] => format!("{scheme}://{authority}{reference}"),
+        [b'?' | b'#', ..] => format!("{scheme}://{authority}{path}{reference}"),
+        _ => {
+            let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
+            format!("{scheme}://{authority}{dir}/{reference}")
+        }
+    }
+}
+
 fn host_and_port(authority: &str) -> Result<(&str, u16), UrlError> {
     let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
     let (host, port) = match address.strip_prefix('[') {

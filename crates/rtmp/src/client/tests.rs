@@ -2,6 +2,7 @@ use media::Role as PacketRole;
 use proptest::prelude::*;
 
 use super::*;
+use crate::capabilities::caps_ex;
 use crate::command::{Level, on_status, status};
 use crate::message::{Content, message_type};
 use crate::server::{CloseCode, Event, RejectCode, RequestId, ServerConfig, ServerSession};
@@ -187,6 +188,99 @@ fn connect_says_where_to_and_nothing_secret() {
         assert!(info.flash_ver.starts_with(flash_ver), "{}", info.flash_ver);
         assert_eq!(info.object.property("audioCodecs").is_some(), role == Role::Play);
     }
+}
+
+#[test]
+fn each_side_learns_what_the_other_can_do() {
+    for role in [Role::Publish, Role::Play] {
+        let mut pair = Pair::new(role);
+        assert!(pair.client.capabilities().is_legacy());
+        pair.run();
+        let mut server = Capabilities::forwarder();
+        server.caps_ex |= caps_ex::RECONNECT;
+        assert_eq!(*pair.client.capabilities(), server);
+        let Event::Connect { info, .. } = &pair.seen[0] else { panic!() };
+        let video_function = if role == Role::Play { 1 } else { 0 };
+        assert_eq!(info.capabilities, Capabilities { video_function, ..Capabilities::forwarder() });
+        assert_eq!(*pair.server.capabilities(), info.capabilities);
+    }
+}
+
+#[test]
+fn capabilities_are_read_beside_the_status_or_with_the_servers_properties() {
+    let told = || vec![("capsEx".to_owned(), Value::from(6.0))];
+    for in_status in [true, false] {
+        let mut result = Command::new("_result", 1.0, vec![status(Level::Status, "x", "")]);
+        result.object = Value::Object(if in_status { vec![] } else { told() });
+        if let (true, Some(Value::Object(info))) = (in_status, result.arguments.first_mut()) {
+            info.extend(told());
+        }
+        assert_eq!(offered(&result).caps_ex, 6);
+    }
+}
+
+/// A client that follows requests to reconnect.
+fn following(role: Role) -> Pair {
+    let mut pair = Pair::new(role);
+    let url = Url::parse("rtmp://localhost/live/inst/test").unwrap();
+    let mut config = ClientConfig::new(&url, role);
+    config.capabilities.caps_ex |= caps_ex::RECONNECT;
+    pair.client = ClientSession::new(config, &[1; 1528], start());
+    pair
+}
+
+#[test]
+fn a_request_to_reconnect_is_an_event_and_the_stream_goes_on() {
+    for role in [Role::Publish, Role::Play] {
+        let mut pair = following(role);
+        pair.run();
+        pair.events.clear();
+        assert!(pair.server.request_reconnect(None, None));
+        assert!(pair.server.request_reconnect(Some("//b.example/other"), Some("Updates.")));
+        pair.run();
+        let request = |tc_url: &str, description: &str| ClientEvent::ReconnectRequest {
+            tc_url: tc_url.to_owned(),
+            description: description.to_owned(),
+        };
+        let expected = [
+            request("rtmp://localhost:1935/live/inst", ""),
+            request("rtmp://b.example/other", "Updates."),
+        ];
+        assert_eq!(pair.events, expected);
+        pair.events.clear();
+        pair.seen.clear();
+        let packet = Packet::new(Kind::Audio, 40, Bytes::from_static(b"\xAF\x01"));
+        match role {
+            Role::Publish => assert!(pair.client.send(&packet)),
+            Role::Play => assert!(pair.server.send(1, &packet)),
+        }
+        pair.run();
+        assert_eq!(pair.events.len() + pair.seen.len(), 1, "it arrives");
+        assert!(!pair.client.is_closed());
+    }
+}
+
+#[test]
+fn a_client_that_does_not_follow_is_not_asked() {
+    let mut pair = Pair::ready(Role::Publish);
+    assert!(!pair.server.request_reconnect(None, None));
+    pair.run();
+    assert_eq!(pair.events, []);
+}
+
+#[test]
+fn a_request_to_reconnect_that_leads_nowhere_is_passed_over() {
+    let mut pair = following(Role::Play);
+    pair.run();
+    pair.events.clear();
+    let long = format!("rtmp://{}/live", "x".repeat(Limits::default().name_bytes));
+    assert!(pair.server.request_reconnect(Some(&long), None));
+    pair.run();
+    assert_eq!(pair.events, []);
+    pair.client.close();
+    assert!(pair.server.request_reconnect(None, None));
+    pair.run();
+    assert_eq!(pair.events, [], "it leaves already");
 }
 
 #[test]

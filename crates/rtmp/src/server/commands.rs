@@ -5,6 +5,7 @@
 use media::amf0::Value;
 
 use super::{Connect, Event, Pending, PublishMode, ServerSession, Stage};
+use crate::capabilities::Capabilities;
 use crate::command::{Command, Level, on_status, split_query, stream_id};
 use crate::{Error, Protocol};
 
@@ -78,12 +79,14 @@ impl ServerSession {
         }
         let asked = object.property("objectEncoding").and_then(Value::as_f64);
         let object_encoding = if asked == Some(3.0) { 3 } else { 0 };
+        self.offered = Capabilities::of(object);
         let info = Box::new(Connect {
             app: app.to_owned(),
             query: query.map(str::to_owned),
             tc_url: text("tcUrl").to_owned(),
             flash_ver: text("flashVer").to_owned(),
             object_encoding,
+            capabilities: self.offered.clone(),
             object: object.clone(),
         });
         app.clone_into(&mut self.app);

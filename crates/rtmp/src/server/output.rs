@@ -5,7 +5,8 @@ use media::Packet;
 use media::amf0::{self, Value};
 
 use super::{Pending, RequestId, ServerSession, Stage};
-use crate::command::{Command, Level, on_status, status};
+use crate::capabilities::caps_ex;
+use crate::command::{Command, Level, on_status, reconnect_request, status};
 use crate::message::{Control, UserControl};
 
 /// Why a request is refused. The code on the wire depends on what was asked for.
@@ -149,6 +150,20 @@ impl ServerSession {
         self.status(stream, level, code, description);
     }
 
+    /// Asks the client to connect again, to `tc_url` (absolute, or relative to the URL it has) or
+    /// else where it is connected now, and tells it why; whether it was asked. Clients that did not
+    /// say that they follow such a request are not (E-RTMP v2 "Reconnect Request"). One that was
+    /// asked goes on here up to a key frame or so, and is to be served until it leaves.
+    ///
+    /// `description` is for people, and reaches the client.
+    pub fn request_reconnect(&mut self, tc_url: Option<&str>, description: Option<&str>) -> bool {
+        let may_ask = matches!(self.stage, Stage::Ready) && self.offered.has(caps_ex::RECONNECT);
+        if may_ask {
+            self.link.command(0, &reconnect_request(tc_url, description));
+        }
+        may_ask
+    }
+
     fn answered(&mut self, request: RequestId) -> Option<Pending> {
         let (_, pending) = self.pending.take_if(|(waiting, _)| *waiting == request)?;
         // The time until the next request starts anew: the client did not spend what the shell took
@@ -175,6 +190,7 @@ impl ServerSession {
             let data = Value::Object(vec![("version".to_owned(), version)]);
             properties.push(("objectEncoding".to_owned(), f64::from(object_encoding).into()));
             properties.push(("data".to_owned(), data));
+            properties.extend(self.config.capabilities.properties());
         }
         let mut result = Command::new("_result", transaction_id, vec![info]);
         result.object = server;

@@ -1,5 +1,6 @@
 mod calls;
 mod ends;
+mod enhanced;
 mod limits;
 mod peer;
 mod players;

@@ -66,3 +66,24 @@ fn what_is_wrong_is_told() {
         assert!(error.to_string().contains("rtmp"));
     }
 }
+
+#[test]
+fn a_reference_is_resolved_against_the_url_of_the_connection() {
+    let base = "rtmp://old.example:1935/live/inst?token=1";
+    for (reference, expected) in [
+        ("rtmp://foo.mydomain.com:1935/realtimeapp", "rtmp://foo.mydomain.com:1935/realtimeapp"),
+        ("rtmps://127.0.0.1/realtimeapp", "rtmps://127.0.0.1/realtimeapp"),
+        ("//192.0.2.0/realtimeapp", "rtmp://192.0.2.0/realtimeapp"),
+        ("/realtimeapp", "rtmp://old.example:1935/realtimeapp"),
+        ("other", "rtmp://old.example:1935/live/other"),
+        ("?token=2", "rtmp://old.example:1935/live/inst?token=2"),
+        ("", base),
+        ("  ", base),
+        ("1:2", "rtmp://old.example:1935/live/1:2"),
+    ] {
+        assert_eq!(resolve(base, reference), expected, "{reference}");
+    }
+    assert_eq!(resolve("rtmp://[::1]:1935", "app"), "rtmp://[::1]:1935/app");
+    assert_eq!(resolve("nonsense", "/app"), "/app");
+    assert_eq!(resolve("", ""), "");
+}

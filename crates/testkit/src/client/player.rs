@@ -89,6 +89,10 @@ impl Player {
             Some(ClientEvent::Status { level, code, description }) => {
                 PlayerEvent::Status { level, code, description }
             }
+            Some(ClientEvent::ReconnectRequest { description, .. }) => {
+                let code = "NetConnection.Connect.ReconnectRequest".to_owned();
+                PlayerEvent::Status { level: "status".to_owned(), code, description }
+            }
             // The session gives it before the play is granted, if ever.
             Some(ClientEvent::Rejected { code, description }) => {
                 PlayerEvent::Status { level: "error".to_owned(), code, description }
