@@ -315,8 +315,8 @@ impl State {
     /// Whether a reader may begin with this packet: a key frame, or anything coded while there is no video.
     fn is_start(&mut self, packet: &Packet) -> bool {
         if packet.kind == Kind::Video && packet.role != Role::Event {
-            let track = *self.video_track.get_or_insert(packet.track);
-            return packet.role == Role::Key && packet.has_track(track);
+            let track = media::first_video_track(&mut self.video_track, packet);
+            return packet.role == Role::Key && track.is_some_and(|track| packet.has_track(track));
         }
         let old = |b: &Block| packet.dts_ms.saturating_sub(b.first_dts_ms) >= AUDIO_BLOCK_MS;
         self.video_track.is_none()

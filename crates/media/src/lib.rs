@@ -11,12 +11,14 @@ pub mod amf3;
 mod chunks;
 pub mod codec;
 pub mod flv;
+mod gate;
 mod header;
 mod packet;
 pub mod time;
 mod tracks;
 
 pub use chunks::Chunks;
+pub use gate::{Gate, first_video_track};
 pub use header::Header;
 pub use packet::{Kind, Packet, Role};
 pub use tracks::TrackSet;

@@ -143,8 +143,8 @@ impl Rotation {
     /// Whether a file may begin with this packet.
     pub(super) fn is_place(&mut self, packet: &Packet) -> bool {
         if packet.kind == Kind::Video && packet.role != Role::Event {
-            let track = *self.video_track.get_or_insert(packet.track);
-            return packet.role == Role::Key && packet.has_track(track);
+            let track = media::first_video_track(&mut self.video_track, packet);
+            return packet.role == Role::Key && track.is_some_and(|track| packet.has_track(track));
         }
         packet.is_media() && self.video_track.is_none()
     }

@@ -113,7 +113,8 @@ impl ServerSession {
 
     /// Tells the player of `stream` that what it waits for has begun, or begun again.
     pub fn begin(&mut self, stream: u32) {
-        if self.streams.player(stream).is_some() {
+        if let Some(player) = self.streams.player(stream) {
+            player.begin();
             self.user_control(UserControl::StreamBegin(stream));
             let text = "The stream is published.";
             self.status(stream, Level::Status, "NetStream.Play.PublishNotify", text);

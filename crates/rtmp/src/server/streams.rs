@@ -1,7 +1,7 @@
 //! The message streams of a session: made by `createStream`, used by one publish or one play at a
 //! time.
 
-use media::{Kind, Packet, Role};
+use media::{Gate, Kind, Packet, Role};
 
 use super::Event;
 
@@ -31,8 +31,8 @@ pub(super) struct Player {
     paused: bool,
     audio: bool,
     video: bool,
-    /// Video was left out, so that what follows cannot be decoded before the next key frame.
-    needs_key: bool,
+    /// Holds back what cannot be decoded because something before it was left out.
+    gate: Gate,
 }
 
 impl Streams {
@@ -84,7 +84,7 @@ impl Streams {
     }
 
     pub(super) fn play(&mut self, id: u32) {
-        let player = Player { paused: false, audio: true, video: true, needs_key: false };
+        let player = Player { paused: false, audio: true, video: true, gate: Gate::default() };
         self.set(id, Use::Play(player));
     }
 
@@ -131,7 +131,9 @@ impl Stream {
 impl Player {
     pub(super) fn pause(&mut self, paused: bool) {
         self.paused = paused;
-        self.needs_key |= paused;
+        if paused {
+            self.gate.wait_for_key();
+        }
     }
 
     pub(super) fn receive_audio(&mut self, wanted: bool) {
@@ -140,30 +142,32 @@ impl Player {
 
     pub(super) fn receive_video(&mut self, wanted: bool) {
         self.video = wanted;
-        self.needs_key |= !wanted;
+        if !wanted {
+            self.gate.wait_for_key();
+        }
     }
 
     /// Video goes on at the next key frame only.
     pub(super) fn wait_for_key(&mut self) {
-        self.needs_key = true;
+        self.gate.wait_for_key();
+    }
+
+    /// Another stream begins.
+    pub(super) fn begin(&mut self) {
+        self.gate.begin();
     }
 
     /// Whether the packet is to be sent. Headers always are: a player that missed one could not go
     /// on.
     pub(super) fn takes(&mut self, packet: &Packet) -> bool {
-        if matches!(packet.role, Role::Config | Role::Metadata) {
-            return true;
-        }
-        match packet.kind {
-            _ if self.paused => false,
-            Kind::Data => true,
-            Kind::Audio => self.audio,
-            Kind::Video => {
-                if self.video && packet.role == Role::Key {
-                    self.needs_key = false;
-                }
-                self.video && !self.needs_key
-            }
-        }
+        let is_header = matches!(packet.role, Role::Config | Role::Metadata);
+        let is_wanted = !self.paused
+            && match packet.kind {
+                Kind::Data => true,
+                Kind::Audio => self.audio,
+                Kind::Video => self.video,
+            };
+        // What is not wanted opens no gate.
+        (is_header || is_wanted) && self.gate.takes(packet)
     }
 }

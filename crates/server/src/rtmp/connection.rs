@@ -387,6 +387,8 @@ impl Connection {
                 if lost.packets == 0 {
                     if play.begin_run(dts_ms, now) {
                         self.session.begin(stream);
+                    } else {
+                        self.session.wait_for_key(stream);
                     }
                 } else if play.falls_behind(now, lost) {
                     let why = "too slow for this stream";
@@ -395,6 +397,7 @@ impl Connection {
                     return Err(End::PlayerStalled);
                 } else {
                     telemetry::player_lags(play.key(), self.client.peer, lost);
+                    self.session.wait_for_key(stream);
                 }
                 for packet in play.header(&header, dts_ms) {
                     self.session.send(stream, &packet);

@@ -262,3 +262,23 @@ fn output_is_moved_when_there_is_room_and_appended_when_not() {
     assert_eq!(out.len(), first.len() + length);
     assert_eq!(out.to_vec()[..first.len()], first);
 }
+
+#[test]
+fn each_video_track_begins_at_a_key_frame_of_its_own() {
+    let (mut run, mut peer, _) = player();
+    let track = |body| packet(Kind::Video, 0, body);
+    let (key_1, frame_1) = (b"\x96\x03hvc1\x01k", b"\xa6\x03hvc1\x01f");
+    let mut sent = |packet: Packet| run.session.send(1, &packet);
+    assert!(sent(config()) && sent(track(b"\x96\x00hvc1\x01c")) && sent(key(0)));
+    assert!(!sent(track(frame_1)), "its key frame was before the player came");
+    assert!(sent(inter(40)) && sent(track(key_1)) && sent(track(frame_1)));
+    run.session.wait_for_key(1);
+    let mut sent = |packet: Packet| run.session.send(1, &packet);
+    assert!(sent(key(80)) && !sent(track(frame_1)) && sent(track(key_1)) && sent(track(frame_1)));
+    peer.call(1, "pause", 0.0, vec![true.into(), 0.0.into()]);
+    run.feed(&peer.take()).unwrap();
+    assert!(!run.session.send(1, &track(key_1)), "what is not wanted opens nothing");
+    peer.call(1, "pause", 0.0, vec![false.into(), 0.0.into()]);
+    run.feed(&peer.take()).unwrap();
+    assert!(!run.session.send(1, &track(frame_1)));
+}
