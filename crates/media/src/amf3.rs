@@ -32,6 +32,19 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<(Value, usize), Error> {
     Ok((value, input.offset()))
 }
 
+/// Decodes all values in `bytes`; references reach from one to the next.
+///
+/// # Errors
+/// See [`decode`].
+pub fn decode_all(bytes: &[u8], limits: &Limits) -> Result<Vec<Value>, Error> {
+    let (mut input, mut tables) = (Input::new(bytes, *limits), Tables::default());
+    let mut values = Vec::new();
+    while !input.is_empty() {
+        values.push(tables.read(&mut input, false)?);
+    }
+    Ok(values)
+}
+
 /// What later references may name (AMF3 2.2). One set serves all values of a message.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {

@@ -12,6 +12,8 @@ mod ac3;
 mod av1;
 mod avc;
 mod bits;
+mod channels;
+mod color;
 mod flac;
 mod flash;
 mod hevc;
@@ -23,6 +25,9 @@ mod vvc;
 use std::fmt;
 
 use crate::flv;
+
+pub use channels::{Channel, ChannelLayout, ChannelOrder};
+pub use color::{ColorInfo, Mastering, video_metadata};
 
 /// A codec's four-character code, as Enhanced RTMP ("Enhanced Video", "Enhanced Audio") and MP4
 /// spell it.
@@ -418,8 +423,12 @@ impl AudioInfo {
 /// Of several tracks the first. `None` for messages that tell nothing, such as most frames. A
 /// message that is understood but for its record gives the codec alone.
 pub fn video_info(body: &[u8]) -> Option<VideoInfo> {
+    video_tag_info(&flv::video::parse(body)?)
+}
+
+/// The same of one track of a message.
+pub fn video_tag_info(tag: &flv::video::VideoTag<'_>) -> Option<VideoInfo> {
     use flv::video::PacketType;
-    let tag = flv::video::parse(body)?;
     match tag.packet_type {
         PacketType::SequenceStart => {
             let info = match tag.codec {
@@ -455,8 +464,12 @@ pub fn video_info(body: &[u8]) -> Option<VideoInfo> {
 /// Of several tracks the first. `None` for messages that tell nothing, such as the frames of AAC. A
 /// message that is understood but for its record gives the codec alone.
 pub fn audio_info(body: &[u8]) -> Option<AudioInfo> {
+    audio_tag_info(&flv::audio::parse(body)?)
+}
+
+/// The same of one track of a message.
+pub fn audio_tag_info(tag: &flv::audio::AudioTag<'_>) -> Option<AudioInfo> {
     use flv::audio::PacketType;
-    let tag = flv::audio::parse(body)?;
     match tag.packet_type {
         PacketType::SequenceStart => {
             let info = match tag.codec {
@@ -474,22 +487,22 @@ pub fn audio_info(body: &[u8]) -> Option<AudioInfo> {
                 AudioCodec::Ac3 | AudioCodec::Eac3 => ac3::frame(tag.data),
                 _ => None,
             };
-            info.or_else(|| legacy_audio(body, tag.codec, tag.sound?))
+            info.or_else(|| Some(legacy_audio(tag.codec, tag.sound?)))
         }
         _ => None,
     }
 }
 
 /// What the flags of a legacy audio message say, where the format does not fix it (FLV E.4.2.1).
-fn legacy_audio(body: &[u8], codec: AudioCodec, sound: flv::audio::Sound) -> Option<AudioInfo> {
-    let (sample_rate_hz, channels) = match body.first()? >> 4 {
+fn legacy_audio(codec: AudioCodec, sound: flv::audio::Sound) -> AudioInfo {
+    let (sample_rate_hz, channels) = match sound.format {
         4 | 11 => (16_000, 1),
         5 => (8_000, 1),
         6 => (sound.rate_hz, 1),
         7 | 8 | 14 => (8_000, sound.channels),
         _ => (sound.rate_hz, sound.channels),
     };
-    Some(AudioInfo { sample_rate_hz, channels, ..AudioInfo::new(codec) })
+    AudioInfo { sample_rate_hz, channels, ..AudioInfo::new(codec) }
 }
 
 #[cfg(test)]

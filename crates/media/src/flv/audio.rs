@@ -71,6 +71,8 @@ pub struct AudioTag<'a> {
 /// sound; for Nellymoser and Speex the format fixes rate and channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sound {
+    /// `SoundFormat`, 4 bits.
+    pub format: u8,
     /// Samples per second, rounded: 5,512, 11,025, 22,050 or 44,100.
     pub rate_hz: u32,
     /// Bits per sample, 8 or 16; says nothing for compressed formats.
@@ -152,6 +154,7 @@ fn parse_legacy(first: u8, rest: &[u8]) -> Result<AudioTag<'_>, Malformed> {
         multitrack: None,
         timestamp_offset_nanos: 0,
         sound: Some(Sound {
+            format: first >> 4,
             rate_hz,
             sample_bits: if first & 0x02 == 0 { 8 } else { 16 },
             channels: if first & 0x01 == 0 { 1 } else { 2 },

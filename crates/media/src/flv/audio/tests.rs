@@ -48,10 +48,10 @@ fn modifiers_are_passed_over_and_kept() {
 #[test]
 fn a_legacy_head_says_rate_bits_and_channels() {
     let sound = |first| parse(&[first, 0]).unwrap().sound.unwrap();
-    assert_eq!(sound(0x2F), Sound { rate_hz: 44_100, sample_bits: 16, channels: 2 });
-    assert_eq!(sound(0x00), Sound { rate_hz: 5_512, sample_bits: 8, channels: 1 });
-    assert_eq!(sound(0x16), Sound { rate_hz: 11_025, sample_bits: 16, channels: 1 });
-    assert_eq!(sound(0x2B), Sound { rate_hz: 22_050, sample_bits: 16, channels: 2 });
+    assert_eq!(sound(0x2F), Sound { format: 2, rate_hz: 44_100, sample_bits: 16, channels: 2 });
+    assert_eq!(sound(0x00), Sound { format: 0, rate_hz: 5_512, sample_bits: 8, channels: 1 });
+    assert_eq!(sound(0x16), Sound { format: 1, rate_hz: 11_025, sample_bits: 16, channels: 1 });
+    assert_eq!(sound(0x2B), Sound { format: 2, rate_hz: 22_050, sample_bits: 16, channels: 2 });
     assert_eq!(parse(b"\x91Opus\x01").unwrap().sound, None);
 }
 
