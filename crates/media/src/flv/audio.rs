@@ -122,6 +122,16 @@ pub fn read(body: &[u8]) -> impl Iterator<Item = Result<AudioTag<'_>, Malformed>
     one.into_iter().chain(many)
 }
 
+/// Whether the head says that the message has several tracks.
+pub(super) fn has_several_tracks(body: &[u8]) -> bool {
+    use Multitrack::{ManyTracks, ManyTracksManyCodecs};
+    let Some((&first, rest)) = body.split_first() else { return false };
+    first >> 4 == ENHANCED
+        && parse_enhanced(first, rest).is_ok_and(|(_, tracks)| {
+            matches!(tracks.multitrack, Some(ManyTracks | ManyTracksManyCodecs))
+        })
+}
+
 /// The modifiers of an audio message, in their order; none in a legacy one.
 pub fn modifiers(body: &[u8]) -> impl Iterator<Item = Result<Modifier<'_>, Malformed>> {
     let enhanced = body.split_first().filter(|(first, _)| **first >> 4 == ENHANCED);

@@ -403,11 +403,18 @@ const OF_FILES: [&str; 14] = [
 ];
 
 /// Properties that make readers expect video.
-const VIDEO_ONLY: [&str; 5] = ["videocodecid", "width", "height", "framerate", "videodatarate"];
+const VIDEO_ONLY: [&str; 6] =
+    ["videocodecid", "width", "height", "framerate", "videodatarate", "videoTrackIdInfoMap"];
 
 /// Properties that make readers expect audio.
-const AUDIO_ONLY: [&str; 5] =
-    ["audiocodecid", "audiosamplerate", "audiosamplesize", "audiodatarate", "stereo"];
+const AUDIO_ONLY: [&str; 6] = [
+    "audiocodecid",
+    "audiosamplerate",
+    "audiosamplesize",
+    "audiodatarate",
+    "stereo",
+    "audioTrackIdInfoMap",
+];
 
 /// What a property takes in AMF0.
 fn encoded_bytes((name, value): &(String, Value)) -> usize {

@@ -5,20 +5,22 @@
 use std::collections::BTreeMap;
 
 use super::{
-    audio, meta,
+    Malformed, Multitrack, audio, meta,
     scan::{Fault, FaultKind, FileHeader, Item, Tag},
     video,
 };
 use crate::{
     Kind, Packet, Role,
     amf0::{Limits, Value},
-    codec::{self, AudioCodec, AudioInfo, VideoCodec, VideoInfo},
 };
 
 mod index;
+mod track;
 
 use index::Declared;
 pub use index::IndexCheck;
+pub use track::{Codec, Enhanced, Track};
+use track::{Modifiers, Piece};
 
 /// Everything that was found out about a file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,182 +43,17 @@ pub struct Report {
     pub metadata_count: u64,
     /// Whether the first `onMetaData`'s index says the truth.
     pub index: IndexCheck,
+    /// Audio and video messages whose head cannot be read, wholly or in part. They are no fault of
+    /// the file: it has what was sent.
+    pub malformed: u64,
+    /// The first of them: where its tag begins, and what is wrong.
+    pub first_malformed: Option<(u64, Malformed)>,
     /// The first [`Report::FAULTS_MAX`] faults.
     pub faults: Vec<Fault>,
     /// All faults.
     pub fault_count: u64,
 }
 
-/// One track of a file.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Track {
-    /// Audio or video.
-    pub kind: Kind,
-    /// Track id; 0 without multitrack.
-    pub id: u8,
-    /// What its configuration or its frames say.
-    pub codec: Codec,
-    /// Coded frames; messages, for audio that packs several into one.
-    pub frames: u64,
-    /// Bytes of the bodies of its messages.
-    pub bytes: u64,
-    /// Configuration records; a second one that differs is a change of format.
-    pub configs: u64,
-    /// Time of the first frame, ms.
-    pub first_ms: u32,
-    /// Time of the last frame, ms.
-    pub last_ms: u32,
-    /// Longest time between two frames, ms.
-    pub gap_max_ms: u32,
-    /// Key frames.
-    pub keys: u64,
-    /// Longest time between two key frames, ms; 0 before there are two.
-    pub key_interval_max_ms: u32,
-    /// Smallest and largest composition time, ms.
-    pub composition_time_ms: Option<(i32, i32)>,
-    step_ms: u32,
-    first_key_ms: u32,
-    last_key_ms: u32,
-}
-
-/// What a track is coded with.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub enum Codec {
-    /// Nothing could be read.
-    #[default]
-    Unknown,
-    /// Video.
-    Video(VideoInfo),
-    /// Audio.
-    Audio(AudioInfo),
-}
-
-impl Track {
-    fn new(kind: Kind, id: u8) -> Self {
-        Self {
-            kind,
-            id,
-            codec: Codec::Unknown,
-            frames: 0,
-            bytes: 0,
-            configs: 0,
-            first_ms: 0,
-            last_ms: 0,
-            gap_max_ms: 0,
-            keys: 0,
-            key_interval_max_ms: 0,
-            composition_time_ms: None,
-            step_ms: 0,
-            first_key_ms: 0,
-            last_key_ms: 0,
-        }
-    }
-
-    /// From the first frame to the end of the last, ms.
-    pub fn duration_ms(&self) -> u64 {
-        u64::from(self.last_ms.saturating_sub(self.first_ms)) + u64::from(self.step_ms)
-    }
-
-    /// Mean rate in bits per second; `None` before there are two frames.
-    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 53 bits")]
-    pub fn bit_rate(&self) -> Option<f64> {
-        let duration_ms = self.duration_ms();
-        (duration_ms > 0).then(|| self.bytes as f64 * 8_000.0 / duration_ms as f64)
-    }
-
-    /// Mean frames (messages) per second; `None` before there are two.
-    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 53 bits")]
-    pub fn frame_rate(&self) -> Option<f64> {
-        let span_ms = f64::from(self.last_ms.saturating_sub(self.first_ms));
-        (self.frames > 1 && span_ms > 0.0).then(|| (self.frames - 1) as f64 * 1_000.0 / span_ms)
-    }
-
-    /// Mean time between two key frames, ms; `None` before there are two.
-    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 53 bits")]
-    pub fn key_interval_mean_ms(&self) -> Option<f64> {
-        let span_ms = f64::from(self.last_key_ms.saturating_sub(self.first_key_ms));
-        (self.keys > 1).then(|| span_ms / (self.keys - 1) as f64)
-    }
-
-    fn push(&mut self, packet: &Packet, size_bytes: u64) {
-        self.bytes = self.bytes.saturating_add(size_bytes);
-        if packet.role == Role::Config {
-            self.configs += 1;
-        }
-        let needs_info = match &self.codec {
-            Codec::Unknown => true,
-            Codec::Video(info) => info.width == 0 && packet.role == Role::Key,
-            Codec::Audio(info) => info.sample_rate_hz == 0 && self.frames < INFO_FRAMES_MAX,
-        };
-        if packet.role == Role::Config || packet.is_media() && needs_info {
-            self.learn(packet);
-        }
-        if packet.is_media() {
-            self.push_frame(packet);
-        }
-    }
-
-    fn push_frame(&mut self, packet: &Packet) {
-        let time_ms = packet.timestamp();
-        if self.frames == 0 {
-            self.first_ms = time_ms;
-            self.last_ms = time_ms;
-        }
-        if let Some(step_ms) = time_ms.checked_sub(self.last_ms).filter(|&step_ms| step_ms > 0) {
-            self.step_ms = step_ms.min(STEP_MAX_MS);
-            self.gap_max_ms = self.gap_max_ms.max(step_ms);
-        }
-        self.frames += 1;
-        self.last_ms = self.last_ms.max(time_ms);
-        if packet.role == Role::Key {
-            if self.keys == 0 {
-                self.first_key_ms = time_ms;
-            } else {
-                let interval_ms = time_ms.saturating_sub(self.last_key_ms);
-                self.key_interval_max_ms = self.key_interval_max_ms.max(interval_ms);
-            }
-            self.keys += 1;
-            self.last_key_ms = time_ms;
-        }
-        if self.kind == Kind::Video
-            && let Some(tag) = video::parse(&packet.body)
-        {
-            let ms = tag.composition_time_ms;
-            let (least, most) = self.composition_time_ms.unwrap_or((ms, ms));
-            self.composition_time_ms = Some((least.min(ms), most.max(ms)));
-        }
-    }
-
-    /// Reads the codec's details; where there are none, its name.
-    fn learn(&mut self, packet: &Packet) {
-        let known = match packet.kind {
-            Kind::Video => codec::video_info(&packet.body).map(Codec::Video),
-            _ => codec::audio_info(&packet.body).map(Codec::Audio),
-        };
-        if let Some(known) = known {
-            self.codec = known;
-        } else if self.codec == Codec::Unknown {
-            self.codec = match packet.kind {
-                Kind::Video => video_codec(packet).map(VideoInfo::new).map(Codec::Video),
-                _ => audio_codec(packet).map(AudioInfo::new).map(Codec::Audio),
-            }
-            .unwrap_or_default();
-        }
-    }
-}
-
-fn video_codec(packet: &Packet) -> Option<VideoCodec> {
-    video::parse(&packet.body).map(|tag| tag.codec)
-}
-
-fn audio_codec(packet: &Packet) -> Option<AudioCodec> {
-    audio::parse(&packet.body).map(|tag| tag.codec)
-}
-
-/// A pause longer than this (ms) is not the duration of a frame.
-const STEP_MAX_MS: u32 = 1_000;
-/// Audio frames looked at for a codec that has no configuration record.
-const INFO_FRAMES_MAX: u64 = 16;
 /// Decoding limits of `onMetaData`: an index of 100,000 key frames.
 const METADATA_LIMITS: Limits = Limits { depth: 32, values: 300_000, string_bytes: 1 << 20 };
 
@@ -280,9 +117,56 @@ impl Probe {
             }
             return;
         }
-        let key = (packet.kind, packet.track);
-        let track = self.tracks.entry(key).or_insert_with(|| Track::new(key.0, key.1));
-        track.push(packet, u64::from(tag.header.size));
+        self.push_media(tag);
+    }
+
+    /// Gives each track of a message its part; the first one all, if no part can be read.
+    fn push_media(&mut self, tag: &Tag) {
+        let (packet, size_bytes) = (&tag.packet, u64::from(tag.header.size));
+        let mut piece = Piece::new(packet, size_bytes);
+        let mut is_read = false;
+        let mut is_malformed = None;
+        match packet.kind {
+            Kind::Video => {
+                piece.modifiers = Modifiers::of(video::modifiers(&packet.body));
+                for part in video::read(&packet.body) {
+                    match part {
+                        Ok(part) => {
+                            piece.size_bytes = part_size(part.multitrack, part.data, size_bytes);
+                            self.track(Kind::Video, part.track).push_video(&piece, &part);
+                            is_read = true;
+                        }
+                        Err(malformed) => is_malformed = is_malformed.or(Some(malformed)),
+                    }
+                }
+            }
+            _ => {
+                piece.modifiers = Modifiers::of(audio::modifiers(&packet.body));
+                for part in audio::read(&packet.body) {
+                    match part {
+                        Ok(part) => {
+                            piece.size_bytes = part_size(part.multitrack, part.data, size_bytes);
+                            self.track(Kind::Audio, part.track).push_audio(&piece, &part);
+                            is_read = true;
+                        }
+                        Err(malformed) => is_malformed = is_malformed.or(Some(malformed)),
+                    }
+                }
+            }
+        }
+        if !is_read {
+            piece.size_bytes = size_bytes;
+            self.track(packet.kind, packet.track).push(&piece);
+        }
+        // Of a body that was passed over the end is missing here, not in the file.
+        if let Some(malformed) = is_malformed.filter(|_| tag.is_whole) {
+            self.report.malformed += 1;
+            self.report.first_malformed.get_or_insert((tag.offset, malformed));
+        }
+    }
+
+    fn track(&mut self, kind: Kind, id: u8) -> &mut Track {
+        self.tracks.entry((kind, id)).or_insert_with(|| Track::new(kind, id))
     }
 
     fn push_metadata(&mut self, packet: &Packet) {
@@ -312,6 +196,14 @@ impl Probe {
             tracks,
             ..self.report
         }
+    }
+}
+
+/// Bytes that a track has of a message: all of them, unless it shares the message.
+fn part_size(multitrack: Option<Multitrack>, data: &[u8], size_bytes: u64) -> u64 {
+    match multitrack {
+        None | Some(Multitrack::OneTrack) => size_bytes,
+        Some(_) => u64::try_from(data.len()).unwrap_or(u64::MAX),
     }
 }
 

@@ -9,7 +9,11 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::tag::{BODY_MAX, OVERHEAD, TagHeader};
+use super::{
+    audio,
+    tag::{BODY_MAX, OVERHEAD, TagHeader},
+    video,
+};
 use crate::{Kind, Packet, Role};
 
 mod order;
@@ -23,7 +27,8 @@ pub enum Bodies {
     #[default]
     Keep,
     /// Of a body longer than [`Scanner::HEAD_BYTES`] only so much is looked at, unless it is a
-    /// configuration or metadata. The caller may seek over the rest: [`Scanner::skippable`].
+    /// configuration, metadata or of several tracks. The caller may seek over the rest:
+    /// [`Scanner::skippable`].
     Skip,
 }
 
@@ -385,6 +390,7 @@ impl Scanner {
             let missing = whole.saturating_sub(head.len());
             let role = kind.map(|kind| Packet::classify(kind, head, missing).0);
             matches!(role, Some(Role::Config | Role::Metadata))
+                || kind.is_some_and(|kind| has_several_tracks(kind, head))
         };
         let is_skipped = self.bodies == Bodies::Skip && whole > Self::HEAD_BYTES && !needs_whole();
         let kept = if is_skipped { Self::HEAD_BYTES } else { whole };
@@ -520,6 +526,15 @@ impl Scanner {
 /// Bodies up to this size (bytes) are copied, so that they do not keep the piece alive that they
 /// came in.
 const COPY_MAX: usize = 256;
+
+/// Whether a message has several tracks, of which the first alone may be in its head.
+fn has_several_tracks(kind: Kind, head: &[u8]) -> bool {
+    match kind {
+        Kind::Video => video::has_several_tracks(head),
+        Kind::Audio => audio::has_several_tracks(head),
+        Kind::Data => false,
+    }
+}
 
 pub(super) fn kind_of(header: &TagHeader) -> Option<Kind> {
     [Kind::Audio, Kind::Video, Kind::Data].into_iter().find(|kind| kind.number() == header.kind)

@@ -133,6 +133,22 @@ pub fn read(body: &[u8]) -> impl Iterator<Item = Result<VideoTag<'_>, Malformed>
     one.into_iter().chain(many)
 }
 
+/// Whether the head says that the message has several tracks.
+pub(super) fn has_several_tracks(body: &[u8]) -> bool {
+    let Some((&first, rest)) = body.split_first() else { return false };
+    first & ENHANCED != 0
+        && matches!(
+            parse_enhanced(first, rest),
+            Ok(Message::Many(
+                VideoTag {
+                    multitrack: Some(Multitrack::ManyTracks | Multitrack::ManyTracksManyCodecs),
+                    ..
+                },
+                _
+            ))
+        )
+}
+
 /// The modifiers of a video message, in their order; none in a legacy one.
 pub fn modifiers(body: &[u8]) -> impl Iterator<Item = Result<Modifier<'_>, Malformed>> {
     let enhanced = body.split_first().filter(|(first, _)| **first & ENHANCED != 0);

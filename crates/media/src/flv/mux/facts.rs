@@ -4,6 +4,7 @@ use crate::{
     Kind, Packet, Role,
     amf0::Value,
     codec::{self, AudioInfo, VideoInfo},
+    first_video_track,
     flv::{audio, video},
 };
 
@@ -22,7 +23,7 @@ pub(super) struct Facts {
 
 #[derive(Debug, Clone, Default)]
 struct Track {
-    /// The id of the first track of this kind, whose frames are counted.
+    /// The id of the first track of this kind, which the file's properties are about.
     id: Option<u8>,
     /// `videocodecid` or `audiocodecid`.
     codec_id: Option<u32>,
@@ -67,16 +68,22 @@ impl Facts {
     }
 
     fn push_video(&mut self, packet: &Packet, size_bytes: u32, time_ms: u32) {
-        if packet.role == Role::Config || packet.role == Role::Key && self.video_info.is_none() {
-            self.video_info = codec::video_info(&packet.body).or(self.video_info.take());
+        let first = first_video_track(&mut self.video.id, packet).unwrap_or(packet.track);
+        let is_of_first = packet.has_track(first);
+        let tag = || video::tracks(&packet.body).find(|tag| tag.track == first);
+        let is_news =
+            packet.role == Role::Config || packet.role == Role::Key && self.video_info.is_none();
+        if is_of_first && is_news {
+            let info = tag().and_then(|tag| codec::video_tag_info(&tag));
+            self.video_info = info.or(self.video_info.take());
         }
         let codec_id = || {
-            let tag = video::parse(&packet.body)?;
+            let tag = tag()?;
             let legacy = packet.body.first().map(|first| u32::from(first & 0x0f));
             if tag.enhanced { tag.codec.fourcc().map(|fourcc| fourcc.number()) } else { legacy }
         };
-        self.video.push(packet, size_bytes, time_ms, codec_id);
-        if packet.is_media() {
+        self.video.push(packet, is_of_first, size_bytes, time_ms, codec_id);
+        if packet.is_media() && is_of_first {
             self.is_last_key = packet.role == Role::Key;
             if self.is_last_key {
                 self.last_key_ms = Some(time_ms);
@@ -85,19 +92,28 @@ impl Facts {
     }
 
     fn push_audio(&mut self, packet: &Packet, size_bytes: u32, time_ms: u32) {
-        let is_first = packet.role == Role::Frame && self.audio.frames < INFO_FRAMES_MAX;
-        if packet.role == Role::Config || is_first && self.audio_info.is_none() {
-            self.audio_info = codec::audio_info(&packet.body).or(self.audio_info.take());
+        let is_lower = self.audio.id.is_none_or(|id| packet.track < id);
+        if is_lower && matches!(packet.role, Role::Config | Role::Frame) {
+            self.audio.id = Some(packet.track);
         }
-        if is_first && self.sound.is_none() {
-            self.sound = audio::parse(&packet.body).and_then(|tag| tag.sound);
+        let first = self.audio.id.unwrap_or(packet.track);
+        let is_of_first = packet.has_track(first);
+        let tag = || audio::tracks(&packet.body).find(|tag| tag.track == first);
+        let is_early = packet.role == Role::Frame && self.audio.frames < INFO_FRAMES_MAX;
+        let is_news = packet.role == Role::Config || is_early && self.audio_info.is_none();
+        if is_of_first && is_news {
+            let info = tag().and_then(|tag| codec::audio_tag_info(&tag));
+            self.audio_info = info.or(self.audio_info.take());
+        }
+        if is_of_first && is_early && self.sound.is_none() {
+            self.sound = tag().and_then(|tag| tag.sound);
         }
         let codec_id = || {
-            let tag = audio::parse(&packet.body)?;
+            let tag = tag()?;
             let legacy = packet.body.first().map(|first| u32::from(first >> 4));
             if tag.enhanced { tag.codec.fourcc().map(|fourcc| fourcc.number()) } else { legacy }
         };
-        self.audio.push(packet, size_bytes, time_ms, codec_id);
+        self.audio.push(packet, is_of_first, size_bytes, time_ms, codec_id);
     }
 
     /// Whether the file has coded frames, and of `kind`.
@@ -160,18 +176,20 @@ impl Track {
     fn push(
         &mut self,
         packet: &Packet,
+        is_of_first: bool,
         size_bytes: u32,
         time_ms: u32,
         codec_id: impl Fn() -> Option<u32>,
     ) {
-        if packet.role == Role::Config || packet.is_media() && self.codec_id.is_none() {
+        let is_news = packet.role == Role::Config || packet.is_media() && self.codec_id.is_none();
+        if is_of_first && is_news {
             self.codec_id = codec_id().or(self.codec_id);
         }
         if !packet.is_media() {
             return;
         }
         self.bytes = self.bytes.saturating_add(u64::from(size_bytes));
-        if *self.id.get_or_insert(packet.track) != packet.track {
+        if !is_of_first {
             return;
         }
         if self.frames == 0 {

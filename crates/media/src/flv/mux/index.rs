@@ -1,6 +1,6 @@
 //! Where one can start reading: the times and file positions that become the `keyframes` property.
 
-use crate::{Kind, Packet, Role};
+use crate::{Kind, Packet, Role, first_video_track};
 
 /// A place to start at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(super) struct Index {
     /// The first of the configurations after the last frame of video.
     config: Option<Entry>,
     has_keys: bool,
+    /// The video track whose key frames these are.
+    track: Option<u8>,
 }
 
 impl Index {
@@ -45,27 +47,30 @@ impl Index {
             newest: None,
             config: None,
             has_keys: false,
+            track: None,
         }
     }
 
     /// Takes note of a tag that is about to be written at `position`.
     pub(super) fn push(&mut self, packet: &Packet, time_ms: u32, position: u64) {
         let entry = Entry { time_ms, position };
+        let track = first_video_track(&mut self.track, packet);
+        let is_of_first = || track.is_none_or(|track| packet.has_track(track));
         match (packet.kind, packet.role) {
             (Kind::Video, Role::Config | Role::Metadata) => {
                 self.config.get_or_insert(entry);
             }
-            (Kind::Video, Role::Key) => {
+            (Kind::Video, Role::Key) if is_of_first() => {
                 let config = self.config.take().filter(|config| {
                     time_ms.saturating_sub(config.time_ms) <= Self::CONFIG_AGE_MAX_MS
                 });
                 if !self.has_keys {
                     // The audio before it was taken for want of video.
-                    *self = Self { has_keys: true, ..Self::new(self.capacity) };
+                    *self = Self { has_keys: true, track, ..Self::new(self.capacity) };
                 }
                 self.add(Entry { time_ms, position: config.map_or(position, |c| c.position) });
             }
-            (Kind::Video, Role::Frame) => self.config = None,
+            (Kind::Video, Role::Frame) if is_of_first() => self.config = None,
             (Kind::Audio, Role::Frame) if !self.has_keys && self.is_audio_due(time_ms) => {
                 self.add(entry);
             }

@@ -3,6 +3,7 @@ use bytes::Bytes;
 use super::*;
 mod identity;
 mod long;
+mod tracks;
 
 use crate::{
     amf0::{encode, encode_string},

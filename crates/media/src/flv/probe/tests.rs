@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
-    Chunks, Header,
+    Chunks, Header, amf0,
+    codec::{AudioCodec, ColorInfo, VideoCodec},
     flv::{
         mux::{Muxer, Options},
         scan::{Bodies, Scanner},
@@ -129,4 +130,111 @@ fn nothing_at_all_is_reported_without_numbers() {
     assert!(report.tracks.is_empty() && report.header.is_none());
     assert_eq!((report.duration_ms, report.index), (0, IndexCheck::None));
     assert!(report.is_truncated());
+}
+
+/// A file of these messages, 40 ms apart.
+fn file(packets: &[Packet]) -> Vec<u8> {
+    let (mut muxer, mut out) = (Muxer::new(Options::default()), Chunks::new());
+    for (i, packet) in (0..).zip(packets) {
+        muxer.push(packet, i * 40, &mut out).unwrap();
+    }
+    out.to_vec()
+}
+
+fn colors(value: &Value) -> Vec<u8> {
+    let mut body = b"\x94hvc1".to_vec();
+    amf0::encode_string("colorInfo", &mut body);
+    amf0::encode(value, &mut body);
+    body
+}
+
+#[test]
+fn every_track_of_a_message_is_counted_by_itself() {
+    let video = |body: &[u8]| packet(Kind::Video, body);
+    let mut long = b"\x96\x23vp08\x00\x00\x00\x0a\x30\x00\x00\x9d\x01\x2a\x40\x01\xb4\x00".to_vec();
+    long.extend(b"av01\x02\x00\x20\x00");
+    long.resize(long.len() + 8_192, 7);
+    let packets = [
+        video(b"\x96\x20vp08\x00\x00\x00\x00av01\x02\x00\x00\x02AB"),
+        video(&long),
+        video(b"\x96\x03av01\x02F"),
+        video(b"\xa6\x13vp08\x00\x00\x00\x01F\x01\x00\x00\x02FF"),
+        video(b"\x96\x22vp08\x00\x00\x00\x00av01\x02\x00\x00\x00"),
+    ];
+    let report = report(&file(&packets));
+    assert!(report.is_sound() && report.malformed == 0, "{report:?}");
+    let ids: Vec<_> = report.tracks.iter().map(|track| track.id).collect();
+    assert_eq!(ids, [0, 1, 2]);
+    let [first, second, third] = &report.tracks[..] else { panic!() };
+    assert_eq!((first.frames, first.keys, first.configs, first.bytes), (2, 1, 1, 11));
+    assert_eq!((second.frames, second.keys, second.bytes), (1, 0, 2));
+    assert_eq!((third.frames, third.keys, third.bytes), (2, 2, 2 + 8_192 + 8));
+    let Codec::Video(info) = &first.codec else { panic!() };
+    assert_eq!((info.codec, info.width, info.height), (VideoCodec::Vp8, 320, 180));
+    let Codec::Video(info) = &third.codec else { panic!() };
+    assert_eq!(info.codec, VideoCodec::Av1);
+    let layouts = |track: &Track| {
+        let Enhanced { messages, one_track, many_tracks, many_codecs, .. } = track.enhanced;
+        (messages, one_track, many_tracks, many_codecs)
+    };
+    assert_eq!(layouts(first), (4, 0, 1, 3));
+    assert_eq!(layouts(third), (4, 1, 0, 3));
+    assert_eq!((first.enhanced.sequence_ends, second.enhanced.sequence_ends), (1, 0));
+}
+
+#[test]
+fn colors_and_channels_are_those_that_were_told_last() {
+    let object = |name: &str, value: Value| Value::Object(vec![(name.to_owned(), value)]);
+    let hdr = object("colorConfig", object("transferCharacteristics", 18.0.into()));
+    let mut packets = vec![
+        packet(Kind::Video, &colors(&hdr)),
+        packet(Kind::Video, b"\x94hvc1\x02\x00"),
+        packet(Kind::Audio, b"\x94Opus\x01\x06\x00\x00\x00\x3f"),
+        packet(Kind::Audio, b"\x94Opus\x01\x06\x00"),
+    ];
+    let report = report_of(&packets);
+    let [video, audio] = &report.tracks[..] else { panic!("{:?}", report.tracks) };
+    let expected = ColorInfo { transfer: Some(18), ..ColorInfo::default() };
+    assert_eq!(video.enhanced.color, Some(expected));
+    assert_eq!((video.enhanced.metadata, video.enhanced.metadata_unreadable), (2, 1));
+    assert_eq!(audio.enhanced.channels.as_ref().and_then(|layout| layout.name()), Some("5.1"));
+    assert_eq!((audio.enhanced.metadata, audio.enhanced.metadata_unreadable), (2, 1));
+    packets.push(packet(Kind::Video, &colors(&Value::Undefined)));
+    assert_eq!(report_of(&packets).tracks[0].enhanced.color, None, "taken back");
+}
+
+fn report_of(packets: &[Packet]) -> Report {
+    report(&file(packets))
+}
+
+#[test]
+fn modifiers_are_counted_and_their_offsets_shown() {
+    let report = report_of(&[
+        packet(Kind::Video, b"\x97\x02\x00\x00\x05\x03vp09K"),
+        packet(Kind::Video, b"\xa7\x02\x0f\x42\x3f\x07\x00\xee\x53vp09F"),
+        packet(Kind::Video, b"\xa7\x02\xff\xff\xff\x03vp09F"),
+        packet(Kind::Video, b"\xa3vp09F"),
+        packet(Kind::Audio, b"\x97\x02\x00\x00\x07\x01Opus\x01"),
+    ]);
+    let enhanced = &report.tracks[0].enhanced;
+    assert_eq!((enhanced.modified, enhanced.unknown_modifiers), (3, 2));
+    assert_eq!(enhanced.timestamp_offset_nanos, Some((5, 999_999)));
+    assert_eq!(report.tracks[1].enhanced.timestamp_offset_nanos, Some((7, 7)));
+}
+
+#[test]
+fn heads_that_cannot_be_read_are_told_and_no_fault() {
+    let report = report_of(&[
+        packet(Kind::Video, b"\x93hvc1K"),
+        packet(Kind::Audio, b"\x95\x51mp4a\x00"),
+        packet(Kind::Video, b"\x96\x13hvc1\x00\x00\x00\x01F\x01\x00\x00\x09F"),
+        packet(Kind::Audio, b""),
+    ]);
+    assert!(report.is_sound());
+    assert_eq!(report.malformed, 2);
+    let (offset, malformed) = report.first_malformed.unwrap();
+    assert_eq!(malformed, Malformed::Layout(5));
+    assert!(offset > 13);
+    let [video, audio] = &report.tracks[..] else { panic!("{:?}", report.tracks) };
+    assert_eq!((video.frames, audio.frames), (2, 1), "what can be read is counted");
 }

@@ -96,3 +96,16 @@ fn a_view_of_fewer_entries_is_even_from_the_first_to_the_newest() {
     assert_eq!(times(1), [0]);
     assert!(times(0).is_empty());
 }
+
+#[test]
+fn key_frames_of_other_tracks_are_no_places_to_start() {
+    let video = |body| Packet::new(Kind::Video, 0, bytes::Bytes::from_static(body));
+    let (config, config_1) = (video(b"\x90hvc1c"), video(b"\x96\x00hvc1\x01c"));
+    let (key, key_1) = (video(b"\x93hvc1k"), video(b"\x96\x03hvc1\x01k"));
+    let mut index = Index::new(10);
+    let packets = [&config, &config_1, &key_1, &key, &key_1, &key];
+    for (i, packet) in (0..).zip(packets) {
+        index.push(packet, i * 10, u64::from(i));
+    }
+    assert_eq!(entries(&index), [(30, 0), (50, 5)]);
+}
