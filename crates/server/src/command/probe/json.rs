@@ -2,7 +2,8 @@
 
 use archive::{About, Gap, Ledger};
 use media::amf0::Value as Amf;
-use media::flv::probe::{Codec, IndexCheck, Track};
+use media::codec::{ChannelLayout, ColorInfo};
+use media::flv::probe::{Codec, Enhanced, IndexCheck, Track};
 use serde_json::{Map, Value, json};
 
 use super::{Failure, Probed, meaning};
@@ -50,6 +51,10 @@ pub(super) fn object(probed: &Probed) -> Value {
         "metadata": properties(&report.metadata),
         "metadata_messages": report.metadata_count,
         "index": { "state": index, "entries": entries, "wrong": wrong },
+        "unreadable_messages": report.malformed,
+        "first_unreadable": report.first_malformed.map(|(offset, malformed)| {
+            json!({ "offset_bytes": offset, "text": malformed.to_string() })
+        }),
         "fault_count": report.fault_count,
         "faults": faults,
     })
@@ -104,6 +109,56 @@ pub(crate) fn gap(gap: &Gap) -> Value {
     })
 }
 
+/// What a track has of Enhanced RTMP; `null` where it has nothing of it.
+fn enhanced(enhanced: &Enhanced) -> Option<Value> {
+    let nanos = enhanced.timestamp_offset_nanos;
+    (enhanced.messages > 0).then(|| {
+        json!({
+            "messages": enhanced.messages,
+            "multitrack": {
+                "one_track": enhanced.one_track,
+                "many_tracks": enhanced.many_tracks,
+                "many_tracks_many_codecs": enhanced.many_codecs,
+            },
+            "modified": enhanced.modified,
+            "unknown_modifiers": enhanced.unknown_modifiers,
+            "timestamp_offset_min_ns": nanos.map(|(least, _)| least),
+            "timestamp_offset_max_ns": nanos.map(|(_, most)| most),
+            "sequence_ends": enhanced.sequence_ends,
+            "metadata": enhanced.metadata,
+            "metadata_unreadable": enhanced.metadata_unreadable,
+            "color": enhanced.color.as_ref().map(color),
+            "channel_layout": enhanced.channels.as_ref().map(channel_layout),
+        })
+    })
+}
+
+fn color(color: &ColorInfo) -> Value {
+    let mastering = color.mastering.map(|mastering| {
+        let points = mastering.chromaticities.map(|points| points.map(|(x, y)| [x, y]));
+        json!({
+            "red_green_blue_white_xy": points,
+            "max_luminance_nits": mastering.max_luminance,
+            "min_luminance_nits": mastering.min_luminance,
+        })
+    });
+    json!({
+        "bit_depth": color.bit_depth,
+        "primaries": color.primaries,
+        "transfer": color.transfer,
+        "matrix": color.matrix,
+        "hdr": color.is_hdr(),
+        "max_fall_nits": color.max_fall,
+        "max_cll_nits": color.max_cll,
+        "mastering_display": mastering,
+    })
+}
+
+fn channel_layout(layout: &ChannelLayout) -> Value {
+    let names: Vec<_> = layout.map().into_iter().map(|channel| channel.name()).collect();
+    json!({ "channels": layout.channels, "name": layout.name(), "order": names })
+}
+
 fn track(track: &Track) -> Value {
     let composition = track.composition_time_ms;
     let mut object = json!({
@@ -119,6 +174,7 @@ fn track(track: &Track) -> Value {
         "duration_ms": track.duration_ms(),
         "gap_max_ms": track.gap_max_ms,
         "configurations": track.configs,
+        "enhanced": enhanced(&track.enhanced),
         "key_frames": track.keys,
         "key_interval_mean_ms": track.key_interval_mean_ms().map(round),
         "key_interval_max_ms": (track.keys > 1).then_some(track.key_interval_max_ms),

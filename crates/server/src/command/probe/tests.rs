@@ -336,3 +336,72 @@ fn reports_for_people_are_set_apart_by_an_empty_line() {
     let one = text::report(&super::probe(&path).unwrap());
     assert_eq!(String::from_utf8(out).unwrap(), format!("{one}\n{one}"));
 }
+
+/// Two tracks of HDR video and two of sound in all the forms of Enhanced RTMP.
+fn enhanced() -> Vec<u8> {
+    let object = |name: &str, value: Amf| Amf::Object(vec![(name.to_owned(), value)]);
+    let numbers = |pairs: &[(&str, f64)]| {
+        Amf::Object(pairs.iter().map(|(name, n)| ((*name).to_owned(), (*n).into())).collect())
+    };
+    let mut colors = b"\x94hvc1".to_vec();
+    media::amf0::encode_string("colorInfo", &mut colors);
+    let config = [
+        ("bitDepth", 10.0),
+        ("colorPrimaries", 9.0),
+        ("transferCharacteristics", 16.0),
+        ("matrixCoefficients", 9.0),
+    ];
+    let mut info = object("colorConfig", numbers(&config));
+    if let Amf::Object(info) = &mut info {
+        info.push(("hdrCll".to_owned(), numbers(&[("maxFall", 400.0), ("maxCLL", 1_000.0)])));
+        info.push(("hdrMdcv".to_owned(), numbers(&[("maxLuminance", 4_000.0)])));
+    }
+    media::amf0::encode(&info, &mut colors);
+    let messages: [(Kind, &[u8]); 12] = [
+        (Kind::Video, &colors),
+        (Kind::Video, b"\x90hvc1\x01"),
+        (Kind::Video, b"\x96\x00vp09\x01\x00\x0a\x82\x02\x02\x02\x00\x00"),
+        (Kind::Audio, b"\x90OpusOpusHead\x01\x06\x38\x01\x80\xbb\x00\x00\x00\x00\x01"),
+        (Kind::Audio, b"\x94Opus\x01\x06\x00\x00\x00\x3f"),
+        (Kind::Audio, b"\x95\x21Opus\x00\x00\x00\x01Azzzz\x01\x00\x00\x02BC"),
+        (Kind::Video, b"\x97\x02\x00\x00\x05\x03hvc1K"),
+        (Kind::Video, b"\x96\x03vp09\x01K"),
+        (Kind::Video, b"\xa7\x02\x0f\x42\x3f\x07\x00\xee\x13hvc1F"),
+        (Kind::Video, b"\xa6\x33vp09\x01F"),
+        (Kind::Audio, b"\x95\x22Opus\x00\x00\x00\x00zzzz\x01\x00\x00\x00"),
+        (Kind::Video, b"\x92hvc1"),
+    ];
+    let (mut muxer, mut out) =
+        (Muxer::new(Options { reserve_bytes: 2_048, ..Options::default() }), Chunks::new());
+    for (n, (kind, body)) in (0..).zip(messages) {
+        let packet = Packet::new(kind, 0, Bytes::copy_from_slice(body));
+        muxer.push(&packet, n * 40, &mut out).unwrap();
+    }
+    out.to_vec()
+}
+
+#[test]
+fn all_that_enhanced_rtmp_says_is_told() {
+    let probed = Files::new().probe(&enhanced());
+    assert!(probed.is_sound());
+    let text = text::report(&probed);
+    let shown = |line: &&str| {
+        let labels = ["tracks", "enhanced", "unreadable", "faults"];
+        labels.iter().any(|label| line.trim_start().starts_with(label))
+            || line.starts_with("              ")
+                && (line.contains("video 1") || line.contains("audio"))
+    };
+    let lines: String = text.lines().filter(shown).map(|line| format!("{line}\n")).collect();
+    assert_eq!(lines, include_str!("tests/enhanced.txt"), "\n{lines}");
+    let object = json::object(&probed);
+    let told: Vec<_> =
+        object["tracks"].as_array().unwrap().iter().map(|t| &t["enhanced"]).collect();
+    let told = serde_json::json!({
+        "tracks": told,
+        "unreadable_messages": object["unreadable_messages"],
+        "first_unreadable": object["first_unreadable"],
+    });
+    let expected: serde_json::Value =
+        serde_json::from_str(include_str!("tests/enhanced.json")).unwrap();
+    assert_eq!(told, expected, "\n{told:#}");
+}

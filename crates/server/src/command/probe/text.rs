@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use archive::{About, Ledger};
 use media::amf0::Value as Amf;
-use media::codec::{AudioInfo, VideoInfo};
-use media::flv::probe::{Codec, IndexCheck, Track};
+use media::codec::{AudioInfo, ChannelLayout, ColorInfo, VideoInfo};
+use media::flv::probe::{Codec, Enhanced, IndexCheck, Track};
 use media::flv::scan::{Fault, FaultKind};
 
 use super::{Probed, json, meaning};
@@ -42,6 +42,11 @@ pub(super) fn report(probed: &Probed) -> String {
         out.push_str(&figures(&report.tracks));
         out.push('\n');
     }
+    for track in &report.tracks {
+        if let Some(text) = enhanced(&track.enhanced) {
+            line(&mut out, "enhanced", &format!("{:9}{text}", name(track)));
+        }
+    }
     for track in report.tracks.iter().filter(|track| track.keys > 0) {
         line(&mut out, "key frames", &key_frames(track));
     }
@@ -75,6 +80,12 @@ fn track(track: &Track) -> String {
     };
     let name = name(track);
     let mut text = format!("{name:9}{details}");
+    if let Some(color) = &track.enhanced.color {
+        text.push_str(&self::color(color));
+    }
+    if let Some(layout) = &track.enhanced.channels {
+        text.push_str(&channel_layout(layout));
+    }
     if track.configs > 1 {
         let _ = write!(text, ", {} configurations", track.configs);
     }
@@ -124,6 +135,85 @@ fn audio(info: &AudioInfo) -> String {
         let _ = write!(words, " ({codec_string})");
     }
     printable(&words)
+}
+
+/// What is known of the colours, each with a comma before it.
+fn color(color: &ColorInfo) -> String {
+    let mut words = String::new();
+    let mut add = |word: String| {
+        let _ = write!(words, ", {word}");
+    };
+    if color.is_hdr() {
+        add("HDR".to_owned());
+    }
+    let named = |what: &str, number: Option<u8>, name: Option<&str>| match (number, name) {
+        (_, Some(name)) => Some(name.to_owned()),
+        (Some(number), None) => Some(format!("{what} {number}")),
+        (None, None) => None,
+    };
+    named("transfer", color.transfer, color.transfer_name()).into_iter().for_each(&mut add);
+    named("primaries", color.primaries, color.primaries_name()).into_iter().for_each(&mut add);
+    if let Some(bits) = color.bit_depth {
+        add(format!("{bits} bit told"));
+    }
+    if let Some(nits) = color.max_cll {
+        add(format!("at most {} nits", short(nits)));
+    }
+    if let Some(nits) = color.mastering.and_then(|mastering| mastering.max_luminance) {
+        add(format!("mastered for {} nits", short(nits)));
+    }
+    words
+}
+
+fn channel_layout(layout: &ChannelLayout) -> String {
+    let names: Vec<_> = layout.map().into_iter().map(|channel| channel.name()).collect();
+    match (layout.name(), names.is_empty()) {
+        (Some(name), _) => format!(", {name} ({})", names.join(" ")),
+        (None, false) => format!(", layout {}", names.join(" ")),
+        (None, true) => format!(", layout of {} told without order", layout.channels),
+    }
+}
+
+/// What a track has of Enhanced RTMP beside its codec; `None` where that is nothing.
+fn enhanced(enhanced: &Enhanced) -> Option<String> {
+    let mut words = Vec::new();
+    let messages = |n: u64| count(n, "message");
+    for (n, layout) in [
+        (enhanced.one_track, "multitrack"),
+        (enhanced.many_tracks, "multitrack with others"),
+        (enhanced.many_codecs, "multitrack with other codecs"),
+    ] {
+        if n > 0 {
+            words.push(format!("{layout} in {}", messages(n)));
+        }
+    }
+    if enhanced.modified > 0 {
+        let mut text = format!("ModEx in {}", messages(enhanced.modified));
+        match enhanced.timestamp_offset_nanos {
+            Some((least, most)) if least == most => {
+                let _ = write!(text, " ({} ns)", number(least.into()));
+            }
+            Some((least, most)) => {
+                let _ = write!(text, " ({} to {} ns)", number(least.into()), number(most.into()));
+            }
+            None => {}
+        }
+        if enhanced.unknown_modifiers > 0 {
+            let _ = write!(text, ", {} not understood", number(enhanced.unknown_modifiers));
+        }
+        words.push(text);
+    }
+    if enhanced.metadata > 0 {
+        let mut text = format!("metadata in {}", messages(enhanced.metadata));
+        if enhanced.metadata_unreadable > 0 {
+            let _ = write!(text, ", {} unreadable", number(enhanced.metadata_unreadable));
+        }
+        words.push(text);
+    }
+    if enhanced.sequence_ends > 0 {
+        words.push(count(enhanced.sequence_ends, "sequence end"));
+    }
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 /// A number with as many decimals as it needs, at most three.
@@ -254,6 +344,15 @@ fn metadata(out: &mut String, probed: &Probed) {
 
 fn faults(out: &mut String, probed: &Probed) {
     let Probed { report, is_growing, .. } = probed;
+    if let Some((offset, malformed)) = report.first_malformed {
+        let text = count(report.malformed, "message");
+        let at = number(offset);
+        line(
+            out,
+            "unreadable",
+            &format!("{text}, kept as sent; the first at byte {at}: {malformed}"),
+        );
+    }
     let is_end = |fault: &Fault| matches!(fault.kind, FaultKind::Truncated { .. });
     let is_excused = |fault: &&Fault| *is_growing && is_end(fault);
     if let Some(end) = report.faults.iter().find(is_excused) {
