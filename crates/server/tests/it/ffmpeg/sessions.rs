@@ -20,7 +20,7 @@ fn usual(nine: &Ffmpeg, seconds: u32, dir: &Path) -> (PathBuf, PathBuf) {
 }
 
 /// Waits until a condition holds.
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
+pub(super) fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {
         assert!(Instant::now() < deadline, "after {DEADLINE:?}: not {what}");
