@@ -14,3 +14,6 @@ pub mod tag;
 pub mod video;
 
 pub use ex::{MODIFIERS_MAX, Malformed, Modifier, Multitrack};
+
+#[cfg(test)]
+mod tests;
