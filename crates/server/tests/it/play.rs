@@ -4,6 +4,7 @@ mod control;
 mod hold;
 mod join;
 mod slow;
+mod tracks;
 
 use media::Packet;
 use testkit::{Player, PlayerEvent, Publisher, Source, SourceConfig};
