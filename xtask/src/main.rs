@@ -4,6 +4,8 @@
 //! runs nothing else. This crate depends on no other crate of the workspace, so that it builds
 //! fast and works while they do not compile.
 
+mod bench;
+mod checks;
 mod clip;
 mod longer;
 mod run;
@@ -43,6 +45,20 @@ enum Task {
         #[arg(default_value_t = 30)]
         seconds: u64,
     },
+    /// Check licences, origins and duplicates of the dependencies
+    Deny,
+    /// Check the concurrency of timelines, cursors and the registry in every order of threads
+    Loom,
+    /// Run the fuzz targets, one after the other, and print what they did
+    Fuzz {
+        /// How long each target runs
+        #[arg(default_value_t = 60)]
+        seconds: u64,
+        /// Only these
+        targets: Vec<String>,
+    },
+    /// Measure the server beside the plain loop: the table of docs/design/performance.md
+    Bench(bench::Options),
     /// Install the programs that the tests drive, and nothing else
     Tools,
     /// Check the rules of the house that the compiler cannot check
@@ -56,6 +72,13 @@ fn main() -> ExitCode {
         Task::Test { fast } => ("test", test::all(fast)),
         Task::Crash { kills } => ("crash", longer::crash(kills)),
         Task::Trouble { seconds } => ("trouble", longer::trouble(seconds)),
+        Task::Deny => ("deny", run::Workspace::find().and_then(|w| checks::deny(&w))),
+        Task::Loom => ("loom", run::Workspace::find().and_then(|w| checks::loom(&w))),
+        Task::Fuzz { seconds, targets } => {
+            let workspace = run::Workspace::find();
+            ("fuzz", workspace.and_then(|w| checks::fuzz(&w, seconds, &targets)))
+        }
+        Task::Bench(options) => ("bench", bench::table(&options)),
         Task::Tools => ("tools", run::Workspace::find().and_then(|w| tools::install(&w)).map(drop)),
         Task::Tidy => ("tidy", run::Workspace::find().and_then(|w| tidy::check(&w))),
         Task::DemoClip => ("demo-clip", run::Workspace::find().and_then(|w| clip::make(&w))),

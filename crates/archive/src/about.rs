@@ -7,7 +7,7 @@ use std::str::FromStr;
 use media::amf0::Value;
 
 use crate::ledger::{find, millis, number, seconds, whole};
-use crate::{Gap, GapReason, RecordingId};
+use crate::{Gap, GapReason, LABELS_MAX, Labels, RecordingId, Tracks, check_label};
 
 /// Why a segment begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +128,20 @@ pub struct About {
     pub chain_before: Option<Hash>,
     /// Name and version of the program.
     pub server: String,
+    /// The recorder's name; empty in files of versions that did not tell it.
+    pub recorder: String,
+    /// What the recording is called, if it is.
+    pub name: Option<String>,
+    /// The key of the request that began it.
+    pub request_key: Option<String>,
+    /// What of the stream is in it.
+    pub tracks: Tracks,
+    /// What was written on the recording when it began.
+    pub labels: Labels,
 }
+
+/// What the names of labels begin with in a file.
+pub(crate) const LABEL: &str = "label.";
 
 impl About {
     /// As the properties of `onMetaData` that never change.
@@ -153,7 +166,17 @@ impl About {
         }
         let chain = self.chain_before.map(|hash| ("chainBefore", Value::from(hash.to_string())));
         properties.extend(chain);
-        properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        let text = |text: &String| Value::from(text.clone());
+        let recorder = (!self.recorder.is_empty()).then(|| ("recorder", text(&self.recorder)));
+        let is_part = self.tracks != Tracks::All;
+        let tracks = is_part.then(|| ("tracks", Value::from(self.tracks.name().to_owned())));
+        let name = self.name.as_ref().map(|name| ("recordingName", text(name)));
+        let request_key = self.request_key.as_ref().map(|key| ("requestKey", text(key)));
+        properties.extend([recorder, tracks, name, request_key].into_iter().flatten());
+        let labels =
+            self.labels.iter().map(|(name, value)| (format!("{LABEL}{name}"), text(value)));
+        let properties = properties.into_iter().map(|(name, value)| (name.to_owned(), value));
+        properties.chain(labels).collect()
     }
 
     /// Reads the identity of a file; `None` for one that this program did not record.
@@ -185,8 +208,23 @@ impl About {
             first_packet: count("firstPacket"),
             chain_before: text("chainBefore").and_then(|hash| hash.parse().ok()),
             server: text("server").unwrap_or_default().to_owned(),
+            recorder: text("recorder").unwrap_or_default().to_owned(),
+            name: text("recordingName").map(ToOwned::to_owned),
+            request_key: text("requestKey").map(ToOwned::to_owned),
+            tracks: text("tracks").and_then(|word| word.parse().ok()).unwrap_or_default(),
+            labels: labels(properties),
         })
     }
+}
+
+/// The labels of a file; what is none is passed over.
+fn labels(properties: &[(String, Value)]) -> Labels {
+    let label = |(name, value): &(String, Value)| {
+        let (name, value) = (name.strip_prefix(LABEL)?, value.as_str()?);
+        check_label(name, value).ok()?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    properties.iter().filter_map(label).take(LABELS_MAX).collect()
 }
 
 #[cfg(test)]

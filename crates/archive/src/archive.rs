@@ -2,10 +2,8 @@
 //!
 //! No call here waits for a disk but [`Archive::close`], which waits no longer than it is told.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,67 +12,26 @@ use std::time::{Duration, Instant};
 
 use live::{Cursor, Key, StopHandle};
 
+use crate::change::{Changes, Reply};
 use crate::counters::Meter;
+use crate::disks::{DiskStatus, Disks};
 use crate::events::{Event, Events};
-use crate::gate::Gate;
+use crate::gate::{Gate, Place};
 use crate::hash::hash64;
 use crate::keeper::Keeper;
-use crate::recorder::{Progress, Recorder, State as RecordingState, Task, Timing};
+use crate::label::{Labels, check_labels, check_text};
+use crate::latency::Stopwatch;
+use crate::recorder::{Recorder, State as RecordingState, Task, Timing};
 use crate::watch::Watch;
-use crate::{Clock, Config, Counters, Disk, Error, Ledger, recover, telemetry, words};
+use crate::{
+    Change, ChangeError, Changed, Clock, Config, Counters, Disk, Error, Latency, Observer, Plan,
+    Policy, Reason, RecordingId, Status, recover, telemetry, words,
+};
 
+/// Recordings that are remembered after their end: those that end while the catalog enters a batch.
+const ENDED_MAX: usize = 256;
 /// Stack of a recorder thread: its buffers are on the heap.
 const STACK_BYTES: usize = 512 << 10;
-
-/// Names a recording, unlike any other of this or another server: 16 hex digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RecordingId(u64);
-
-/// The text is no [`RecordingId`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a recording id of 16 hex digits")]
-pub struct BadId;
-
-impl FromStr for RecordingId {
-    type Err = BadId;
-
-    fn from_str(text: &str) -> Result<Self, BadId> {
-        let is_hex = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let id = is_hex.then(|| u64::from_str_radix(text, 16).ok()).flatten();
-        id.map(Self).ok_or(BadId)
-    }
-}
-
-impl fmt::Display for RecordingId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-/// Why a recording, or its part of a run, is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The publisher left.
-    Ended,
-    /// [`Archive::stop`] was called.
-    Stopped,
-    /// [`Archive::close`] was called.
-    Shutdown,
-    /// The disk failed, and did not work again before the publisher left.
-    Failed,
-}
-
-impl Reason {
-    /// The word used in logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ended => "ended",
-            Self::Stopped => "stopped",
-            Self::Shutdown => "shutdown",
-            Self::Failed => "failed",
-        }
-    }
-}
 
 /// What to record.
 #[derive(Debug)]
@@ -83,23 +40,25 @@ pub struct StartRequest {
     pub key: Key,
     /// Where the recording begins; of [`live::Class::Record`].
     pub cursor: Cursor,
+    /// How it is kept.
+    pub plan: Arc<Plan>,
+    /// Its id, if [`Archive::new_id`] gave one. Without one the recording of the same stream and
+    /// recorder goes on whose publisher was away.
+    pub id: Option<RecordingId>,
+    /// What is written on it.
+    pub labels: Labels,
+    /// The key of the request that it began with, by which the same request is known again.
+    pub request_key: Option<String>,
+    /// What it is called.
+    pub name: Option<String>,
 }
 
-/// A recording that is running, or waits for its publisher.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// Which recording.
-    pub id: RecordingId,
-    /// The stream that is recorded.
-    pub key: Key,
-    /// What it does.
-    pub state: RecordingState,
-    /// The newest segment; `None` until the first packet.
-    pub file: Option<PathBuf>,
-    /// What was done so far.
-    pub counters: Counters,
-    /// Its books as of the newest flush: times of gaps are on the recording's clock.
-    pub ledger: Ledger,
+impl StartRequest {
+    /// Asks for a recording with nothing written on it.
+    pub fn new(key: Key, cursor: Cursor, plan: Arc<Plan>) -> Self {
+        let (id, labels, request_key, name) = Default::default();
+        Self { key, cursor, plan, id, labels, request_key, name }
+    }
 }
 
 /// All recordings of one directory. Must be [closed](Archive::close): a dropped one leaves its
@@ -115,10 +74,20 @@ pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) total: Meter,
+    /// How long appends and syncs of all recordings took.
+    pub(crate) latency: Stopwatch,
     /// Where recorders tell the catalog what happens.
     pub(crate) events: Events,
+    /// What people want done to recordings.
+    pub(crate) changes: Changes,
+    /// What is deleted when.
+    policy: Mutex<Arc<Policy>>,
+    /// Who else wants to know.
+    pub(crate) observer: Observer,
     /// Where recorders learn of free space.
     pub(crate) gate: Gate,
+    /// What is known of disks.
+    pub(crate) disks: Disks,
     pub(crate) timing: Timing,
     opened: Instant,
     /// When the archive was opened: ms since 1970.
@@ -135,10 +104,17 @@ struct State {
     active: BTreeMap<RecordingId, Active>,
     /// Runs from the first recording on.
     watch: Option<Watch>,
-    recovery: Option<JoinHandle<()>>,
-    recovering: bool,
+    /// Further directories, watched for room.
+    dirs: Vec<Place>,
+    /// Whether recovery was asked for.
+    recovers: bool,
+    /// Its threads, one a directory, so that one that hangs keeps no other from being looked at.
+    recoveries: Vec<JoinHandle<()>>,
+    recovering: usize,
     started: u64,
     closed: bool,
+    /// The recordings that ended last.
+    ended: VecDeque<Status>,
 }
 
 struct Active {
@@ -150,8 +126,14 @@ struct Active {
 
 impl Archive {
     /// An archive in `config.record_dir`. That is not made before the first recording.
-    pub fn open(config: Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Self {
-        let (shared, events) = Shared::new(config, disk, clock, Timing::default());
+    /// `observer` is told what happens.
+    pub fn open(
+        config: Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        observer: Observer,
+    ) -> Self {
+        let (shared, events) = Shared::new(config, disk, clock, Timing::default(), observer);
         let keeper = Keeper::start(shared.clone(), events);
         Self { shared, keeper: Mutex::new(Some(keeper)) }
     }
@@ -164,59 +146,74 @@ impl Archive {
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
         timing: Timing,
+        observer: Observer,
     ) -> (Self, Receiver<Event>) {
-        let (shared, events) = Shared::new(config, disk, clock, timing);
+        let (shared, events) = Shared::new(config, disk, clock, timing, observer);
         (Self { shared, keeper: Mutex::default() }, events)
     }
 
-    /// Begins, in a thread of its own, to mend what was left unfinished before the archive was
+    /// Begins, in threads of its own, to mend what was left unfinished before the archive was
     /// opened. Only the first call does anything. What happens, and what does not, is logged.
     pub fn recover(&self) {
         let mut state = self.shared.lock();
-        if state.closed || state.recovery.is_some() {
+        if std::mem::replace(&mut state.recovers, true) {
             return;
         }
-        let shared = self.shared.clone();
-        let recovery = move || {
-            let _finish = FinishRecovery(&shared);
-            recover::run(&recover::Recovery {
-                disk: &*shared.disk,
-                clock: &*shared.clock,
-                events: &shared.events,
-                dir: &shared.config.record_dir,
-                started_ms: shared.opened_ms,
-                checksum_files: shared.config.checksum_files,
-                stop: &shared.closing,
-            });
-        };
-        match Builder::new().name("recovery".to_owned()).spawn(recovery) {
-            Ok(thread) => {
-                state.recovery = Some(thread);
-                state.recovering = true;
-            }
-            Err(error) => {
-                telemetry::not_recovered(&self.shared.config.record_dir, &words(&error));
+        self.shared.recover(&mut state, &self.shared.config.record_dir, self.shared.opened_ms);
+        for dir in state.dirs.clone() {
+            self.shared.recover(&mut state, dir.dir(), self.shared.opened_ms);
+        }
+    }
+
+    /// Takes further directories that recorders will write to: they are watched for room, and what
+    /// was left unfinished in them is mended. Those that are known already, or are inside one that
+    /// is, change nothing.
+    pub fn add_dirs(&self, dirs: &[PathBuf]) {
+        let now_ms = self.shared.clock.now().timestamp().as_millisecond();
+        let mut state = self.shared.lock();
+        for dir in dirs {
+            if self.shared.add_dir(&mut state, dir) && state.recovers {
+                self.shared.recover(&mut state, dir, now_ms);
             }
         }
     }
 
-    /// Begins a recording, or continues that of the same stream whose publisher was away. Its file
-    /// appears with the first packet; whether the directory can be written is found out at once,
-    /// and logged, by the recorder's thread.
+    /// The plan of a recorder that has no settings of its own: that of `-record-all`.
+    pub fn plan(&self) -> Arc<Plan> {
+        Arc::new(self.shared.config.plan())
+    }
+
+    /// An id for a recording that is yet to be started.
+    pub fn new_id(&self, key: &Key) -> RecordingId {
+        self.shared.new_id(&mut self.shared.lock(), key)
+    }
+
+    /// Begins a recording, or continues one whose publisher was away: that of the id that is asked
+    /// for, or else that of the same stream and recorder. Its file appears with the first packet;
+    /// whether the directory can be written is found out at once, and logged, by the recorder's
+    /// thread.
     ///
     /// # Errors
-    /// When the archive is full or closed, or there is no thread. Logged here as `failed to create
-    /// recorder`.
+    /// When the archive is full or closed, there is no thread, a recording of this id is running, or
+    /// what is to be written on it cannot be. Logged here as `failed to create recorder`.
     pub fn start(&self, request: StartRequest) -> Result<RecordingId, Error> {
-        let StartRequest { key, cursor } = request;
-        telemetry::recording_started(&key, &self.shared.config.record_dir);
+        let key = request.key.clone();
+        telemetry::recording_started(&key, &request.plan);
         self.shared.reap();
-        let result = self.shared.rejoin_or_spawn(key.clone(), cursor);
+        let result = self.shared.rejoin_or_spawn(request);
         if let Err(error) = &result {
             telemetry::create_failed(&key, error);
             self.shared.total.add(&Counters { errors: 1, ..Counters::default() });
         }
         result
+    }
+
+    /// Hands the next run of its publisher to a recording that waits for it. Returns whether it
+    /// was taken; it never is by one that has ended.
+    pub fn rejoin(&self, id: RecordingId, cursor: Cursor) -> bool {
+        let mut state = self.shared.lock();
+        let active = state.active.get_mut(&id).filter(|active| !active.finished);
+        active.is_some_and(|active| active.rejoin(cursor).is_ok())
     }
 
     /// Ends a recording with what its stream has carried until now; its file is finished soon
@@ -231,15 +228,67 @@ impl Archive {
         true
     }
 
+    /// Has another file begin at the next key frame. Returns whether the recording was running.
+    pub fn split(&self, id: RecordingId) -> bool {
+        self.shared.running(id).inspect(|task| task.split()).is_some()
+    }
+
+    /// Has a recording kept by another plan from now on. What a file cannot have two of (where it
+    /// is, what it is called, which tracks are in it) changes with the next one, which begins as
+    /// soon as one can; no packet is lost by it and none is in both. Returns whether the recording
+    /// was running.
+    pub fn update(&self, id: RecordingId, plan: Arc<Plan>) -> bool {
+        self.shared.running(id).inspect(|task| task.update(plan)).is_some()
+    }
+
     /// The recordings that are running or wait for their publishers.
     pub fn list(&self) -> Vec<Status> {
         let state = self.shared.lock();
         state.active.values().filter(|active| !active.finished).map(Active::status).collect()
     }
 
+    /// One that is running or waits for its publisher.
+    pub fn status(&self, id: RecordingId) -> Option<Status> {
+        let state = self.shared.lock();
+        state.active.get(&id).filter(|active| !active.finished).map(Active::status)
+    }
+
+    /// One that ended a short while ago: the catalog may not know it yet. The last 256 are
+    /// remembered.
+    pub fn ended(&self, id: RecordingId) -> Option<Status> {
+        self.shared.ended(id)
+    }
+
+    /// Has the catalog's thread carry out a change; never waits. `reply` is called exactly once, here
+    /// or by that thread: it must not wait.
+    pub fn change(
+        &self,
+        change: Change,
+        reply: impl FnOnce(Result<Changed, ChangeError>) + Send + 'static,
+    ) {
+        self.shared.changes.push(change, Reply::new(reply));
+        self.shared.events.wake();
+    }
+
+    /// Replaces what [`Config`] said of retention, the bin and the room that recording leaves.
+    pub fn set_policy(&self, policy: Policy) {
+        self.shared.set_policy(policy);
+    }
+
     /// All recordings since the start, together.
     pub fn counters(&self) -> Counters {
         self.shared.total.read()
+    }
+
+    /// How long appends and syncs of all recordings since the start took.
+    pub fn latency(&self) -> Latency {
+        self.shared.latency.read()
+    }
+
+    /// The disks that are recorded to, as they were when they were asked last; no disk is asked
+    /// now.
+    pub fn disks(&self) -> Vec<DiskStatus> {
+        self.shared.disks.read(self.shared.age(), &self.shared.hanging())
     }
 
     /// Ends all recordings with what their streams have carried until now and waits until their
@@ -252,7 +301,7 @@ impl Archive {
         self.shared.closing.store(true, Ordering::Relaxed);
         state.active.values().for_each(|active| active.end(Reason::Shutdown));
         let waits = |state: &mut State| {
-            state.recovering || state.active.values().any(|active| !active.finished)
+            state.recovering > 0 || state.active.values().any(|active| !active.finished)
         };
         let watch = state.watch.take();
         drop(
@@ -266,6 +315,7 @@ impl Archive {
         // Last, for it enters what the recordings told.
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         keeper.map(|keeper| keeper.close(deadline));
+        self.shared.changes.close();
         let unfinished = self.list();
         for status in &unfinished {
             telemetry::not_finished(&status.key, status.file.as_deref());
@@ -280,15 +330,24 @@ impl Archive {
 }
 
 impl Active {
+    /// Hands over the publisher's next run, if it is waited for.
+    fn rejoin(&mut self, cursor: Cursor) -> Result<(), Box<Cursor>> {
+        if !self.stop.is_over() {
+            return Err(Box::new(cursor));
+        }
+        let stop = cursor.stop_handle();
+        self.task.offer(cursor)?;
+        self.stop = stop;
+        Ok(())
+    }
+
     fn end(&self, reason: Reason) {
         self.task.stop(reason);
         self.stop.stop();
     }
 
     fn status(&self) -> Status {
-        let Progress { state, file, ledger } = self.task.progress();
-        let (id, key, counters) = (self.task.id, self.task.key.clone(), self.task.meter.read());
-        Status { id, key, state, file, counters, ledger }
+        Status { waiting_bytes: self.stop.waiting_bytes(), ..self.task.status() }
     }
 }
 
@@ -299,8 +358,10 @@ impl Shared {
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
         timing: Timing,
+        observer: Observer,
     ) -> (Arc<Self>, Receiver<Event>) {
-        let (total, gate, closing, state, finished) = Default::default();
+        let (total, latency, gate, disks, closing, finished, changes) = Default::default();
+        let policy = Mutex::new(Arc::new(Policy::of(&config)));
         let (events, received) = Events::new();
         let opened = clock.instant();
         let opened_ms = clock.now().timestamp().as_millisecond();
@@ -309,15 +370,25 @@ impl Shared {
             disk,
             clock,
             total,
+            latency,
             events,
+            changes,
+            policy,
+            observer,
             gate,
+            disks,
             timing,
             opened,
             opened_ms,
             closing,
-            state,
+            state: Mutex::default(),
             finished,
         };
+        let mut state = shared.lock();
+        for dir in &shared.config.dirs {
+            shared.add_dir(&mut state, dir);
+        }
+        drop(state);
         (Arc::new(shared), received)
     }
 
@@ -331,6 +402,44 @@ impl Shared {
         self.clock.instant().saturating_duration_since(self.opened)
     }
 
+    /// What is deleted when.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces that, and has the catalog's thread look at once.
+    pub(crate) fn set_policy(&self, policy: Policy) {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        self.events.wake();
+    }
+
+    /// A recording whose thread runs.
+    pub(crate) fn running(&self, id: RecordingId) -> Option<Arc<Task>> {
+        let state = self.lock();
+        let active = state.active.get(&id).filter(|active| !active.finished);
+        active.map(|active| active.task.clone())
+    }
+
+    /// A recording that ended a short while ago.
+    pub(crate) fn ended(&self, id: RecordingId) -> Option<Status> {
+        self.lock().ended.iter().find(|status| status.id == id).cloned()
+    }
+
+    /// Makes believe that a recording runs, on a thread that does nothing.
+    #[cfg(test)]
+    pub(crate) fn pretend_running(&self, id: RecordingId, key: &str) -> live::Publisher {
+        let key = Key::new("", key).expect("a key of a test");
+        let registry = live::Registry::new(live::Limits::default());
+        let publisher = registry.publish(&key).expect("nobody else has it");
+        let cursor = publisher.cursor(live::Class::Record, live::Start::Oldest);
+        let stop = cursor.stop_handle();
+        let request = StartRequest::new(key, cursor, Arc::new(self.config.plan()));
+        let task = Arc::new(Task::new(id, request, 0).0);
+        let thread = std::thread::spawn(|| {});
+        self.lock().active.insert(id, Active { task, stop, thread, finished: false });
+        publisher
+    }
+
     /// The recordings whose threads run.
     pub(crate) fn tasks(&self) -> Vec<Arc<Task>> {
         let state = self.lock();
@@ -338,51 +447,91 @@ impl Shared {
         running.map(|active| active.task.clone()).collect()
     }
 
-    fn rejoin_or_spawn(self: &Arc<Self>, key: Key, cursor: Cursor) -> Result<RecordingId, Error> {
+    /// The directories that recordings are kept in, the record directory first.
+    pub(crate) fn roots(&self) -> Vec<PathBuf> {
+        let state = self.lock();
+        let dirs = state.dirs.iter().map(|place| place.dir().to_owned());
+        [self.config.record_dir.clone()].into_iter().chain(dirs).collect()
+    }
+
+    /// The directories of recordings whose disk has not answered for some time.
+    fn hanging(&self) -> Vec<PathBuf> {
+        let age = self.age();
+        let tasks = self.tasks();
+        let hanging = tasks.iter().filter(|task| task.calls.hangs(age));
+        hanging.map(|task| task.plan().dir.clone()).collect()
+    }
+
+    /// Returns whether the directory is a new one.
+    fn add_dir(&self, state: &mut State, dir: &Path) -> bool {
+        let is_known = |place: &Place| dir.starts_with(place.dir());
+        let is_new = !dir.starts_with(&self.config.record_dir) && !state.dirs.iter().any(is_known);
+        if is_new {
+            state.dirs.push(self.gate.enter(dir));
+        }
+        is_new
+    }
+
+    /// Mends what was left in a directory before `started_ms`, in a thread.
+    fn recover(self: &Arc<Self>, state: &mut State, dir: &Path, started_ms: i64) {
+        if state.closed {
+            return;
+        }
+        let (shared, of) = (self.clone(), dir.to_owned());
+        let recovery = move || {
+            let _finish = FinishRecovery(&shared);
+            recover::run(&recover::Recovery {
+                disk: &*shared.disk,
+                clock: &*shared.clock,
+                events: &shared.events,
+                observer: &shared.observer,
+                dir: &of,
+                started_ms,
+                checksum_files: shared.config.checksum_files,
+                stop: &shared.closing,
+            });
+        };
+        match Builder::new().name("recovery".to_owned()).spawn(recovery) {
+            Ok(thread) => {
+                state.recoveries.push(thread);
+                state.recovering += 1;
+            }
+            Err(error) => telemetry::not_recovered(dir, &words(&error)),
+        }
+    }
+
+    fn new_id(&self, state: &mut State, key: &Key) -> RecordingId {
+        state.started += 1;
+        RecordingId(hash64([
+            &self.clock.now().timestamp().as_nanosecond().to_be_bytes()[..],
+            &std::process::id().to_be_bytes(),
+            &state.started.to_be_bytes(),
+            key.as_str().as_bytes(),
+        ]))
+    }
+
+    fn rejoin_or_spawn(self: &Arc<Self>, request: StartRequest) -> Result<RecordingId, Error> {
+        check_labels(&request.labels)?;
+        check_text("recorder", &request.plan.recorder)?;
+        for (what, text) in [("name", &request.name), ("request key", &request.request_key)] {
+            text.as_ref().map_or(Ok(()), |text| check_text(what, text))?;
+        }
         let mut state = self.lock();
         if state.closed {
             return Err(Error::Closed);
         }
-        match self.rejoin(&mut state, &key, cursor) {
-            Ok(id) => Ok(id),
-            Err(cursor) => self.spawn(&mut state, key, *cursor),
+        match rejoin(&mut state, request)? {
+            Rejoin::Taken(id) => Ok(id),
+            Rejoin::None(request) => self.spawn(&mut state, *request),
         }
-    }
-
-    /// Hands the cursor to the recording of the stream whose run is over, if there is one.
-    fn rejoin(
-        &self,
-        state: &mut State,
-        key: &Key,
-        mut cursor: Cursor,
-    ) -> Result<RecordingId, Box<Cursor>> {
-        if self.config.rejoin.is_zero() {
-            return Err(Box::new(cursor));
-        }
-        let waits = |active: &&mut Active| {
-            !active.finished && active.task.key == *key && active.stop.is_over()
-        };
-        for active in state.active.values_mut().filter(waits) {
-            let stop = cursor.stop_handle();
-            match active.task.offer(cursor) {
-                Ok(()) => {
-                    active.stop = stop;
-                    return Ok(active.task.id);
-                }
-                Err(refused) => cursor = *refused,
-            }
-        }
-        Err(Box::new(cursor))
     }
 
     /// Starts the thread, under the lock so that it cannot finish before it is known.
     fn spawn(
         self: &Arc<Self>,
         state: &mut State,
-        key: Key,
-        cursor: Cursor,
+        request: StartRequest,
     ) -> Result<RecordingId, Error> {
-        let now_ns = self.clock.now().timestamp().as_nanosecond();
         let limit = self.config.max_recordings;
         if state.active.len() >= limit {
             // One that only waits for its publisher gives its place to a stream that is there.
@@ -397,14 +546,10 @@ impl Shared {
             let watch = Watch::start(self.clone(), self.timing.watch).map_err(Error::Thread)?;
             state.watch = Some(watch);
         }
-        state.started += 1;
-        let id = RecordingId(hash64([
-            &now_ns.to_be_bytes()[..],
-            &std::process::id().to_be_bytes(),
-            &state.started.to_be_bytes(),
-            key.as_str().as_bytes(),
-        ]));
-        let task = Arc::new(Task::new(id, key));
+        let id = request.id.unwrap_or_else(|| self.new_id(state, &request.key));
+        let started_unix_ms = self.clock.now().timestamp().as_millisecond();
+        let (task, cursor) = Task::new(id, request, started_unix_ms);
+        let task = Arc::new(task);
         let stop = cursor.stop_handle();
         let recorder = Recorder::new(self.clone(), task.clone(), cursor);
         let shared = self.clone();
@@ -424,11 +569,15 @@ impl Shared {
     /// Joins the threads that are done.
     fn reap(&self) {
         let mut state = self.lock();
-        let done: Vec<_> = state.active.extract_if(.., |_, active| active.finished).collect();
-        let recovery = if state.recovering { None } else { state.recovery.take() };
+        let State { active, recoveries, recovering, .. } = &mut *state;
+        let done: Vec<_> = active.extract_if(.., |_, active| active.finished).collect();
+        let is_over = |thread: &mut JoinHandle<()>| thread.is_finished() || *recovering == 0;
+        let recoveries: Vec<_> = recoveries.extract_if(.., is_over).collect();
         drop(state);
-        if recovery.is_some_and(|thread| thread.join().is_err()) {
-            telemetry::not_recovered(&self.config.record_dir, &"recovery panicked");
+        for thread in recoveries {
+            if thread.join().is_err() {
+                telemetry::not_recovered(&self.config.record_dir, &"recovery panicked");
+            }
         }
         for (_, active) in done {
             if active.thread.join().is_err() {
@@ -439,8 +588,48 @@ impl Shared {
                     file.as_deref(),
                 );
                 self.total.add(&Counters { errors: 1, ..Counters::default() });
+                active.task.tell_lost(self);
             }
         }
+    }
+}
+
+/// Whether a request continues a recording.
+enum Rejoin {
+    Taken(RecordingId),
+    /// There is none that waits.
+    None(Box<StartRequest>),
+}
+
+/// Hands the cursor to the recording of the id that is asked for, or else to that which the same
+/// recorder makes of the stream, if its run is over.
+fn rejoin(state: &mut State, mut request: StartRequest) -> Result<Rejoin, Error> {
+    let (key, plan, id) = (&request.key, &request.plan, request.id);
+    let waits = |active: &&mut Active| {
+        let task = &active.task;
+        let is_meant = match id {
+            Some(id) => task.id == id,
+            None => {
+                let known = task.plan();
+                known.recorder == plan.recorder && !known.rejoin.is_zero()
+            }
+        };
+        is_meant && task.key == *key && !active.finished && active.stop.is_over()
+    };
+    for active in state.active.values_mut().filter(waits) {
+        match active.rejoin(request.cursor) {
+            Ok(()) => {
+                if active.task.plan() != request.plan {
+                    active.task.update(request.plan);
+                }
+                return Ok(Rejoin::Taken(active.task.id));
+            }
+            Err(refused) => request.cursor = *refused,
+        }
+    }
+    match request.id.filter(|id| state.active.get(id).is_some_and(|active| !active.finished)) {
+        Some(id) => Err(Error::Running(id)),
+        None => Ok(Rejoin::None(Box::new(request))),
     }
 }
 
@@ -455,6 +644,9 @@ impl Drop for Finish {
         let mut state = self.shared.lock();
         if let Some(active) = state.active.get_mut(&self.id) {
             active.finished = true;
+            let status = active.status();
+            state.ended.truncate(ENDED_MAX - 1);
+            state.ended.push_front(status);
         }
         drop(state);
         self.shared.finished.notify_all();
@@ -466,7 +658,7 @@ struct FinishRecovery<'a>(&'a Shared);
 
 impl Drop for FinishRecovery<'_> {
     fn drop(&mut self) {
-        self.0.lock().recovering = false;
+        self.0.lock().recovering -= 1;
         self.0.finished.notify_all();
     }
 }

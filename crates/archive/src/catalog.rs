@@ -2,33 +2,43 @@
 //! deleted.
 //!
 //! SQLite in `RECORD_DIR/.rtmp-server/catalog.sqlite`. It is derived: `Catalog::reconcile` makes
-//! it from the files, which always win; only the hashes and what was deleted are nowhere else. One
-//! thread writes it (`keeper`), from `events`; whoever wants to know something opens a
-//! [`Reader`]. A segment is known by its recording and number, so a file that was renamed or moved
-//! inside the record directory is the same segment.
+//! it from the files, which always win; only hashes, why a recording ended and what was deleted are
+//! nowhere else. One thread writes it (`keeper`), from `events`; whoever wants to know something
+//! opens a [`Reader`]. A segment is known by its recording and number, so a file that was renamed or
+//! moved inside the record directory is the same segment.
 //!
-//! The tables stand in `schema`, the reading of files in `scan` and `head`.
+//! The tables stand in `schema`, what is entered in `enter` and `mark`, the reading of files in
+//! `scan` and `head`, the search in `query`, `index` and `search`.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, named_params, params};
+use rusqlite::{Connection, ErrorCode};
 
 use crate::disk::Disk;
-use crate::events::{Event, Finished};
-use crate::retention::Cause;
-use crate::{About, Gap, Hash, Ledger};
+use crate::events::Event;
 
+mod enter;
 mod head;
+mod index;
+mod lock;
+mod mark;
+mod query;
 mod reader;
+mod recordings;
 mod scan;
 mod schema;
+mod search;
 
 pub(crate) use head::identity;
+pub(crate) use index::STALE_MAX;
+pub(crate) use lock::{Lock, Presence};
+pub use query::{Glob, GlobError, Mark, Order, Page, Query, QueryError, Recording, RecordingState};
 pub use reader::{Deletion, Reader, Segment, State};
-pub use scan::rebuild;
+pub use recordings::SegmentGap;
+pub use scan::{Progress, index, rebuild};
 
 /// Where the program keeps what is its own, in the record directory.
 pub(crate) const DIR: &str = ".rtmp-server";
@@ -46,6 +56,9 @@ pub enum Error {
     /// There is no catalog.
     #[error("there is no catalog")]
     None,
+    /// Somebody else works on it.
+    #[error("another program uses the catalog: a server, or one that makes it anew")]
+    InUse,
     /// A later version of the program wrote it.
     #[error("the catalog has version {found}, and this program knows {known}: use a newer one")]
     Newer {
@@ -54,12 +67,32 @@ pub enum Error {
         /// The newest version that is known.
         known: usize,
     },
+    /// It was not asked in the right way.
+    #[error("{0}")]
+    Query(#[from] QueryError),
+    /// An earlier version of the program wrote it.
+    #[error(
+        "the catalog has version {found}, and this program reads {known}: the next start of a \
+         server brings it there, or rtmp-server catalog rebuild"
+    )]
+    Older {
+        /// The version it has.
+        found: usize,
+        /// The only version that is read.
+        known: usize,
+    },
     /// The database could not do it.
     #[error("{0}")]
     Database(#[from] rusqlite::Error),
     /// The disk could not do it.
     #[error("{}", crate::words(.0))]
     Disk(#[from] io::Error),
+}
+
+impl From<rusqlite::types::FromSqlError> for Error {
+    fn from(error: rusqlite::types::FromSqlError) -> Self {
+        Self::Database(error.into())
+    }
 }
 
 impl Error {
@@ -76,46 +109,42 @@ fn file(record_dir: &Path) -> PathBuf {
     record_dir.join(DIR).join(NAME)
 }
 
-/// A path as the catalog has it; `None` for one that is not below the record directory, or that
-/// cannot be written as text, which no path of ours is.
-fn relative(record_dir: &Path, path: &Path) -> Option<String> {
-    let parts = path.strip_prefix(record_dir).ok()?.components();
-    let parts: Option<Vec<_>> = parts
-        .map(|part| match part {
+/// A path as the catalog has it: below the record directory relative to that, else absolute. `None`
+/// for one that cannot be written as text, which no path of ours is.
+fn stored(record_dir: &Path, path: &Path) -> Option<String> {
+    let below = |dir: &Path, path: &Path| -> Option<String> {
+        let parts = path.strip_prefix(dir).ok()?.components().map(|part| match part {
             Component::Normal(name) => name.to_str(),
             _ => None,
-        })
-        .collect();
-    parts.map(|parts| parts.join("/")).filter(|path| !path.is_empty())
+        });
+        let parts: Option<Vec<_>> = parts.collect();
+        parts.map(|parts| parts.join("/")).filter(|path| !path.is_empty())
+    };
+    if let Some(path) = below(record_dir, path) {
+        return Some(path);
+    }
+    let absolute = std::path::absolute(path).ok()?;
+    let is_plain = absolute.components().all(|part| part != Component::ParentDir);
+    below(&std::path::absolute(record_dir).ok()?, &absolute)
+        .or_else(|| is_plain.then(|| absolute.to_str().map(ToOwned::to_owned)).flatten())
 }
 
 /// A time of ours; `None` for what is no time.
-fn unix_ms(time: &str) -> Option<i64> {
+pub(crate) fn unix_ms(time: &str) -> Option<i64> {
     time.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }
 
+/// The largest count that is taken for true, so that sums of them are numbers too.
+const COUNT_MAX: i64 = 1 << 50;
+
 /// A count as the database takes it.
 fn int(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
+    i64::try_from(n).unwrap_or(COUNT_MAX).min(COUNT_MAX)
 }
 
 /// The catalog of a record directory, for writing.
 pub(crate) struct Catalog {
     reader: Reader,
-}
-
-/// What is known of a segment.
-struct Entry<'a> {
-    path: String,
-    about: &'a About,
-    ledger: Option<&'a Ledger>,
-    state: State,
-    is_recovered: bool,
-    end_time: Option<&'a str>,
-    length_ms: u64,
-    size_bytes: u64,
-    modified_ms: i64,
-    hashes: Option<(Hash, Hash)>,
 }
 
 impl Catalog {
@@ -133,7 +162,8 @@ impl Catalog {
         db.pragma_update(None, "journal_mode", "TRUNCATE")?;
         // What a power cut costs the catalog the files still have.
         db.pragma_update(None, "synchronous", "NORMAL")?;
-        db.pragma_update(None, "foreign_keys", true)?;
+        // Nor is a change to be written before it is whole: that would keep readers out for its time.
+        db.pragma_update(None, "cache_spill", false)?;
         schema::migrate(&mut db)?;
         Ok(Self { reader: Reader { db, record_dir: record_dir.to_owned() } })
     }
@@ -189,7 +219,9 @@ impl Catalog {
         let whole = self.reader.db.unchecked_transaction()?;
         for event in events {
             match event {
-                Event::Opened { path, about } => self.opened(path, about)?,
+                Event::Started(started) => self.started(started)?,
+                Event::Completed(completed) => self.completed(completed)?,
+                Event::Opened { path, about } => self.opened(disk, path, about)?,
                 Event::Finished(finished) => self.finished(disk, finished, false)?,
                 Event::Recovered(finished) => self.finished(disk, finished, true)?,
                 Event::SetAside { from, to, reason } => {
@@ -201,224 +233,7 @@ impl Catalog {
         whole.commit()?;
         Ok(())
     }
-
-    /// Enters that retention deleted segments.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub(crate) fn deleted(
-        &self,
-        segments: &[(Segment, Cause)],
-        now_unix_ms: i64,
-    ) -> Result<(), Error> {
-        let whole = self.reader.db.unchecked_transaction()?;
-        for (segment, cause) in segments {
-            whole.execute("UPDATE segments SET state = 'deleted' WHERE id = ?1", [segment.id])?;
-            whole.execute(
-                "INSERT INTO deletions (segment, path, size_bytes, deleted_unix_ms, reason) \
-                 SELECT id, path, ?2, ?3, ?4 FROM segments WHERE id = ?1",
-                params![segment.id, int(segment.size_bytes), now_unix_ms, cause.name()],
-            )?;
-        }
-        whole.commit()?;
-        Ok(())
-    }
-
-    /// Enters that a segment's file is not where it was.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub(crate) fn missing(&self, segment: &Segment) -> Result<(), Error> {
-        let sql = "UPDATE segments SET state = 'missing' WHERE id = ?1";
-        self.reader.db.execute(sql, [segment.id])?;
-        Ok(())
-    }
-
-    fn opened(&self, path: &Path, about: &About) -> Result<(), Error> {
-        let Some(path) = relative(&self.reader.record_dir, path) else { return Ok(()) };
-        self.enter(&Entry {
-            path,
-            about,
-            ledger: None,
-            state: State::Open,
-            is_recovered: false,
-            end_time: None,
-            length_ms: 0,
-            size_bytes: 0,
-            modified_ms: 0,
-            hashes: None,
-        })
-    }
-
-    fn finished(
-        &self,
-        disk: &dyn Disk,
-        finished: &Finished,
-        is_recovered: bool,
-    ) -> Result<(), Error> {
-        let Some(path) = relative(&self.reader.record_dir, &finished.path) else { return Ok(()) };
-        // Where the file cannot be looked at now it is at the next start.
-        let on_disk = disk.entry(&finished.path).ok();
-        self.enter(&Entry {
-            path,
-            about: &finished.about,
-            ledger: Some(&finished.ledger),
-            state: State::Finished,
-            is_recovered,
-            end_time: Some(&finished.end_time),
-            length_ms: finished.length_ms,
-            size_bytes: on_disk.as_ref().map_or(finished.size_bytes, |entry| entry.size_bytes),
-            modified_ms: on_disk.map_or(0, |entry| entry.modified_ms),
-            hashes: Some((finished.hash, finished.chain)),
-        })
-    }
-
-    fn was_set_aside(
-        &self,
-        from: &Path,
-        to: &Path,
-        reason: &str,
-        now_unix_ms: i64,
-    ) -> Result<(), Error> {
-        let dir = &self.reader.record_dir;
-        let (Some(from), Some(to)) = (relative(dir, from), relative(dir, to)) else {
-            return Ok(());
-        };
-        let db = &self.reader.db;
-        let is_here = "path = ?1 AND state IN ('open', 'finished')";
-        db.execute(&format!("UPDATE segments SET state = 'missing' WHERE {is_here}"), [&from])?;
-        db.execute(
-            "INSERT INTO set_aside (from_path, to_path, reason, seen_unix_ms) \
-             VALUES (?1, ?2, ?3, ?4)",
-            params![from, to, reason, now_unix_ms],
-        )?;
-        Ok(())
-    }
-
-    /// Enters a segment, or what is new of it.
-    fn enter(&self, entry: &Entry<'_>) -> Result<(), Error> {
-        let db = &self.reader.db;
-        let about = entry.about;
-        let recording = about.recording.to_string();
-        let start_unix_ms = unix_ms(&about.start_time).unwrap_or(entry.modified_ms);
-        db.prepare_cached(
-            "INSERT INTO recordings (id, stream_key, start_time, start_unix_ms) \
-             VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET \
-             start_time = excluded.start_time, start_unix_ms = excluded.start_unix_ms \
-             WHERE excluded.start_unix_ms < start_unix_ms",
-        )?
-        .execute(params![recording, about.stream_key, about.start_time, start_unix_ms])?;
-        // A name is free again when its file is gone.
-        db.prepare_cached(
-            "UPDATE segments SET state = 'missing' WHERE path = ?1 \
-             AND state IN ('open', 'finished') AND (recording, number) <> (?2, ?3)",
-        )?
-        .execute(params![entry.path, recording, about.segment])?;
-        let ends = (entry.state == State::Finished).then(|| {
-            let by_length = start_unix_ms.saturating_add(int(entry.length_ms));
-            entry.end_time.and_then(unix_ms).unwrap_or(by_length)
-        });
-        let (hash, chain) = entry.hashes.unzip();
-        let id: i64 = db.prepare_cached(ENTER)?.query_row(
-            named_params! {
-                ":recording": recording,
-                ":number": about.segment,
-                ":stream_key": about.stream_key,
-                ":path": entry.path,
-                ":state": entry.state.name(),
-                ":recovered": entry.is_recovered,
-                ":cut": about.cut.name(),
-                ":start_time": about.start_time,
-                ":start_unix_ms": start_unix_ms,
-                ":end_time": entry.end_time,
-                ":end_unix_ms": ends,
-                ":start_ms": int(about.start_ms),
-                ":length_ms": int(entry.length_ms),
-                ":size_bytes": int(entry.size_bytes),
-                ":modified_ms": entry.modified_ms,
-                ":first_packet": int(about.first_packet),
-                ":server": about.server,
-                ":hash": hash.map(|hash| hash.0),
-                ":chain": chain.map(|hash| hash.0),
-                ":chain_before": about.chain_before.map(|hash| hash.0),
-            },
-            |row| row.get(0),
-        )?;
-        if let Some(ledger) = entry.ledger {
-            self.enter_ledger(id, ledger)?;
-        }
-        self.enter_gaps(id, about.gap_before, entry.ledger)
-    }
-
-    fn enter_ledger(&self, id: i64, ledger: &Ledger) -> Result<(), Error> {
-        let mut statement = self.reader.db.prepare_cached(
-            "UPDATE segments SET received_packets = ?2, received_bytes = ?3, \
-             written_packets = ?4, written_bytes = ?5, dropped_packets = ?6, dropped_bytes = ?7, \
-             late_packets = ?8, repeated_packets = ?9, gaps_total = ?10, skew_ms = ?11, \
-             skew_max_ms = ?12 WHERE id = ?1",
-        )?;
-        statement.execute(params![
-            id,
-            int(ledger.received.packets),
-            int(ledger.received.bytes),
-            int(ledger.written.packets),
-            int(ledger.written.bytes),
-            int(ledger.dropped.packets),
-            int(ledger.dropped.bytes),
-            int(ledger.late_packets),
-            int(ledger.repeated_packets),
-            int(ledger.gaps_total),
-            ledger.skew_ms,
-            int(ledger.skew_max_ms),
-        ])?;
-        Ok(())
-    }
-
-    fn enter_gaps(
-        &self,
-        id: i64,
-        before: Option<Gap>,
-        ledger: Option<&Ledger>,
-    ) -> Result<(), Error> {
-        let mut statement = self.reader.db.prepare_cached(
-            "INSERT OR REPLACE INTO gaps (segment, number, at_ms, length_ms, reason, \
-             dropped_packets, dropped_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
-        let inside = ledger.map(|ledger| ledger.gaps.as_slice()).unwrap_or_default();
-        let before = before.iter().map(|gap| (0, gap));
-        for (number, gap) in before.chain((1_i64..).zip(inside)) {
-            statement.execute(params![
-                id,
-                number,
-                int(gap.at_ms),
-                int(gap.length_ms),
-                gap.reason.name(),
-                int(gap.dropped.packets),
-                int(gap.dropped.bytes),
-            ])?;
-        }
-        Ok(())
-    }
 }
-
-/// What is known stays where there is nothing newer: a hash that was computed while the file was
-/// written must not be lost because the file was looked at again.
-const ENTER: &str = "
-INSERT INTO segments (recording, number, stream_key, path, state, recovered, cut, start_time,
-    start_unix_ms, end_time, end_unix_ms, start_ms, length_ms, size_bytes, modified_ms,
-    first_packet, server, hash, chain, chain_before)
-VALUES (:recording, :number, :stream_key, :path, :state, :recovered, :cut, :start_time,
-    :start_unix_ms, :end_time, :end_unix_ms, :start_ms, :length_ms, :size_bytes, :modified_ms,
-    :first_packet, :server, :hash, :chain, :chain_before)
-ON CONFLICT (recording, number) DO UPDATE SET
-    path = excluded.path, state = excluded.state, recovered = max(recovered, excluded.recovered),
-    end_time = coalesce(excluded.end_time, end_time),
-    end_unix_ms = CASE WHEN excluded.end_time IS NULL AND end_time IS NOT NULL
-        THEN end_unix_ms ELSE excluded.end_unix_ms END,
-    length_ms = excluded.length_ms, size_bytes = excluded.size_bytes,
-    modified_ms = excluded.modified_ms, hash = coalesce(excluded.hash, hash),
-    chain = coalesce(excluded.chain, chain), chain_before = excluded.chain_before
-RETURNING id";
 
 #[cfg(test)]
 pub(crate) mod made;

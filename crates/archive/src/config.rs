@@ -5,20 +5,26 @@ use std::time::Duration;
 
 use crate::path::Template;
 use crate::retention::Rules;
-use crate::{Every, Schedule};
+use crate::{Every, Plan, Schedule, Tracks};
 
 /// Where and how recordings are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Where files go; created with its parents when the first recording begins.
     pub record_dir: PathBuf,
-    /// How the path of a segment is put together.
+    /// Further directories that recorders write to: recovered at the start, and watched for room,
+    /// as `record_dir` is.
+    pub dirs: Vec<PathBuf>,
+    /// How the path of a segment is put together; this and all below but the limits are the
+    /// defaults of [`Config::plan`].
     pub template: Template,
     /// Bytes that recording leaves free on a file system; `None` for the smaller of 1 GiB and 1 %
     /// of it.
     pub min_free: Option<u64>,
     /// What is deleted when.
     pub retention: Rules,
+    /// How long deleted recordings stay in the bin; zero deletes them at once.
+    pub bin_grace: Duration,
     /// Most recordings at once. Each has a thread of its own.
     pub max_recordings: usize,
     /// Name and version of the program, as every file tells it.
@@ -52,13 +58,33 @@ pub struct Rotation {
     pub schedule: Option<Schedule>,
 }
 
+impl Config {
+    /// The plan of a recorder that has no settings of its own: that of `-record-all`.
+    pub fn plan(&self) -> Plan {
+        Plan {
+            recorder: Plan::ALL.to_owned(),
+            dir: self.record_dir.clone(),
+            template: self.template.clone(),
+            rotation: self.rotation.clone(),
+            tracks: Tracks::All,
+            max_length: None,
+            rejoin: self.rejoin,
+            flush: self.flush,
+            sync: self.sync,
+            checksum_files: self.checksum_files,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             record_dir: PathBuf::from("recordings"),
+            dirs: Vec::new(),
             template: Template::default(),
             min_free: None,
             retention: Rules::default(),
+            bin_grace: Duration::from_secs(7 * 24 * 3_600),
             max_recordings: 2_000,
             server: concat!("rtmp-server/", env!("CARGO_PKG_VERSION")).to_owned(),
             flush: Duration::from_secs(1),

@@ -23,6 +23,8 @@ pub(crate) struct Digest {
     /// Bytes of a whole prefix: a power of two of chunks.
     prefix_size: usize,
     tail: Tail,
+    /// Bytes after the prefix.
+    position: u64,
     /// Small pieces on their way into the tail: hashing many chunks at once is twice as fast.
     pieces: Vec<u8>,
     /// The full subtrees after the prefix.
@@ -55,8 +57,8 @@ impl Digest {
         let prefix_size = changing_bytes.max(CHUNK_LEN).next_power_of_two();
         let tail = Tail::new(prefix_size as u64);
         let mark = Mark { prefix: 0, tail: tail.clone(), full: 0 };
-        let (prefix, pieces, full) = Default::default();
-        Self { prefix, prefix_size, tail, pieces, full, mark }
+        let (prefix, position, pieces, full) = Default::default();
+        Self { prefix, prefix_size, position, tail, pieces, full, mark }
     }
 
     /// Takes the next bytes of the file.
@@ -64,15 +66,18 @@ impl Digest {
         let kept = (self.prefix_size - self.prefix.len()).min(bytes.len());
         let (kept, rest) = bytes.split_at(kept);
         self.prefix.extend_from_slice(kept);
-        if rest.len() < AT_ONCE {
-            self.pieces.extend_from_slice(rest);
-            if self.pieces.len() >= AT_ONCE {
-                self.hash_pieces();
-            }
-        } else {
+        let over = usize::try_from(self.position % AT_ONCE as u64).unwrap_or(0);
+        self.position += rest.len() as u64;
+        // All but the first and the last are hashed in whole multiples: ends are hashed block by block.
+        let (head, rest) = rest.split_at((AT_ONCE - over).min(rest.len()));
+        self.pieces.reserve_exact(AT_ONCE - self.pieces.len());
+        self.pieces.extend_from_slice(head);
+        if over + head.len() == AT_ONCE {
             self.hash_pieces();
-            self.hash(rest);
         }
+        let (whole, tail) = rest.split_at(rest.len() - rest.len() % AT_ONCE);
+        self.hash(whole);
+        self.pieces.extend_from_slice(tail);
     }
 
     fn hash_pieces(&mut self) {

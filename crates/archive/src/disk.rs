@@ -15,6 +15,9 @@ use media::Chunks;
 /// Slices in one vectored write. Linux and macOS take up to 1,024; more than this gains nothing.
 const SLICES: usize = 256;
 
+/// Bytes in one write, but for the last slice: what `append_all` shows afterwards is still in the processor's cache.
+const WRITE_BYTES: usize = 256 << 10;
+
 /// What a recorder needs of a file system. Every call may block for as long as the disk likes.
 pub trait Disk: Send + Sync {
     /// Creates a directory with its parents, so that they survive a power cut; an existing one is
@@ -40,12 +43,25 @@ pub trait Disk: Send + Sync {
     /// locked; those of the operating system.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
+    /// Opens a file that exists for reading alone, whoever has it locked. What writes fails.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
     /// Gives a file another name on the same file system.
     ///
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] when there is anything of the new name, which then stays as
     /// it is; those of the operating system.
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Gives a file another name on the same file system, in one step; a file of that name is gone
+    /// then.
+    ///
+    /// # Errors
+    /// Those of the operating system; both files are as they were then.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// What is in a directory, in no order; without `.` and `..`.
     ///
@@ -177,7 +193,7 @@ pub(crate) fn append_all(
     while !chunks.is_empty() {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let filled = chunks.fill(&mut slices);
-        let slices = slices.get(..filled).unwrap_or_default();
+        let slices = some_of(slices.get(..filled).unwrap_or_default());
         match file.append(slices) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(size) => {
@@ -194,6 +210,17 @@ pub(crate) fn append_all(
         }
     }
     Ok(())
+}
+
+/// The first slices, as many as make [`WRITE_BYTES`].
+fn some_of<'a, 'b>(slices: &'b [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
+    let mut bytes = 0;
+    let is_full = |slice: &IoSlice<'_>| {
+        bytes += slice.len();
+        bytes >= WRITE_BYTES
+    };
+    let full = slices.iter().position(is_full);
+    full.and_then(|last| slices.get(..=last)).unwrap_or(slices)
 }
 
 /// Writes a small file, whole or not at all as far as the disk allows.
@@ -247,6 +274,10 @@ impl Disk for SystemDisk {
         Ok(Box::new(SystemFile { file, len }))
     }
 
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(SystemFile { file: File::open(path)?, len: 0 }))
+    }
+
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
         use io::ErrorKind::{InvalidInput, Unsupported};
         match rename_exclusively(from, to) {
@@ -255,6 +286,10 @@ impl Disk for SystemDisk {
             }
             other => other,
         }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {

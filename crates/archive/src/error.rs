@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::{BadLabel, RecordingId};
+
 /// Why [`crate::Archive::start`] began nothing. It is logged there; whoever asked has nothing more
 /// to do.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,12 @@ pub enum Error {
     /// [`crate::Archive::close`] was called.
     #[error("the archive is closed")]
     Closed,
+    /// A recording of the id that was asked for is running, and does not wait for its publisher.
+    #[error("recording {0} is running")]
+    Running(RecordingId),
+    /// What is to be written on the recording cannot be.
+    #[error(transparent)]
+    Label(#[from] BadLabel),
     /// The operating system gave no thread.
     #[error("no thread for the recorder: {}", words(.0))]
     Thread(#[source] io::Error),

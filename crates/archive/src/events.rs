@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::{About, Hash, Ledger};
+use live::Key;
+
+use crate::{About, Hash, Labels, Ledger, Reason, RecordingId};
 
 /// Most events that wait for the catalog; each is some hundred bytes. Beyond it they are lost, and
 /// the catalog reads the directory again when it comes to itself.
@@ -29,9 +31,43 @@ pub(crate) struct Finished {
     pub(crate) chain: Hash,
 }
 
+/// A recording that begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Started {
+    pub(crate) id: RecordingId,
+    pub(crate) key: Key,
+    /// The recorder's name.
+    pub(crate) recorder: String,
+    /// What the recording is called, if it is.
+    pub(crate) name: Option<String>,
+    pub(crate) labels: Labels,
+    pub(crate) request_key: Option<String>,
+    /// When it was asked for: RFC 3339 with ms and offset.
+    pub(crate) start_time: String,
+}
+
+/// A recording that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Completed {
+    pub(crate) id: RecordingId,
+    pub(crate) reason: Reason,
+    pub(crate) segments: u32,
+    /// Where its clock ended, in ms: without a gap at its very end.
+    pub(crate) length_ms: u64,
+    /// Its books, with all gaps on the recording's clock: also the one at its very end, which is in
+    /// no file.
+    pub(crate) ledger: Ledger,
+    /// When it was over: RFC 3339 with ms and offset.
+    pub(crate) end_time: String,
+}
+
 /// Something that the catalog keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
+    /// A recording has its thread.
+    Started(Started),
+    /// A recording is over.
+    Completed(Completed),
     /// A file is being written.
     Opened { path: PathBuf, about: About },
     /// A file is whole.

@@ -1,7 +1,7 @@
 //! Where recorders learn whether there is room on their disk, without asking it.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The directories that are recorded to, each with a gate that is shut while its file system has
@@ -15,7 +15,14 @@ pub(crate) struct Gate {
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     dir: PathBuf,
-    shut: Arc<AtomicBool>,
+    used: Arc<Use>,
+}
+
+#[derive(Debug, Default)]
+struct Use {
+    shut: AtomicBool,
+    /// Bytes that recorders wrote since the last look.
+    written: AtomicU64,
 }
 
 impl Gate {
@@ -25,7 +32,7 @@ impl Gate {
         if let Some(place) = places.iter().find(|place| place.dir == dir) {
             return place.clone();
         }
-        let place = Place { dir: dir.to_owned(), shut: Arc::default() };
+        let place = Place { dir: dir.to_owned(), used: Arc::default() };
         places.push(place.clone());
         place
     }
@@ -33,7 +40,7 @@ impl Gate {
     /// All directories in use; forgets those that nobody uses any more.
     pub(crate) fn places(&self) -> Vec<Place> {
         let mut places = self.lock();
-        places.retain(|place| Arc::strong_count(&place.shut) > 1);
+        places.retain(|place| Arc::strong_count(&place.used) > 1);
         places.clone()
     }
 
@@ -49,10 +56,20 @@ impl Place {
 
     /// Whether there is room to record.
     pub(crate) fn is_open(&self) -> bool {
-        !self.shut.load(Ordering::Relaxed)
+        !self.used.shut.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_open(&self, open: bool) {
-        self.shut.store(!open, Ordering::Relaxed);
+        self.used.shut.store(!open, Ordering::Relaxed);
+    }
+
+    /// A recorder has written so much.
+    pub(crate) fn wrote(&self, bytes: u64) {
+        self.used.written.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes written since the last call.
+    pub(crate) fn take_written(&self) -> u64 {
+        self.used.written.swap(0, Ordering::Relaxed)
     }
 }

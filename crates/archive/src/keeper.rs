@@ -16,6 +16,7 @@ use crate::archive::Shared;
 use crate::events::Event;
 use crate::telemetry;
 
+mod changes;
 mod clerk;
 mod watcher;
 
@@ -47,6 +48,16 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Option<Running> {
         .map(|thread| Running { end, thread })
         .inspect_err(|error| telemetry::keeper_failed(name, &crate::words(error)))
         .ok()
+}
+
+/// Takes no change any more when nobody is there who could carry it out: the thread has ended,
+/// however it came to that, or did not begin.
+struct Closing(Arc<Shared>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.changes.close();
+    }
 }
 
 /// What the threads are asked for.
@@ -85,9 +96,13 @@ impl Keeper {
     pub(crate) fn start(shared: Arc<Shared>, events: Receiver<Event>) -> Self {
         let asked = Arc::<Asked>::default();
         let mut clerk = Clerk::new(shared.clone(), asked.clone(), events);
+        let closing = Closing(shared.clone());
+        let clerk = move || {
+            let _closing = closing;
+            clerk.run();
+        };
         let mut watcher = Watcher::new(shared.clone(), asked.clone());
-        let threads =
-            [spawn("catalog", move || clerk.run()), spawn("space", move || watcher.run())];
+        let threads = [spawn("catalog", clerk), spawn("space", move || watcher.run())];
         Self { shared, asked, threads: threads.into_iter().flatten().collect() }
     }
 

@@ -6,18 +6,22 @@
 //! as well as the disk allows, the cursor is left alone, and the recording goes on in another file
 //! when the disk works again.
 //!
-//! This file is the loop; [`file`] are its files, from their creation to their end. Decisions and
-//! accounts are pure: [`rotation`] when a file ends, [`books`] what was received, written and
-//! dropped, [`trouble`] how long to wait. Who starts, stops and joins these threads is `archive`;
+//! This file is the loop; [`file`] are its files, from their creation to their end, with what is
+//! beside them in [`hold`]; [`orders`] is what others ask of it. Decisions and accounts are pure:
+//! [`tracks`] what is recorded of a stream, [`rotation`] when a file ends, [`books`] what was
+//! received, written and dropped, [`trouble`] how long to wait. Who starts, stops and joins these threads is `archive`;
 //! the bytes of a file are `segment` and `media::flv::mux`.
 //!
-//! Invariant: a packet that was read is in the file, held by `rotation`, in the `backlog` or in the
-//! books as dropped.
+//! Invariant: a packet that was read is in the file, held by `rotation`, in the `backlog`, or in the
+//! books as dropped or as left out.
 
 mod books;
 mod file;
+mod hold;
+mod orders;
 mod rotation;
 mod task;
+mod tracks;
 mod trouble;
 
 use std::collections::VecDeque;
@@ -32,19 +36,25 @@ use media::time::{Placed, Rebase};
 use media::{Header, Packet};
 
 use crate::archive::Shared;
+use crate::events::{Completed, Event, Started};
 use crate::gate::Place;
 use crate::segment::Segment;
-use crate::{Counters, Cut, GapReason, Hash, Reason, telemetry};
+use crate::{Counters, Cut, Gap, GapReason, Hash, Notice, Plan, Reason, telemetry};
 use books::Books;
+use file::rfc3339;
+use hold::Hold;
 use rotation::{At, Rotation, Step, differs};
 pub use task::State;
-pub(crate) use task::{Progress, Task};
+pub(crate) use task::Task;
+use tracks::Filter;
 use trouble::Backoff;
 
 /// A batch is written when this much is there, at the latest.
 const BATCH_BYTES: u64 = 256 << 10;
 /// A batch is never waited for shorter than this.
 const WAIT_MIN: Duration = Duration::from_millis(10);
+/// While it waits for a disk, a recorder looks so often at what it was asked.
+const LOOK: Duration = Duration::from_millis(500);
 /// A file goes on for so long after free space has run out, if no key frame comes.
 const SPACE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -72,6 +82,11 @@ impl Default for Timing {
 pub(crate) struct Recorder {
     shared: Arc<Shared>,
     task: Arc<Task>,
+    /// What it is kept by now, and from the next file on, if that is another.
+    plan: Arc<Plan>,
+    next_plan: Option<Arc<Plan>>,
+    /// When that was asked for, on the clock of the file.
+    asked_ms: u64,
     cursor: Cursor,
     wait: Wait,
     batch: Vec<Packet>,
@@ -81,7 +96,8 @@ pub(crate) struct Recorder {
     now: Instant,
     segment: Option<Segment>,
     rebase: Rebase,
-    /// What a decoder needs before the next packet, without what is held.
+    filter: Filter,
+    /// What a decoder of the whole stream needs before the next packet, without what is held.
     header: Header,
     rotation: Rotation,
     books: Books,
@@ -103,6 +119,12 @@ pub(crate) struct Recorder {
     unfinished: Vec<PathBuf>,
     /// The last of them, while no other file has begun: less may be in it than was flushed.
     doubted: Option<PathBuf>,
+    /// The file that holds the open one.
+    hold: Hold,
+    /// Whether the recording is as long as it is to be.
+    is_complete: bool,
+    /// Whether something was lost inside the open file, and the end of that is not told.
+    is_lossy: bool,
     /// Over the segments so far.
     chain: Option<Hash>,
     /// The newest file that has something in it.
@@ -130,21 +152,26 @@ impl Recorder {
     pub(crate) fn new(shared: Arc<Shared>, task: Arc<Task>, cursor: Cursor) -> Self {
         let now = shared.clock.instant();
         let started = shared.clock.now();
-        let config = &shared.config;
-        let timeout = (config.flush / 2).max(WAIT_MIN);
+        let plan = task.plan();
+        let timeout = (plan.flush / 2).max(WAIT_MIN);
         let Timing { backoff_first, backoff_most, .. } = shared.timing;
         let (batch, backlog, segment, rebase, header, skip, shut_since) = Default::default();
         let (trouble, delay, returning, unfinished, doubted, chain) = Default::default();
-        let (last_file, told, flushed_bytes) = Default::default();
+        let (last_file, told, flushed_bytes, next_plan, asked_ms) = Default::default();
+        let (hold, is_complete, is_lossy) = Default::default();
         Self {
             wait: Wait { bytes: BATCH_BYTES, timeout },
-            rotation: Rotation::new(config.rotation.clone(), timeout),
+            rotation: Rotation::new(plan.rotation.clone(), timeout),
+            filter: Filter::new(plan.tracks),
             books: Books::new(now),
-            place: shared.gate.enter(&config.record_dir),
+            place: shared.gate.enter(&plan.dir),
             backoff: Backoff::new(backoff_first, backoff_most),
             cut: Cut::Start,
             shared,
             task,
+            plan,
+            next_plan,
+            asked_ms,
             cursor,
             batch,
             backlog,
@@ -159,6 +186,9 @@ impl Recorder {
             returning,
             unfinished,
             doubted,
+            hold,
+            is_complete,
+            is_lossy,
             chain,
             last_file,
             told,
@@ -172,6 +202,7 @@ impl Recorder {
 
     /// Records until the publisher has left for good, or the recording is stopped.
     pub(crate) fn run(mut self) {
+        self.tell_started();
         if let Err(failure) = self.probe() {
             self.fail(&failure);
         }
@@ -186,6 +217,7 @@ impl Recorder {
             telemetry::gaps_ended(&self.task.key, &counters);
         }
         telemetry::recording_complete(&self.task, &self.books.complete(), self.summary());
+        self.tell_completed();
     }
 
     /// Records one run of the publisher.
@@ -194,7 +226,7 @@ impl Recorder {
         let mut last = false;
         loop {
             if self.trouble.is_some() && self.segment.is_none() {
-                last = self.cursor.wait_ended(self.delay);
+                last = self.wait_for_disk();
             }
             match self.turn() {
                 Ok(false) => {}
@@ -215,13 +247,27 @@ impl Recorder {
         self.books.end_run(self.cursor.position());
         self.publish();
         let (counters, file) = (self.task.meter.read(), self.task.progress().file);
-        let (key, ledger) = (&self.task.key, self.books.complete());
-        telemetry::recorder_closed(key, file.as_deref(), &counters, &ledger, self.summary());
+        let (task, ledger) = (&self.task, self.books.complete());
+        telemetry::recorder_closed(task, file.as_deref(), &counters, &ledger, self.summary());
+    }
+
+    /// Waits until the disk is to be tried again, or something was asked that may help. Returns
+    /// whether nothing more will come.
+    fn wait_for_disk(&self) -> bool {
+        let until = Instant::now() + self.delay;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let last = self.cursor.wait_ended(left.min(LOOK));
+            if last || left <= LOOK || self.task.has_orders() {
+                return last;
+            }
+        }
     }
 
     /// Reads once and writes what was read. Returns whether the run is over.
     fn turn(&mut self) -> Result<bool, Failure> {
         self.look_around();
+        self.heed_orders();
         while let Some(packet) = self.backlog.pop_front() {
             if let Err(failure) = self.take(&packet) {
                 self.backlog.push_front(packet);
@@ -231,7 +277,9 @@ impl Recorder {
         let mut batch = std::mem::take(&mut self.batch);
         let read = self.cursor.read_blocking(&mut batch, &self.wait);
         self.look_around();
-        let is_over = matches!(read, Read::Ended { .. });
+        // What was asked before these packets came is done before they are taken.
+        self.heed_orders();
+        let is_ended = matches!(read, Read::Ended { .. });
         match read {
             Read::Packets => self.take_all(&mut batch)?,
             Read::Joined { header, lost, .. } => self.join(&header, lost)?,
@@ -247,7 +295,7 @@ impl Recorder {
         self.refresh()?;
         self.sync()?;
         self.heed_space()?;
-        Ok(is_over)
+        Ok(is_ended || self.is_complete)
     }
 
     /// Reads the clocks and the gate, once a batch.
@@ -277,12 +325,28 @@ impl Recorder {
 
     /// Takes the next packet of the stream. After an error it is still to be taken.
     fn take(&mut self, packet: &Packet) -> Result<(), Failure> {
+        self.filter.see(packet);
+        if self.is_complete {
+            self.books.leave_out(packet);
+            return Ok(());
+        }
+        if self.next_plan.is_some() {
+            self.turn_over(packet)?;
+        }
+        if !self.filter.passes(packet) {
+            self.header.push(packet);
+            self.books.leave_out(packet);
+            return Ok(());
+        }
         let placed = self.rebase.place(packet);
         if placed.is_jump && self.segment.is_none() {
             self.books.jump();
         }
         if self.skips(packet, &placed) {
             return Ok(());
+        }
+        if self.is_long_enough(packet, &placed) {
+            return self.end_at_length(packet, &placed);
         }
         let at = At {
             placed,
@@ -335,7 +399,7 @@ impl Recorder {
             return false;
         }
         self.header.push(packet);
-        self.books.drop_packet(packet);
+        self.books.drop_packet(packet, placed.time_ms);
         true
     }
 
@@ -348,6 +412,10 @@ impl Recorder {
             return released;
         }
         for packet in header.packets() {
+            if !self.filter.passes(packet) {
+                self.header.push(packet);
+                continue;
+            }
             if differs(&self.header, packet) {
                 self.rotation.want(Cut::Configuration, self.rebase.newest_ms());
             }
@@ -365,6 +433,10 @@ impl Recorder {
         }
         if self.task.meter.read().gaps == 0 && self.trouble.is_none() {
             telemetry::gap_began(&self.task.key, lost.packets, lost.bytes);
+        }
+        if self.trouble.is_none() {
+            self.is_lossy = true;
+            self.tell_trouble("the disk is slower than the stream".to_owned());
         }
         let is_open = self.segment.is_some();
         self.books.lose(lost, self.rebase.newest_ms(), is_open);
@@ -423,16 +495,21 @@ impl Recorder {
         match (failure, self.trouble) {
             (Failure::Space, None) => {
                 telemetry::recording_paused(key, self.place.dir());
+                self.tell_trouble("not enough free space".to_owned());
                 self.trouble = Some(GapReason::Space);
             }
             (Failure::Space, _) | (_, Some(GapReason::Disk)) => return,
             (Failure::Create(error), _) => {
-                telemetry::create_failed(key, &crate::words(error));
+                let error = crate::words(error);
+                telemetry::create_failed(key, &error);
+                self.tell_trouble(error);
                 self.trouble = Some(GapReason::Disk);
             }
             (Failure::Write(error), _) => {
                 let file = self.segment.as_ref().map(Segment::path);
-                telemetry::write_failed(key, &crate::words(error), file);
+                let error = crate::words(error);
+                telemetry::write_failed(key, &error, file);
+                self.tell_trouble(error);
                 self.trouble = Some(GapReason::Disk);
             }
         }
@@ -451,13 +528,16 @@ impl Recorder {
     /// Drops all that is left of a run that no file was to be had for.
     fn give_up(&mut self) {
         for packet in std::mem::take(&mut self.backlog) {
-            self.books.drop_packet(&packet);
+            self.drop_unwritten(&packet);
         }
         let mut batch = Vec::new();
         let wait = Wait { bytes: 0, timeout: Duration::ZERO };
         loop {
             match self.cursor.read_blocking(&mut batch, &wait) {
-                Read::Packets => batch.drain(..).for_each(|p| self.books.drop_packet(&p)),
+                Read::Packets => {
+                    self.books.newest = self.now;
+                    batch.drain(..).for_each(|packet| self.drop_unwritten(&packet));
+                }
                 Read::Joined { lost, .. } => self.lose(lost),
                 Read::Idle => {}
                 Read::Ended { lost } => return self.lose(lost),
@@ -465,18 +545,65 @@ impl Recorder {
         }
     }
 
+    /// A packet came that no file was to be had for.
+    fn drop_unwritten(&mut self, packet: &Packet) {
+        self.filter.see(packet);
+        if self.filter.passes(packet) && !self.is_complete {
+            let placed = self.rebase.place(packet);
+            self.books.drop_packet(packet, placed.time_ms);
+        } else {
+            self.books.leave_out(packet);
+        }
+    }
+
     /// Waits for the publisher's next run. Returns whether it came.
     fn rejoin(&mut self) -> bool {
         self.task.set_state(State::Away);
-        let Some(cursor) = self.task.next_run(self.shared.config.rejoin) else { return false };
+        let Some(cursor) = self.task.next_run() else { return false };
         self.cursor = cursor;
         self.show_trouble();
         self.books.away();
         self.rotation.begin_run();
+        self.filter.begin_run();
         (self.header, self.rebase, self.skip) = Default::default();
         self.cut = Cut::Rejoin;
         self.returning = true;
         true
+    }
+
+    /// Says that the recording has its thread: before all else that is told of it.
+    fn tell_started(&self) {
+        let Task { id, key, name, labels, request_key, .. } = &*self.task;
+        let recorder = &self.plan.recorder;
+        self.shared.events.send(Event::Started(Started {
+            id: *id,
+            key: key.clone(),
+            recorder: recorder.clone(),
+            name: name.clone(),
+            labels: labels.clone(),
+            request_key: request_key.clone(),
+            start_time: rfc3339(&self.started),
+        }));
+        let notice = || Notice::Started { id: *id, key: key.clone(), recorder: recorder.clone() };
+        self.shared.observer.tell(notice);
+    }
+
+    fn tell_completed(&self) {
+        let telemetry::Summary { segments, duration_ms: length_ms, reason } = self.summary();
+        let (id, ledger) = (self.task.id, self.books.complete());
+        let end_time = rfc3339(&self.shared.clock.now());
+        let completed = Completed { id, reason, segments, length_ms, ledger, end_time };
+        self.task.tell_completed(&self.shared, completed);
+    }
+
+    fn tell_trouble(&self, error: String) {
+        let (id, key) = (self.task.id, self.task.key.clone());
+        self.shared.observer.tell(|| Notice::Trouble { id, key, error });
+    }
+
+    fn tell_resumed(&self, gap: Option<Gap>) {
+        let (id, key) = (self.task.id, self.task.key.clone());
+        self.shared.observer.tell(|| Notice::Resumed { id, key, gap });
     }
 
     /// What the closing lines tell.
@@ -492,7 +619,8 @@ impl Recorder {
     /// Shows others how far the recording is.
     fn publish(&mut self) {
         self.count();
-        self.task.set_ledger(self.books.recording());
+        let (segments, length_ms) = (self.books.segments(), self.books.duration_ms());
+        self.task.set_books(self.books.recording(), segments, length_ms);
     }
 
     /// Counts what the books have noted since the last time.

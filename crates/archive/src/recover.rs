@@ -19,7 +19,7 @@ use crate::disk::{Disk, beside, write_new};
 use crate::events::{Event, Events, Finished};
 use crate::path::CANDIDATES;
 use crate::segment::{Whole, sync_parent};
-use crate::{Clock, digest, telemetry, words};
+use crate::{Clock, Notice, Observer, digest, telemetry, words};
 
 mod file;
 
@@ -36,6 +36,7 @@ pub(crate) struct Recovery<'a> {
     pub(crate) disk: &'a dyn Disk,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) events: &'a Events,
+    pub(crate) observer: &'a Observer,
     /// Where recordings are.
     pub(crate) dir: &'a Path,
     /// Files changed between this time and now are not left from before: ms since 1970. A file
@@ -103,6 +104,16 @@ pub(crate) fn mend(disk: &dyn Disk, path: &Path, checksum_files: bool) -> io::Re
     let finished = whole.hashed(digest::read(&mut *file)?);
     digest::write_checksums(disk, &finished, checksum_files);
     Ok(finished)
+}
+
+/// What those are told who watch.
+pub(crate) fn recovered(finished: &Finished) -> Notice {
+    Notice::Recovered {
+        id: finished.about.recording,
+        key: finished.about.stream_key.clone(),
+        segment: finished.about.segment,
+        file: finished.path.clone(),
+    }
 }
 
 fn invalid(reason: &str) -> io::Error {
@@ -201,6 +212,11 @@ impl Work<'_> {
             telemetry::not_recovered(&note, &words(&error));
         }
         let reason = reason.to_owned();
+        self.recovery.observer.tell(|| Notice::SetAside {
+            from: path.to_owned(),
+            to: to.clone(),
+            reason: reason.clone(),
+        });
         let synced = sync_parent(disk, &to);
         self.recovery.events.send(Event::SetAside { from: path.to_owned(), to, reason });
         synced
@@ -212,6 +228,7 @@ impl Work<'_> {
         match hash {
             Ok(hash) => {
                 let finished = whole.hashed(hash);
+                self.recovery.observer.tell(|| recovered(&finished));
                 digest::write_checksums(disk, &finished, self.recovery.checksum_files);
                 self.recovery.events.send(Event::Recovered(finished));
             }

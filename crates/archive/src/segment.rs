@@ -103,6 +103,8 @@ impl Segment {
             is_doubtful: false,
         };
         let begun = segment.flush().and_then(|_| segment.sync());
+        // The metadata is the largest thing that is ever copied into it: its room is given back.
+        segment.out = Chunks::new();
         match begun.and_then(|()| sync_parent(disk, &segment.path)) {
             Ok(()) => Ok(segment),
             Err(error) => {

@@ -59,11 +59,14 @@ pub(crate) struct Watch {
     last: Option<(Instant, u64)>,
     /// Bytes that went in a second, smoothed; 0 while it gets more.
     fall: u64,
+    /// Bytes that recorders wrote in a second, smoothed, and when that was measured.
+    rate: u64,
+    written: Option<Instant>,
 }
 
 impl Watch {
     pub(crate) fn new() -> Self {
-        Self { level: Level::Plenty, last: None, fall: 0 }
+        Self { level: Level::Plenty, last: None, fall: 0, rate: 0, written: None }
     }
 
     /// Takes a look at the file system.
@@ -83,6 +86,14 @@ impl Watch {
         self.level
     }
 
+    /// Recorders have written so much since the last time; returns how much that is in a second.
+    pub(crate) fn wrote(&mut self, now: Instant, bytes: u64) -> u64 {
+        if let Some(then) = self.written.replace(now) {
+            self.rate = per_second(bytes, now.saturating_duration_since(then)) / 2 + self.rate / 2;
+        }
+        self.rate
+    }
+
     /// How soon to look again.
     pub(crate) fn pause(&self, minimum: u64) -> Duration {
         let is_soon = self.full_in(minimum).is_some_and(|full_in| full_in <= SOON);
@@ -90,21 +101,25 @@ impl Watch {
     }
 
     /// When the minimum is reached if it goes on like this.
-    fn full_in(&self, minimum: u64) -> Option<Duration> {
+    pub(crate) fn full_in(&self, minimum: u64) -> Option<Duration> {
         let (_, free) = self.last?;
         free.saturating_sub(minimum).checked_div(self.fall).map(Duration::from_secs)
     }
 
     fn measure(&mut self, now: Instant, free: u64) {
         if let Some((then, before)) = self.last {
-            let millis = now.saturating_duration_since(then).as_millis().max(1);
-            let went = u128::from(before.saturating_sub(free)) * 1_000 / millis;
-            let went = u64::try_from(went).unwrap_or(u64::MAX);
+            let time = now.saturating_duration_since(then);
+            let went = per_second(before.saturating_sub(free), time);
             // Half of it at once: a disk that begins to fill fast is to be noticed.
             self.fall = went / 2 + self.fall / 2;
         }
         self.last = Some((now, free));
     }
+}
+
+fn per_second(bytes: u64, time: Duration) -> u64 {
+    let rate = u128::from(bytes) * 1_000 / time.as_millis().max(1);
+    u64::try_from(rate).unwrap_or(u64::MAX)
 }
 
 fn next(level: Level, free: u64, minimum: u64) -> Level {

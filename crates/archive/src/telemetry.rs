@@ -10,15 +10,21 @@ use std::time::Duration;
 use live::Key;
 use tracing::{error, info, warn};
 
-use crate::catalog::Segment;
+use crate::catalog::{Recording, Segment};
 use crate::recorder::Task;
 use crate::retention::Cause;
 use crate::segment::Whole;
-use crate::{Counters, Cut, Gap, GapReason, Ledger, Reason, path};
+use crate::{Counters, Cut, Gap, GapReason, Ledger, Plan, Reason, path};
 
 /// A recording was asked for.
-pub(crate) fn recording_started(key: &Key, dir: &Path) {
-    info!(stream_key = %key, record_dir = %path::display(dir), "recording started");
+pub(crate) fn recording_started(key: &Key, plan: &Plan) {
+    let record_dir = path::display(&plan.dir);
+    info!(stream_key = %key, %record_dir, recorder = named(plan), "recording started");
+}
+
+/// The name of a recorder that somebody gave a name.
+fn named(plan: &Plan) -> Option<&str> {
+    (plan.recorder != Plan::ALL).then_some(&*plan.recorder)
 }
 
 /// A segment's file exists.
@@ -44,14 +50,14 @@ pub(crate) struct Summary {
 /// A run of the publisher is over, or the recording of it. `file` is the newest file, if there is
 /// one.
 pub(crate) fn recorder_closed(
-    key: &Key,
+    task: &Task,
     file: Option<&Path>,
     counters: &Counters,
     ledger: &Ledger,
     summary: Summary,
 ) {
     info!(
-        stream_key = %key,
+        stream_key = %task.key,
         file = %optional(file),
         bytes = counters.bytes,
         duration_ms = counters.duration_ms,
@@ -61,6 +67,7 @@ pub(crate) fn recorder_closed(
         gaps = ledger.gaps_total,
         segments = summary.segments,
         reason = summary.reason.name(),
+        recorder = named(&task.plan()),
         "recorder closed"
     );
 }
@@ -77,6 +84,7 @@ pub(crate) fn recording_complete(task: &Task, ledger: &Ledger, summary: Summary)
         dropped = ledger.dropped.packets,
         gaps = ledger.gaps_total,
         reason = summary.reason.name(),
+        recorder = named(&task.plan()),
         "recording complete"
     );
 }
@@ -150,6 +158,11 @@ pub(crate) fn packet_refused(key: &Key, error: &dyn Display) {
 /// The server stops and a recording is not finished: its disk does not answer.
 pub(crate) fn not_finished(key: &Key, file: Option<&Path>) {
     error!(stream_key = %key, file = %optional(file), "recording not finished in time");
+}
+
+/// A held recording has a segment without the file beside it that says so. Told once a recording.
+pub(crate) fn hold_failed(file: &Path, error: &dyn Display) {
+    warn!(file = %path::display(file), error = error.to_string(), "hold not written");
 }
 
 /// A path that may not be there; empty then.
@@ -227,6 +240,43 @@ pub(crate) fn recording_deleted(segment: &Segment, age: Duration, cause: Cause) 
         reason = cause.name(),
         "recording deleted"
     );
+}
+
+/// Somebody deleted a recording, which is in the bin now.
+pub(crate) fn recording_binned(recording: &Recording, files: u64, size_bytes: u64) {
+    info!(
+        stream_key = %recording.stream_key,
+        recording = %recording.id,
+        files,
+        size_bytes,
+        "recording moved to the bin"
+    );
+}
+
+/// Somebody took a recording out of the bin.
+pub(crate) fn recording_restored(recording: &Recording, files: u64) {
+    let Recording { stream_key, id, .. } = recording;
+    info!(%stream_key, recording = %id, files, "recording restored");
+}
+
+/// Somebody held a recording, or released it.
+pub(crate) fn recording_held(recording: &Recording, is_held: bool) {
+    let Recording { stream_key, id, .. } = recording;
+    match is_held {
+        true => info!(%stream_key, recording = %id, "recording held"),
+        false => info!(%stream_key, recording = %id, "recording released"),
+    }
+}
+
+/// Somebody changed the labels of a recording.
+pub(crate) fn recording_labelled(recording: &Recording, labels: usize) {
+    let Recording { stream_key, id, .. } = recording;
+    info!(%stream_key, recording = %id, labels, "recording labelled");
+}
+
+/// What is beside a recording are no labels.
+pub(crate) fn labels_unreadable(file: &Path, error: &dyn Display) {
+    warn!(file = %path::display(file), error = error.to_string(), "labels not read");
 }
 
 /// Retention cannot delete a file. Told once until it can.

@@ -17,11 +17,15 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use crate::clock::fixed::FixedClock;
+use crate::disk::Disk;
 use crate::disk::fake::FakeDisk;
 use crate::events::{self, Finished};
 use crate::path::{Facts, Name, Template};
 use crate::recorder::Timing;
-use crate::{About, Archive, Config, Cut, RecordingId, StartRequest, State};
+use crate::{
+    About, Archive, Config, Cut, Labels, Notice, Observer, Plan, RecordingId, StartRequest, State,
+    Tracks,
+};
 
 /// Lines by stream key. Recorders are threads, so the capture is global and each test has keys of
 /// its own.
@@ -240,6 +244,7 @@ pub(crate) struct Rig {
     pub(crate) disk: FakeDisk,
     pub(crate) clock: Arc<FixedClock>,
     events: Receiver<events::Event>,
+    notices: Arc<Mutex<Vec<Notice>>>,
     keys: Mutex<Vec<Key>>,
 }
 
@@ -255,17 +260,65 @@ impl Rig {
 
     /// One that waits as it is told.
     pub(crate) fn waiting(disk: FakeDisk, config: Config, timing: Timing) -> Self {
+        Self::on(Arc::new(disk.clone()), disk, config, timing)
+    }
+
+    /// One whose disk is, or is among others, `disk`.
+    pub(crate) fn on(disks: Arc<dyn Disk>, disk: FakeDisk, config: Config, timing: Timing) -> Self {
         capture_log();
         let clock = Arc::new(FixedClock::new("2025-10-11T14:30:52.123+02:00[Europe/Berlin]"));
-        let disk_of_archive = Arc::new(disk.clone());
-        let (archive, events) = Archive::alone(config, disk_of_archive, clock.clone(), timing);
-        Self { archive, disk, clock, events, keys: Mutex::default() }
+        let notices = Arc::<Mutex<Vec<Notice>>>::default();
+        let told = notices.clone();
+        let observer = Observer::new(move |notice| told.lock().unwrap().push(notice));
+        let (archive, events) = Archive::alone(config, disks, clock.clone(), timing, observer);
+        Self { archive, disk, clock, events, notices, keys: Mutex::default() }
+    }
+
+    /// What whoever embeds the archive was told since the last call.
+    pub(crate) fn take_notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices.lock().unwrap())
+    }
+
+    /// What the catalog was told since the last call.
+    pub(crate) fn take_events(&self) -> Vec<events::Event> {
+        self.events.try_iter().collect()
     }
 
     pub(crate) fn start(&self, stream: &Stream) -> RecordingId {
-        let (key, cursor) = (stream.key.clone(), stream.cursor());
-        self.keys.lock().unwrap().push(key.clone());
-        self.archive.start(StartRequest { key, cursor }).unwrap()
+        self.begin(self.request(stream))
+    }
+
+    /// Starts a recording of a stream by a plan that is the default but for `change`.
+    pub(crate) fn start_by(&self, stream: &Stream, change: impl FnOnce(&mut Plan)) -> RecordingId {
+        let plan = self.plan(change);
+        self.begin(StartRequest { plan, ..self.request(stream) })
+    }
+
+    /// The default plan but for `change`.
+    pub(crate) fn plan(&self, change: impl FnOnce(&mut Plan)) -> Arc<Plan> {
+        let mut plan = Plan::clone(&self.archive.plan());
+        change(&mut plan);
+        Arc::new(plan)
+    }
+
+    /// Waits until a recording has read all that its stream has carried.
+    pub(crate) fn wait_until_read(&self, id: RecordingId) {
+        wait_until("all is read", || {
+            let list = self.archive.list();
+            list.iter().all(|status| status.id != id || status.waiting_bytes == 0)
+        });
+    }
+
+    /// What asks for a recording of a stream by the default plan.
+    pub(crate) fn request(&self, stream: &Stream) -> StartRequest {
+        let plan = self.archive.plan();
+        StartRequest::new(stream.key.clone(), stream.cursor(), plan)
+    }
+
+    /// Starts a recording whose books are looked at in the end.
+    pub(crate) fn begin(&self, request: StartRequest) -> RecordingId {
+        self.keys.lock().unwrap().push(request.key.clone());
+        self.archive.start(request).unwrap()
     }
 
     /// The files that are whole since the last call, in the order in which they became so.
@@ -324,6 +377,8 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
+        // Or its watch would look for ever.
+        self.archive.close(Duration::ZERO);
         if std::thread::panicking() {
             return;
         }
@@ -353,7 +408,9 @@ pub(crate) const TIMING: Timing = Timing {
 pub(crate) fn name(stream_key: &str) -> Name {
     let start = &"2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap();
     let (end, sequence, recording) = (None, 1, "0123456789abcdef");
-    Template::default().name(&Facts { stream_key, start, end, sequence, recording })
+    let (recording_name, recorder) = ("", "all");
+    let facts = Facts { stream_key, start, end, sequence, recording, recording_name, recorder };
+    Template::default().name(&facts)
 }
 
 /// The identity of a first segment.
@@ -369,5 +426,10 @@ pub(crate) fn about() -> About {
         first_packet: 0,
         chain_before: None,
         server: "rtmp-server/test".to_owned(),
+        recorder: "all".to_owned(),
+        name: None,
+        request_key: None,
+        tracks: Tracks::All,
+        labels: Labels::new(),
     }
 }

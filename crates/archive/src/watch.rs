@@ -1,17 +1,17 @@
 //! Tells of disks that do not answer: a thread that makes no disk call looks at those that do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crate::archive::Shared;
+use crate::disks::PATIENCE;
 use crate::recorder::Task;
-use crate::{RecordingId, telemetry};
+use crate::{DiskState, Notice, RecordingId, telemetry};
 
-/// A disk that did not answer for so long is told of.
-const PATIENCE: Duration = Duration::from_secs(5);
 const STACK_BYTES: usize = 128 << 10;
 
 /// Whether a thread is in a call of the disk, and since when.
@@ -30,6 +30,12 @@ impl Calls {
     pub(crate) fn enter(&self, age: Duration) -> Call<'_> {
         self.since.store(millis(age).saturating_add(1), Ordering::Relaxed);
         Call(self)
+    }
+
+    /// Whether the call that goes on is one of those that are told of.
+    pub(crate) fn hangs(&self, age: Duration) -> bool {
+        let waited_ms = self.since_ms().map(|since_ms| millis(age).saturating_sub(since_ms));
+        waited_ms.is_some_and(|ms| ms >= millis(PATIENCE))
     }
 
     fn since_ms(&self) -> Option<u64> {
@@ -66,8 +72,11 @@ impl Watch {
         let stopped = stop.clone();
         let run = move || {
             let mut told = BTreeMap::new();
+            let mut hanging = BTreeSet::new();
             while !stopped.wait(tick) {
-                look(&shared.tasks(), millis(shared.age()), &mut told);
+                let tasks = shared.tasks();
+                look(&tasks, millis(shared.age()), &mut told);
+                tell(&shared, &tasks, &told, &mut hanging);
             }
         };
         let builder = Builder::new().name("disk watch".to_owned()).stack_size(STACK_BYTES);
@@ -118,6 +127,24 @@ fn look(tasks: &[Arc<Task>], now_ms: u64, told: &mut BTreeMap<RecordingId, u64>)
             telemetry::disk_hangs(&task.key, file.as_deref(), waited_ms / 1_000);
         }
     }
+}
+
+/// Tells of directories whose disk hangs for the first recording, and no more for any.
+fn tell(
+    shared: &Shared,
+    tasks: &[Arc<Task>],
+    told: &BTreeMap<RecordingId, u64>,
+    hanging: &mut BTreeSet<PathBuf>,
+) {
+    let of_told = tasks.iter().filter(|task| told.contains_key(&task.id));
+    let now: BTreeSet<_> = of_told.map(|task| task.plan().dir.clone()).collect();
+    let notice = |dir: &PathBuf, state| {
+        let (dir, free_bytes) = (dir.clone(), None);
+        shared.observer.tell(|| Notice::Disk { dir, state, free_bytes });
+    };
+    now.difference(hanging).for_each(|dir| notice(dir, DiskState::Hanging));
+    hanging.difference(&now).for_each(|dir| notice(dir, shared.disks.state_of(dir)));
+    *hanging = now;
 }
 
 fn millis(time: Duration) -> u64 {

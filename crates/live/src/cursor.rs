@@ -1,11 +1,13 @@
 //! A reader's position on the timeline of one run.
 
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use media::{Header, Packet};
 
+use crate::sync::OnceLock;
 use crate::timeline::{Position, State, Timeline};
 use crate::wakers;
 
@@ -32,6 +34,12 @@ pub enum Start {
     First,
     /// With the first packet of the run if that is still there, else with the oldest group of pictures.
     Oldest,
+    /// In the past, for a recording with pre-roll: with the newest place to start that is at least `ms` older than the
+    /// newest packet, else with the oldest there is. How much is there is [`crate::Stream::set_pre_roll`]'s to say.
+    Back {
+        /// How far back, in ms of the stream's own clock.
+        ms: i64,
+    },
 }
 
 /// What a reader did not get.
@@ -91,13 +99,25 @@ pub struct Cursor {
     recorder: Option<usize>,
     /// Key frames of the run when everything was read the last time.
     seen_keys: Option<u64>,
-    stop: Arc<OnceLock<Position>>,
+    control: Arc<Control>,
+}
+
+/// What a cursor shares with its handles.
+#[derive(Debug, Default)]
+struct Control {
+    /// The end of the run at the time of the stop. Set under the timeline's lock, so that no reader goes to sleep
+    /// between looking at it and waiting.
+    stop: OnceLock<Position>,
+    /// Body bytes of the run that were read or passed over.
+    seen_bytes: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Place {
     /// Waiting for a block at which decoding can start.
     Out,
+    /// About to begin with this block, and counted in it.
+    Begin(u64),
     /// Likewise, a player that waited for the run: counted in the first block while that is there.
     Reserved,
     /// Likewise, a recorder that was overrun: counted in the block it will resume at.
@@ -112,16 +132,14 @@ enum Place {
 #[derive(Debug, Clone)]
 pub struct StopHandle {
     timeline: Arc<Timeline>,
-    /// The end of the run at the time of the stop. Set under the timeline's lock, so that no reader goes to sleep
-    /// between looking at it and waiting.
-    stop: Arc<OnceLock<Position>>,
+    control: Arc<Control>,
 }
 
 impl StopHandle {
     /// The reader gets what has arrived until now, then [`Read::Ended`]. A second call changes nothing.
     pub fn stop(&self) {
         let state = self.timeline.lock();
-        let _ = self.stop.set(state.end);
+        let _ = self.control.stop.set(state.end);
         drop(state);
         self.timeline.arrived.notify_all();
     }
@@ -133,7 +151,14 @@ impl StopHandle {
 
     /// Whether the reader was stopped.
     pub fn is_stopped(&self) -> bool {
-        self.stop.get().is_some()
+        self.control.stop.get().is_some()
+    }
+
+    /// Body bytes that wait for the reader, or would if the window held them all.
+    pub fn waiting_bytes(&self) -> u64 {
+        let end = self.timeline.lock().end;
+        let end = self.control.stop.get().map_or(end, |stop| *stop);
+        end.bytes.saturating_sub(self.control.seen_bytes.load(Ordering::Relaxed))
     }
 }
 
@@ -146,6 +171,12 @@ impl Cursor {
             place = Place::At { block: 0, index: 0 };
             seen = Some(Position::default());
             state.count_reader(0, class, true);
+        }
+        if let Start::Back { ms } = start
+            && let Some(block) = state.start_back(ms)
+        {
+            place = Place::Begin(block);
+            state.count_reader(block, class, true);
         }
         if start == Start::First {
             place = Place::Reserved;
@@ -160,14 +191,22 @@ impl Cursor {
             let from_bytes = state.end.bytes;
             state.note_recorder(recorder, Some(from_bytes));
         }
+        let begin_bytes = match place {
+            Place::Begin(block) => state.block(block).map(|b| b.begin.bytes),
+            Place::At { .. } => Some(0),
+            Place::Out | Place::Reserved | Place::Displaced => None,
+        };
+        let control = Arc::new(Control::default());
+        let seen_bytes = begin_bytes.unwrap_or(state.end.bytes);
+        control.seen_bytes.store(seen_bytes, Ordering::Relaxed);
         drop(state);
-        let (began, waker, seen_keys, stop) = Default::default();
-        Self { timeline, class, place, seen, began, waker, recorder, seen_keys, stop }
+        let (began, waker, seen_keys) = Default::default();
+        Self { timeline, class, place, seen, began, waker, recorder, seen_keys, control }
     }
 
     /// A handle that ends this reader's part of the run.
     pub fn stop_handle(&self) -> StopHandle {
-        StopHandle { timeline: self.timeline.clone(), stop: self.stop.clone() }
+        StopHandle { timeline: self.timeline.clone(), control: self.control.clone() }
     }
 
     /// What this cursor has accounted for since it began: the packets it handed out and those it said are lost,
@@ -192,7 +231,7 @@ impl Cursor {
     /// Waits in this thread, reading nothing, until the run is over, the reader was stopped, or `timeout` has
     /// passed. Returns whether one of the first two is so; there may still be packets to read then.
     pub fn wait_ended(&self, timeout: Duration) -> bool {
-        let goes_on = |state: &State| !state.ended && self.stop.get().is_none();
+        let goes_on = |state: &State| !state.ended && self.control.stop.get().is_none();
         let state = self.timeline.lock();
         let (state, _) = self
             .timeline
@@ -233,7 +272,7 @@ impl Cursor {
         let mut state = timeline.lock();
         let from_bytes = self.seen.unwrap_or_default().bytes;
         let wanted_bytes = from_bytes.saturating_add(wait.bytes);
-        let stopped = |state: &State| state.ended || self.stop.get().is_some();
+        let stopped = |state: &State| state.ended || self.control.stop.get().is_some();
         // What was left over by a full batch, or a key frame since then, is not waited for.
         let waits = |s: &State| {
             let news = self.seen_keys != Some(s.stats.key_frames) || s.hurry || stopped(s);
@@ -260,9 +299,14 @@ impl Cursor {
 
     fn block(&self) -> Option<u64> {
         match self.place {
-            Place::Out | Place::Reserved | Place::Displaced => None,
+            Place::Out | Place::Reserved | Place::Displaced | Place::Begin(_) => None,
             Place::At { block, .. } => Some(block),
         }
+    }
+
+    /// The block that this reader is counted in and that may go away under it.
+    fn held_block(&self) -> Option<u64> {
+        if let Place::Begin(block) = self.place { Some(block) } else { self.block() }
     }
 
     fn is_reserved(&self) -> bool {
@@ -271,7 +315,7 @@ impl Cursor {
 
     /// Notices that the window has overrun this cursor.
     fn settle(&mut self, state: &mut State) {
-        if self.block().is_none_or(|block| block >= state.first_block()) {
+        if self.held_block().is_none_or(|block| block >= state.first_block()) {
             return;
         }
         self.place = match self.class {
@@ -295,15 +339,18 @@ impl Cursor {
     /// Reads, and notes how far a recorder has come.
     fn step(&mut self, state: &mut State, batch: &mut Vec<Packet>, most: usize) -> Option<Read> {
         let read = self.advance(state, batch, most);
-        if let (Some(recorder), Some(seen)) = (self.recorder, self.seen) {
-            state.note_recorder(recorder, Some(seen.bytes));
+        if let Some(seen) = self.seen {
+            self.control.seen_bytes.store(seen.bytes, Ordering::Relaxed);
+            if let Some(recorder) = self.recorder {
+                state.note_recorder(recorder, Some(seen.bytes));
+            }
         }
         read
     }
 
     /// One read under the lock; `None` when there is nothing to tell.
     fn advance(&mut self, state: &mut State, batch: &mut Vec<Packet>, most: usize) -> Option<Read> {
-        let stop = self.stop.get().copied();
+        let stop = self.control.stop.get().copied();
         let stop_at = stop.map_or(u64::MAX, |stop| stop.packets);
         self.settle(state);
         if self.block().is_none() {
@@ -334,17 +381,18 @@ impl Cursor {
 
     /// Goes on where decoding can start, before `stop_at`.
     fn join(&mut self, state: &mut State, stop_at: u64) -> Option<Read> {
-        let block = match (self.class, self.seen) {
+        let block = match (self.place, self.class, self.seen) {
+            (Place::Begin(block), ..) => block,
             // A run that ended has no newest start, but what it still holds may be read.
-            (Class::Play, _) if !state.ended && !self.is_reserved() => state.newest_start()?,
-            (_, seen) => state.oldest_start(seen.unwrap_or_default())?,
+            (_, Class::Play, _) if !state.ended && !self.is_reserved() => state.newest_start()?,
+            (.., seen) => state.oldest_start(seen.unwrap_or_default())?,
         };
         let found = state.block(block).filter(|b| b.begin.packets < stop_at)?;
         let (header, begin, dts_ms) = (found.header.clone(), found.begin, found.first_dts_ms);
         if self.is_reserved() {
             state.count_reader(0, self.class, false);
         }
-        if !matches!(self.place, Place::Displaced) {
+        if !matches!(self.place, Place::Displaced | Place::Begin(_)) {
             state.count_reader(block, self.class, true);
         }
         self.place = Place::At { block, index: 0 };
@@ -405,7 +453,9 @@ impl Drop for Cursor {
                 let count = state.displaced();
                 *count = count.saturating_sub(1);
             }
-            Place::At { block, .. } => state.count_reader(block, self.class, false),
+            Place::Begin(block) | Place::At { block, .. } => {
+                state.count_reader(block, self.class, false);
+            }
         }
         if self.class == Class::Play {
             state.stats.players = state.stats.players.saturating_sub(1);

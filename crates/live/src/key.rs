@@ -75,4 +75,5 @@ impl fmt::Display for Key {
 }
 
 #[cfg(test)]
+#[cfg(not(loom))]
 mod tests;

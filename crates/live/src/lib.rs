@@ -19,6 +19,8 @@ mod key;
 mod limits;
 mod registry;
 mod stats;
+mod stream;
+mod sync;
 mod timeline;
 mod wakers;
 
@@ -27,4 +29,5 @@ pub use key::{Key, KeyError};
 pub use limits::Limits;
 pub use registry::{PublishError, Publisher, Registry, WatchError, Watcher};
 pub use stats::{Stats, TrackStats};
+pub use stream::Stream;
 pub use timeline::Position;

@@ -24,6 +24,8 @@ pub struct Limits {
     /// Bytes that a recorder may be behind before a publisher that sends faster than real time is held back. Small,
     /// so that what is written is still in the processor's cache.
     pub hold_bytes: usize,
+    /// Bytes that a stream's newest packets may have and still be kept for recordings that begin in the past.
+    pub pre_roll_bytes: usize,
 }
 
 impl Limits {
@@ -43,6 +45,7 @@ impl Default for Limits {
             record_bytes: 64 << 20,
             record_total_bytes: 1 << 30,
             hold_bytes: 2 << 20,
+            pre_roll_bytes: 64 << 20,
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use media::Packet;
 
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::timeline::Timeline;
 use crate::wakers::{Place, Wakers};
-use crate::{Class, Cursor, Key, Limits, Start, Stats};
+use crate::{Class, Cursor, Key, Limits, Start, Stats, Stream};
 
 /// All streams that are published or waited for. Clones share it.
 #[derive(Debug, Clone)]
@@ -23,12 +23,12 @@ struct Shared {
     limits: Limits,
     /// What recorders hold back in all runs, in bytes.
     backlogs: Arc<AtomicUsize>,
-    streams: Mutex<HashMap<Key, Stream>>,
+    streams: Mutex<HashMap<Key, Name>>,
 }
 
 /// A name in use; forgotten when nobody publishes it and nobody waits for it.
 #[derive(Debug, Default)]
-struct Stream {
+struct Name {
     /// The present run, or the last one while somebody who waited for it has not begun to read it.
     run: Option<Arc<Timeline>>,
     /// Whether that run is being published.
@@ -39,7 +39,13 @@ struct Stream {
     wakers: Wakers,
 }
 
-impl Stream {
+impl Name {
+    /// The run that is being published.
+    fn stream(&self, key: &Key) -> Option<Stream> {
+        let timeline = self.run.clone().filter(|_| self.live)?;
+        Some(Stream { key: key.clone(), run: self.runs, timeline })
+    }
+
     /// Lets go of a run that is over and that nobody waits to read.
     fn settle(&mut self) {
         if !self.live && self.run.as_ref().is_some_and(|run| run.lock().reserved == 0) {
@@ -107,10 +113,12 @@ impl Registry {
         stream.run = Some(timeline.clone());
         stream.live = true;
         stream.runs += 1;
+        let run = stream.runs;
         stream.wakers.take(&mut wakers);
         drop(streams);
         wakers.drain(..).for_each(Waker::wake);
-        Ok(Publisher { shared: self.shared.clone(), key: key.clone(), timeline, wakers })
+        let stream = Stream { key: key.clone(), run, timeline };
+        Ok(Publisher { shared: self.shared.clone(), stream, wakers })
     }
 
     /// Waits for the runs of `key`, the present one and those to come.
@@ -140,6 +148,17 @@ impl Registry {
         })
     }
 
+    /// What is published now, in no order.
+    pub fn live(&self) -> Vec<Stream> {
+        let streams = self.shared.lock();
+        streams.iter().filter_map(|(key, name)| name.stream(key)).collect()
+    }
+
+    /// The present run of `key`, if somebody publishes it.
+    pub fn stream(&self, key: &Key) -> Option<Stream> {
+        self.shared.lock().get(key).and_then(|name| name.stream(key))
+    }
+
     /// Names in use now: published or waited for.
     pub fn stream_count(&self) -> usize {
         self.shared.lock().len()
@@ -155,12 +174,12 @@ impl Registry {
 
 impl Shared {
     /// Every change under this lock is whole before anything that could panic, so a poisoned map is still right.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Stream>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Name>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes a stream and forgets it when nobody needs its name any more.
-    fn release(&self, key: &Key, change: impl FnOnce(&mut Stream)) {
+    fn release(&self, key: &Key, change: impl FnOnce(&mut Name)) {
         let mut streams = self.lock();
         if let Some(stream) = streams.get_mut(key) {
             change(stream);
@@ -176,8 +195,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Publisher {
     shared: Arc<Shared>,
-    key: Key,
-    timeline: Arc<Timeline>,
+    stream: Stream,
     /// Empty between calls; kept so that waking allocates nothing.
     wakers: Vec<Waker>,
 }
@@ -185,13 +203,18 @@ pub struct Publisher {
 impl Publisher {
     /// The stream's name.
     pub fn key(&self) -> &Key {
-        &self.key
+        &self.stream.key
+    }
+
+    /// A handle of this run for others.
+    pub fn stream(&self) -> Stream {
+        self.stream.clone()
     }
 
     /// Appends all packets, in order, and leaves the list empty. One short lock, no waiting.
     pub fn push(&mut self, packets: &mut Vec<Packet>) {
         if !packets.is_empty() {
-            self.timeline.push(packets, &mut self.wakers);
+            self.stream.timeline.push(packets, &mut self.wakers);
         }
     }
 
@@ -199,29 +222,29 @@ impl Publisher {
     /// are. For a publisher that sends faster than real time: held back, it loses nothing to a slow disk. A
     /// live one must not be held.
     pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.timeline.poll_room(cx)
+        self.stream.timeline.poll_room(cx)
     }
 
     /// A reader of this run.
     pub fn cursor(&self, class: Class, start: Start) -> Cursor {
-        Cursor::new(self.timeline.clone(), class, start)
+        self.stream.cursor(class, start)
     }
 
     /// What this run has carried so far.
     pub fn stats(&self) -> Stats {
-        self.timeline.lock().stats
+        self.stream.stats()
     }
 
     /// The header after the newest packet.
     pub fn header(&self) -> Arc<media::Header> {
-        self.timeline.header()
+        self.stream.header()
     }
 }
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        self.timeline.end();
-        self.shared.release(&self.key, |stream| stream.live = false);
+        self.stream.timeline.end();
+        self.shared.release(&self.stream.key, |name| name.live = false);
     }
 }
 
@@ -282,4 +305,5 @@ impl Drop for Watcher {
 }
 
 #[cfg(test)]
+#[cfg(not(loom))]
 mod tests;

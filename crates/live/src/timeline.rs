@@ -5,12 +5,12 @@
 //! soon as the slowest of them moves on, in constant time. Cursors live in `cursor`, names in `registry`.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use media::{Header, Kind, Packet, Role};
 
+use crate::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
 use crate::wakers::Wakers;
 use crate::{Class, Limits, Stats};
 
@@ -67,6 +67,8 @@ pub(crate) struct State {
     pub(crate) hurry: bool,
     /// Players that waited for this run and have not begun to read it.
     pub(crate) reserved: u32,
+    /// How far back a recording that begins now may want to begin; 0 for not at all.
+    pre_roll_ms: i64,
     /// Body bytes that each recorder has read, in a place of its own; [`State::PAUSED`] while it is not waited for.
     recorders: Vec<Option<u64>>,
     /// Threads waiting on `arrived`, and the body bytes at which the first of them wants to be woken.
@@ -105,6 +107,8 @@ pub(crate) struct Block {
     pub(crate) begin: Position,
     bytes: usize,
     pub(crate) first_dts_ms: i64,
+    /// Time of the next place to start, once there is one.
+    next_start_ms: Option<i64>,
     players: u32,
     recorders: u32,
 }
@@ -160,6 +164,7 @@ impl Timeline {
         let mut state = self.lock();
         state.ended = true;
         state.newest_start = None;
+        state.pre_roll_ms = 0;
         let garbage = self.shrink(&mut state);
         state.wakers.take(&mut wakers);
         drop(state);
@@ -170,6 +175,18 @@ impl Timeline {
 
     pub(crate) fn header(&self) -> Arc<Header> {
         self.lock().header.clone()
+    }
+
+    /// Keeps what a recording needs that begins so long ago, and gives back at once what is more than that.
+    pub(crate) fn set_pre_roll(&self, ms: i64) {
+        let mut state = self.lock();
+        let ms = if state.ended { 0 } else { ms.max(0) };
+        if ms > state.pre_roll_ms {
+            // What recorders alone needed until now may be needed for more than that.
+            (state.backlog_blocks, state.backlog_bytes) = (0, 0);
+        }
+        state.pre_roll_ms = ms;
+        self.trim(state);
     }
 
     /// Gives back what nobody needs any more; the blocks are freed after the lock.
@@ -253,6 +270,7 @@ impl State {
             room_waker: None,
             hurry: false,
             reserved: 0,
+            pre_roll_ms: 0,
             recorders: Vec::new(),
             sleepers: 0,
             wake_at_bytes: 0,
@@ -298,6 +316,13 @@ impl State {
             });
         }
         if start {
+            // The blocks of the group of pictures that is over, and nothing before them.
+            for block in self.blocks.iter_mut().rev().skip(1) {
+                block.next_start_ms = Some(first_dts_ms);
+                if block.start {
+                    break;
+                }
+            }
             self.newest_start = Some(self.first_block + self.blocks.len() as u64 - 1);
             let displaced = std::mem::take(&mut self.displaced);
             *self.displaced() += displaced;
@@ -358,12 +383,22 @@ impl State {
             let joinable = self.newest_start.is_some_and(|start| number >= start)
                 && bytes <= limits.join_bytes
                 && age_ms <= limits.join_ms;
-            if playing || joinable {
+            if playing || joinable || self.is_pre_roll(block, bytes, limits) {
                 return;
             }
             self.backlog_bytes += block.bytes;
             self.backlog_blocks += 1;
         }
+    }
+
+    /// Whether a recording that begins in the past would begin with this block, or with one after it and not with the
+    /// next place to start. With the blocks before it that place has gone, so one that is no place is of no use.
+    fn is_pre_roll(&self, block: &Block, bytes: usize, limits: &Limits) -> bool {
+        let next_age_ms = |at_ms: i64| self.newest_dts_ms.saturating_sub(at_ms);
+        block.start
+            && self.pre_roll_ms > 0
+            && bytes <= limits.pre_roll_bytes
+            && block.next_start_ms.is_none_or(|at_ms| next_age_ms(at_ms) < self.pre_roll_ms)
     }
 
     /// Drops blocks of the backlog from the front until a recorder needs the first one and may have it. Of `excess`,
@@ -407,6 +442,22 @@ impl State {
         Some(self.first_block + index as u64)
     }
 
+    /// The newest block at which decoding can start and that is at least `ms` older than the newest packet, else the
+    /// oldest one.
+    pub(crate) fn start_back(&self, ms: i64) -> Option<u64> {
+        let is_old = |b: &Block| self.newest_dts_ms.saturating_sub(b.first_dts_ms) >= ms;
+        let starts = || self.blocks.iter().enumerate().filter(|(_, b)| b.start);
+        let found = starts().rfind(|(_, b)| is_old(b)).or_else(|| starts().next());
+        found.map(|(index, _)| self.first_block + index as u64)
+    }
+
+    /// What the window holds: its bytes, and the time in ms since its oldest place to start.
+    pub(crate) fn window(&self) -> (usize, i64) {
+        let oldest = self.blocks.iter().find(|b| b.start);
+        let ms = oldest.map_or(0, |b| self.newest_dts_ms.saturating_sub(b.first_dts_ms));
+        (self.bytes, ms.max(0))
+    }
+
     /// Counts a reader into a block, or out of it. What a player comes to need is no backlog any more.
     pub(crate) fn count_reader(&mut self, number: u64, class: Class, enters: bool) {
         let Some(index) = number.checked_sub(self.first_block) else { return };
@@ -425,11 +476,12 @@ impl State {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn window_bytes(&self) -> usize {
         self.bytes
     }
 }
 
 #[cfg(test)]
+#[cfg(not(loom))]
 mod tests;

@@ -10,6 +10,7 @@ pub mod mux;
 pub mod probe;
 pub mod repair;
 pub mod scan;
+pub mod sized;
 pub mod tag;
 pub mod video;
 

@@ -11,6 +11,8 @@ pub mod amf3;
 mod chunks;
 pub mod codec;
 pub mod flv;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gate;
 mod header;
 mod packet;

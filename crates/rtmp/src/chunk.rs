@@ -9,6 +9,8 @@
 
 mod header;
 mod reader;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod reference;
 mod writer;
 
 use std::collections::BTreeMap;

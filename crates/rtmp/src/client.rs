@@ -87,7 +87,8 @@ pub enum ClientEvent {
     /// The server granted the publish or the play.
     Ready,
     /// A message of the stream that is played; data without what is only for the player
-    /// (`onStatus`, `|RtmpSampleAccess`).
+    /// (`onStatus`, `|RtmpSampleAccess`). A server may send some before [`ClientEvent::Ready`], but
+    /// none counts before the play was asked for.
     Media {
         /// Audio, video or data.
         kind: Kind,
@@ -307,7 +308,9 @@ impl ClientSession {
         match incoming {
             Incoming::Command { command, .. } => self.command(&command)?,
             Incoming::Media { stream, kind, timestamp, body, .. } => {
-                let wanted = self.config.role == Role::Play && stream == self.stream;
+                // Some servers send headers and frames before they say that the play is granted.
+                let asked = matches!(self.stage, Stage::Starting | Stage::Ready);
+                let wanted = asked && self.config.role == Role::Play && stream == self.stream;
                 if wanted && !is_for_player(kind, &body) {
                     self.feed = Feed::Live;
                     self.push(ClientEvent::Media { kind, timestamp, body })?;

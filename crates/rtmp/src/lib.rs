@@ -15,6 +15,8 @@ pub mod chunk;
 pub mod client;
 pub mod command;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod handshake;
 mod limits;
 pub mod message;

@@ -22,7 +22,8 @@ pub struct Limits {
     /// has a few kilobytes, and a peer that has shown no right to publish must not fill the memory.
     pub message_bytes_before_publish: usize,
     /// Bytes held for half-read messages, all chunk streams of the connection together: two of the
-    /// longest.
+    /// longest. Never more than four of those that may be sent at the time: before a publish is
+    /// accepted that is a quarter of a MiB.
     pub partial_bytes: usize,
     /// Chunk streams that a peer may use. Clients use fewer than ten; one has a few dozen bytes of
     /// state.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::Config;
@@ -11,7 +12,8 @@ use crate::command::Command;
 /// Records live streams that OBS, FFmpeg and other encoders publish by RTMP, and serves them to
 /// players.
 ///
-/// Flags may be written with one dash or two: -record-all true, -record-all=true, --record-all.
+/// Flags may be written with one dash or two: -record-all true, -record-all=true, --record-all. Each
+/// may also be said in the environment, RTMP_SERVER_RECORD_ALL=true, and in a file (-config).
 #[derive(Debug, Parser)]
 #[command(
     name = "rtmp-server",
@@ -34,7 +36,7 @@ pub struct Cli {
 pub enum Stop {
     /// Text to print on standard output: help or version. Exit code 0.
     Text(String),
-    /// One line for standard error. Exit code 2.
+    /// For standard error: one line for each thing that is wrong. Exit code 2.
     Wrong(String),
 }
 
@@ -43,13 +45,32 @@ pub enum Stop {
 /// # Errors
 /// [`Stop`] says what to print and whether it is an error.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop> {
-    let matches = Cli::command().try_get_matches_from(plain(args));
-    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Text(error.to_string()),
-            _ => Stop::Wrong(one_line(&error)),
-        }
-    })
+    parse_with_values(args).map(|(cli, _)| cli)
+}
+
+/// A flag's name, its value as it was written, and whether somebody wrote it.
+pub(crate) type Given = (String, OsString, bool);
+
+/// The same, with the values of the server's flags.
+pub(crate) fn parse_with_values(
+    args: impl IntoIterator<Item = OsString>,
+) -> Result<(Cli, Vec<Given>), Stop> {
+    let stop = |error: clap::Error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Text(error.to_string()),
+        _ => Stop::Wrong(one_line(&error)),
+    };
+    let matches = Cli::command().try_get_matches_from(plain(args)).map_err(stop)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(stop)?;
+    let is_given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    if !is_given("http_listen") {
+        cli.config.http_listen = cli.config.http_listen.unasked();
+    }
+    // Settings are told by the flags' names, which are clap's with `-` for `_`.
+    let values = matches.ids().filter_map(|id| {
+        let value = matches.try_get_raw(id.as_str()).ok()??.next_back()?;
+        Some((id.as_str().replace('_', "-"), value.to_owned(), is_given(id.as_str())))
+    });
+    Ok((cli, values.collect()))
 }
 
 /// The settings when nothing is said.
@@ -154,6 +175,7 @@ fn one_line(error: &clap::Error) -> String {
             match flag(&arg).as_str() {
                 // It may hold a token or a password.
                 "URL" => format!("the URL is not valid: {why}"),
+                arg @ ("-api-token" | "-token" | "-server") => format!("{arg} is not valid: {why}"),
                 arg => format!("{arg} {value:?} is not valid: {why}"),
             }
         }

@@ -1,27 +1,45 @@
 //! What the program does: run the server, or one of its commands.
 
+mod api;
+mod catalog;
+mod check_config;
 mod client;
+mod completions;
 mod format;
+mod man;
 mod probe;
 mod publish;
 mod pull;
+mod recordings;
 mod repair;
 mod retention;
+mod sample_config;
 mod serve;
+mod shell;
+mod status;
+mod table;
 mod verify;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use tokio::sync::oneshot;
 
-use crate::platform::StopSignals;
+use crate::platform::{HangupMeans, StopSignals};
 
+pub use catalog::Catalog;
+pub use check_config::CheckConfig;
+pub use completions::Completions;
+pub use man::Man;
 pub use probe::Probe;
 pub use publish::Publish;
 pub use pull::Pull;
+pub use recordings::Recordings;
 pub use repair::Repair;
 pub use retention::Retention;
+pub use sample_config::SampleConfig;
 pub use serve::serve;
+pub use status::Status;
 pub use verify::Verify;
 
 /// Commands beside running the server.
@@ -31,14 +49,28 @@ pub enum Command {
     Publish(Publish),
     /// Play a stream of an RTMP server and record it as an FLV file
     Pull(Pull),
+    /// Find, start, stop, export, hold, delete and prove recordings
+    Recordings(Box<Recordings>),
+    /// Show what a running server does, live
+    Status(Status),
     /// Tell what is in FLV files and everything that is wrong with them
     Probe(Probe),
     /// Tell what retention would delete now, and when the disk will be full
     Retention(Retention),
+    /// Look after the catalog of recordings
+    Catalog(Catalog),
     /// Prove that the files of a recording are the stream: nothing lost, twice or changed
     Verify(Verify),
     /// Mend FLV files: torn ones, and those of other servers
     Repair(Repair),
+    /// Tell what is wrong with a configuration, or what it comes to
+    CheckConfig(CheckConfig),
+    /// Print a configuration with every key, its default and what it is for
+    SampleConfig(SampleConfig),
+    /// Print what lets a shell complete this program's commands and flags
+    Completions(Completions),
+    /// Print the manual page, or write all of them
+    Man(Man),
 }
 
 /// Why a command failed, in words for the person who gave it.
@@ -56,10 +88,30 @@ impl Command {
         match self {
             Self::Publish(publish) => publish.run(),
             Self::Pull(pull) => pull.run(),
+            Self::Recordings(recordings) => recordings.run(),
+            Self::Status(status) => status.run(),
             Self::Probe(probe) => probe.run(),
             Self::Retention(retention) => retention.run(),
+            Self::Catalog(catalog) => catalog.run(),
             Self::Verify(verify) => verify.run(),
             Self::Repair(repair) => repair.run(),
+            Self::CheckConfig(check) => check.run(),
+            Self::SampleConfig(sample) => sample.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
+        }
+    }
+}
+
+/// Prints what was asked for. Whether anybody still reads it.
+fn print(text: &str) -> Result<bool, Error> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => {
+            Err(format!("cannot print to standard output: {}", archive::words(&error)).into())
         }
     }
 }
@@ -74,7 +126,7 @@ fn block_on<T>(work: impl AsyncFnOnce(Stop) -> Result<T, Error>) -> Result<T, Er
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let result = runtime.block_on(async {
-        let mut signals = StopSignals::new()?;
+        let mut signals = StopSignals::new(HangupMeans::Stop)?;
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(async move {
             signals.next().await;

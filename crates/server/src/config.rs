@@ -1,25 +1,62 @@
 //! The settings: one definition for the command line and for programs that embed the server.
 
-use std::fmt;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+mod address;
+mod file;
+mod pattern;
+mod problem;
+mod recorder;
+mod sample;
+mod secret;
+mod settings;
+mod value;
+mod watch;
+mod window;
+
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use archive::path::Template;
 use archive::retention::Rules;
 use archive::{Every, Schedule};
-use bytesize::ByteSize;
-use clap::builder::PossibleValuesParser;
-use clap::builder::TypedValueParser as _;
+
+pub use address::{HttpListen, ListenAddress};
+pub use pattern::Pattern;
+pub use problem::Problem;
+pub use recorder::{Format, Recorder, Verdict};
+pub use sample::SAMPLE;
+pub use secret::Secret;
+pub use settings::{Reloaded, Settings, Shown, Source, examine, load, reload};
+use value::{
+    age, boolean, count, file_size, flush, grace, message_size, min_free, off_or, parsed, pre_roll,
+    room, size,
+};
+pub(crate) use value::{duration, duration_or_zero, rotation};
+pub use watch::{Cause, Watch};
+pub use window::{Window, Windows};
 
 /// All settings of the server. The names are those of the flags, with `-` for `_`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct Config {
+    /// Configuration file (TOML); read again on SIGHUP and when it changes
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+
     /// Address of the RTMP listener: HOST:PORT, or :PORT for all addresses of the machine
     #[arg(long, value_name = "ADDRESS", default_value = ":1935")]
     pub listen: ListenAddress,
+
+    /// Address of the HTTP API: HOST:PORT, or off; other than loopback only with a token
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080",
+          value_parser = parsed::<HttpListen>)]
+    pub http_listen: HttpListen,
+
+    /// Secret that the HTTP API asks for, at least 16 characters; better in a file or a variable
+    #[arg(long, value_name = "TOKEN", value_parser = parsed::<Secret>)]
+    pub api_token: Option<Secret>,
+
+    /// File that holds the secret of the HTTP API
+    #[arg(long, value_name = "PATH")]
+    pub api_token_file: Option<PathBuf>,
 
     /// Record every published stream
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value = "false",
@@ -134,6 +171,19 @@ pub struct Config {
           default_missing_value = "true", value_parser = boolean())]
     pub record_checksum_files: bool,
 
+    /// How much of each stream is kept in memory, so that a recording may begin before it was asked
+    /// for; 0 for nothing
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = pre_roll)]
+    pub pre_roll: Duration,
+
+    /// Most memory of a stream that is kept for that
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    pub pre_roll_buffer: usize,
+
+    /// How long a deleted recording can be restored; 0 to delete at once
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = grace)]
+    pub bin_grace: Duration,
+
     /// What is deleted for want of room.
     #[command(flatten)]
     pub retain: Retain,
@@ -183,68 +233,6 @@ impl Default for Config {
     }
 }
 
-/// Where to listen: `HOST:PORT`, or `:PORT` for all addresses, IPv6 and IPv4.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenAddress {
-    /// `None` for all addresses.
-    host: Option<String>,
-    port: u16,
-}
-
-impl ListenAddress {
-    /// The socket addresses behind it. Takes the resolver's time for a host name.
-    ///
-    /// # Errors
-    /// When the name cannot be resolved.
-    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        match &self.host {
-            None => Ok(vec![(Ipv6Addr::UNSPECIFIED, self.port).into()]),
-            Some(host) => Ok((host.as_str(), self.port).to_socket_addrs()?.collect()),
-        }
-    }
-
-    /// Whether IPv4 is to be tried where the machine has no IPv6.
-    pub(crate) fn fallback(&self) -> Option<SocketAddr> {
-        self.host.is_none().then(|| (Ipv4Addr::UNSPECIFIED, self.port).into())
-    }
-}
-
-impl FromStr for ListenAddress {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form = "expected HOST:PORT, for example :1935, localhost:1935 or [::]:1935";
-        let (host, port) = text.rsplit_once(':').ok_or(form)?;
-        // `u16` would take a sign.
-        let port = match port.parse() {
-            Ok(number) if port.starts_with(|c: char| c.is_ascii_digit()) => number,
-            _ => return Err(format!("the port is not 0 to 65535; {form}")),
-        };
-        let host = match host.strip_prefix('[') {
-            Some(v6) => {
-                let v6 = v6.strip_suffix(']').ok_or(form)?;
-                v6.parse::<Ipv6Addr>().map_err(|_| format!("not an IPv6 address; {form}"))?;
-                Some(v6.to_owned())
-            }
-            None if host.contains([':', '/', ' ']) => return Err(form.to_owned()),
-            None => Some(host.to_owned()).filter(|h| !h.is_empty()),
-        };
-        Ok(Self { host, port })
-    }
-}
-
-impl fmt::Display for ListenAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.host {
-            None => write!(f, ":{}", self.port),
-            Some(host) => match host.parse::<IpAddr>() {
-                Ok(ip) => write!(f, "{}", SocketAddr::new(ip, self.port)),
-                Err(_) => write!(f, "{host}:{}", self.port),
-            },
-        }
-    }
-}
-
 /// The least level that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogLevel {
@@ -258,6 +246,18 @@ pub enum LogLevel {
     Error,
 }
 
+impl LogLevel {
+    /// The word in the configuration and in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -265,138 +265,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// A parser that takes `off` as well.
-pub(crate) fn off_or<T: Clone + Send + Sync + 'static>(
-    parse: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
-) -> impl Fn(&str) -> Result<Option<T>, String> + Clone + Send + Sync + 'static {
-    move |text| match text {
-        "off" => Ok(None),
-        text => parse(text).map(Some),
-    }
-}
-
-fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error: T::Err| error.to_string())
-}
-
-fn boolean() -> impl clap::builder::TypedValueParser<Value = bool> {
-    PossibleValuesParser::new(["true", "false"]).map(|word| word == "true")
-}
-
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let form = "expected a time such as 500ms, 30s or 5m";
-    let time = text.parse::<jiff::SignedDuration>().map_err(|_| form.to_owned())?;
-    let time = Duration::try_from(time).map_err(|_| "the time is negative".to_owned())?;
-    match time.as_millis() {
-        1..=86_400_000 => Ok(time),
-        _ => Err(format!("{form}, at least 1ms and at most 24h")),
-    }
-}
-
-/// A time, or `0`.
-fn duration_or_zero(text: &str) -> Result<Duration, String> {
-    match text {
-        "0" => Ok(Duration::ZERO),
-        _ => duration(text).map_err(|error| format!("{error}; or 0")),
-    }
-}
-
-/// Shorter than this, packets are written one by one.
-fn flush(text: &str) -> Result<Duration, String> {
-    let time = duration(text)?;
-    match time.as_millis() {
-        20..=60_000 => Ok(time),
-        _ => Err("expected a time from 20ms to 1m".to_owned()),
-    }
-}
-
-/// FLV times end after 49 days.
-fn rotation(text: &str) -> Result<Duration, String> {
-    let form = "expected off, or a time such as 90s, 15m or 1h, from 1s to 1000h";
-    let time = text.parse::<jiff::SignedDuration>().map_err(|_| form.to_owned())?;
-    match time.as_millis() {
-        1_000..=3_600_000_000 => Duration::try_from(time).map_err(|_| form.to_owned()),
-        _ => Err(form.to_owned()),
-    }
-}
-
-fn file_size(text: &str) -> Result<u64, String> {
-    let form = "expected off, or a size such as 500MB or 4GiB, from 64KiB to 1PiB";
-    match text.parse::<ByteSize>().map(|size| size.as_u64()) {
-        Ok(n @ 65_536..=0x4_0000_0000_0000) => Ok(n),
-        _ => Err(form.to_owned()),
-    }
-}
-
-fn count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(n @ 1..=1_000_000) => Ok(n),
-        _ => Err("expected a whole number from 1 to 1000000".to_owned()),
-    }
-}
-
-fn size(text: &str) -> Result<usize, String> {
-    let form = "expected a size such as 500KB or 16MiB";
-    let size = text.parse::<ByteSize>().map_err(|_| form.to_owned())?.as_u64();
-    match usize::try_from(size) {
-        Ok(n @ 65_536..=0xFF_FFFF_FFFF) => Ok(n),
-        _ => Err(format!("{form}, from 64KiB to 1TiB")),
-    }
-}
-
-/// RTMP lengths have 24 bits.
-fn message_size(text: &str) -> Result<usize, String> {
-    match size(text)? {
-        n @ 0..=0xFF_FFFF => Ok(n),
-        _ => Err("an RTMP message has at most 16777215 bytes".to_owned()),
-    }
-}
-
-/// A time in which a day has 24 hours, or `off`.
-fn age(text: &str) -> Result<Option<Duration>, String> {
-    if text == "off" {
-        return Ok(None);
-    }
-    let form = "expected a time such as 90m, 12h or 30d, or off";
-    let time = text.parse::<jiff::Span>().map_err(|_| form)?;
-    let days = jiff::SpanRelativeTo::days_are_24_hours();
-    let time = time.to_duration(days).map_err(|_| form)?;
-    match Duration::try_from(time) {
-        Ok(time) if (AGE_MIN..=AGE_MAX).contains(&time) => Ok(Some(time)),
-        _ => Err(format!("{form}, at least 1m and at most 36500d")),
-    }
-}
-
-const AGE_MIN: Duration = Duration::from_secs(60);
-const AGE_MAX: Duration = Duration::from_secs(36_500 * 86_400);
-
-/// Room for recordings, or `off`. At least 1 MiB: a number without a unit is a mistake that would
-/// delete everything.
-fn room(text: &str) -> Result<Option<u64>, String> {
-    if text == "off" {
-        return Ok(None);
-    }
-    let form = "expected a size such as 500GB or 2TiB, or off";
-    match text.parse::<ByteSize>().map_err(|_| form)?.as_u64() {
-        bytes @ 0x10_0000..=ROOM_MAX => Ok(Some(bytes)),
-        _ => Err(format!("{form}, from 1MiB to 1EiB")),
-    }
-}
-
-const ROOM_MAX: u64 = 1 << 60;
-
-/// Room to leave, or `auto`.
-fn min_free(text: &str) -> Result<Option<u64>, String> {
-    if text == "auto" {
-        return Ok(None);
-    }
-    let form = "expected a size such as 500MB or 2GiB, 0, or auto";
-    match text.parse::<ByteSize>().map_err(|_| form)?.as_u64() {
-        bytes @ 0..=ROOM_MAX => Ok(Some(bytes)),
-        _ => Err(format!("{form}, at most 1EiB")),
-    }
 }
 
 #[cfg(test)]

@@ -6,12 +6,16 @@
 
 pub mod cli;
 pub mod command;
-mod config;
+pub mod config;
+mod director;
+pub mod http;
+pub mod hub;
 mod platform;
 mod rtmp;
 mod server;
+mod sessions;
 mod telemetry;
 
 pub use config::{Config, ListenAddress, LogFormat, LogLevel, Retain};
-pub use server::{Server, StartError};
+pub use server::{Reload, Server, StartError};
 pub use telemetry::{Logging, init as init_logging};

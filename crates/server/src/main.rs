@@ -4,26 +4,40 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use rtmp_server::cli::{self, Stop};
+use rtmp_server::command::Command;
+use rtmp_server::config::{self, Settings};
 
 /// The command line was wrong.
 const EXIT_USAGE: u8 = 2;
 
+/// What the program is to do.
+enum Asked {
+    Command(Command),
+    Server(Box<Settings>),
+}
+
 fn main() -> ExitCode {
-    let cli = match cli::parse(std::env::args_os()) {
-        Ok(cli) => cli,
+    let asked = cli::parse(std::env::args_os()).and_then(|cli| match cli.command {
+        Some(command) => Ok(Asked::Command(command)),
+        None => {
+            config::load(std::env::args_os(), std::env::vars_os()).map(Box::new).map(Asked::Server)
+        }
+    });
+    let asked = match asked {
+        Ok(asked) => asked,
         Err(Stop::Text(text)) => {
             // Whoever closed the pipe has read enough.
             let _ = std::io::stdout().write_all(text.as_bytes());
             return ExitCode::SUCCESS;
         }
-        Err(Stop::Wrong(line)) => {
-            complain(&line);
+        Err(Stop::Wrong(lines)) => {
+            lines.lines().for_each(|line| complain(&line));
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    let done = match cli.command {
-        Some(command) => command.run(),
-        None => rtmp_server::command::serve(cli.config),
+    let done = match asked {
+        Asked::Command(command) => command.run(),
+        Asked::Server(settings) => rtmp_server::command::serve(*settings),
     };
     match done {
         Ok(code) => code,

@@ -36,6 +36,15 @@ pub(crate) fn is_exhausted(error: &std::io::Error) -> bool {
     }
 }
 
+/// What SIGHUP is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HangupMeans {
+    /// The terminal is closed, and the program ends.
+    Stop,
+    /// The configuration is to be read again; see [`Hangups`].
+    Reload,
+}
+
 /// Completes at a request to stop: SIGINT, SIGTERM, or SIGHUP when the terminal is closed, unless `nohup` or the like
 /// has this process ignore that.
 #[cfg(unix)]
@@ -47,9 +56,12 @@ pub(crate) struct StopSignals {
 
 #[cfg(unix)]
 impl StopSignals {
-    pub(crate) fn new() -> std::io::Result<Self> {
+    pub(crate) fn new(hangup: HangupMeans) -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+        let hangup = match hangup {
+            HangupMeans::Stop if !ignores_hangup() => Some(signal(SignalKind::hangup())?),
+            _ => None,
+        };
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -87,6 +99,41 @@ fn ignores_hangup() -> bool {
     !std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
+/// Completes at each SIGHUP. From the first of these on the signal does not end the process.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct Hangups(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Hangups {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Self)
+    }
+
+    /// Cancel safe.
+    pub(crate) async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub(crate) struct Hangups;
+
+#[cfg(not(unix))]
+impl Hangups {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(crate) async fn next(&mut self) {
+        std::future::pending().await
+    }
+}
+
 /// Completes at a request to stop: Ctrl-C, Ctrl-Break, or closing the console.
 #[cfg(windows)]
 pub(crate) struct StopSignals {
@@ -97,7 +144,7 @@ pub(crate) struct StopSignals {
 
 #[cfg(windows)]
 impl StopSignals {
-    pub(crate) fn new() -> std::io::Result<Self> {
+    pub(crate) fn new(_: HangupMeans) -> std::io::Result<Self> {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
         Ok(Self { ctrl_c: ctrl_c()?, ctrl_break: ctrl_break()?, ctrl_close: ctrl_close()? })
     }
@@ -109,5 +156,55 @@ impl StopSignals {
             _ = self.ctrl_break.recv() => "Ctrl-Break",
             _ = self.ctrl_close.recv() => "console closed",
         }
+    }
+}
+
+/// Has the terminal hand over keys as they are pressed and show none of them, until it is dropped.
+#[cfg(unix)]
+pub(crate) struct Keys(rustix::termios::Termios);
+
+#[cfg(unix)]
+impl Keys {
+    /// `None` where standard input is no terminal.
+    pub(crate) fn new() -> Option<Self> {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let before = tcgetattr(std::io::stdin()).ok()?;
+        let mut now = before.clone();
+        // Ctrl-C stays what it is.
+        now.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
+        tcsetattr(std::io::stdin(), OptionalActions::Now, &now).ok()?;
+        Some(Self(before))
+    }
+
+    /// Waits for the next key; `None` when there will be none.
+    pub(crate) fn read() -> Option<char> {
+        use std::io::Read as _;
+        let mut byte = [0];
+        let read = std::io::stdin().read_exact(&mut byte);
+        read.ok().map(|()| char::from(byte[0]))
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Keys {
+    fn drop(&mut self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        // Without a terminal there is nothing to set right.
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
+    }
+}
+
+/// The console does so for each key.
+#[cfg(not(unix))]
+pub(crate) struct Keys;
+
+#[cfg(not(unix))]
+impl Keys {
+    pub(crate) fn new() -> Option<Self> {
+        std::io::IsTerminal::is_terminal(&std::io::stdin()).then_some(Self)
+    }
+
+    pub(crate) fn read() -> Option<char> {
+        console::Term::stdout().read_char().ok()
     }
 }

@@ -11,20 +11,36 @@ mod report;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use archive::Archive;
 use live::Registry;
 use tokio::sync::watch;
 
 use crate::Config;
+use crate::config::Settings;
+use crate::director::Director;
+use crate::http::Outlook;
+use crate::hub::Hub;
+use crate::sessions::Sessions;
 
-pub(crate) use listener::{Listener, bind};
-pub(crate) use report::Rates;
+pub(crate) use listener::{Listener, accept, bind};
+pub(crate) use report::{Rates, rates};
 
 /// What every connection shares.
 pub(crate) struct Context {
     pub(crate) config: Config,
+    /// All of them as they are now; `config` is what the server began with.
+    pub(crate) settings: ArcSwap<Settings>,
     pub(crate) registry: Registry,
     pub(crate) archive: Arc<Archive>,
+    /// What is recorded of what.
+    pub(crate) director: Arc<Director>,
+    /// Who is connected.
+    pub(crate) sessions: Arc<Sessions>,
+    /// Whether recording works.
+    pub(crate) outlook: Arc<Outlook>,
+    /// What happens.
+    pub(crate) hub: Arc<Hub>,
     /// Becomes true when the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }

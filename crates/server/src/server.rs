@@ -1,23 +1,38 @@
 //! The server as a whole: what it owns, how it starts and the order in which it stops.
 
+mod reload;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use archive::{Archive, SystemClock, SystemDisk};
+use arc_swap::ArcSwap;
+use archive::{Archive, Observer, SystemClock, SystemDisk};
 use live::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::Config;
+use crate::config::{HttpListen, Settings};
+use crate::director::Director;
+use crate::http::{self, Api, Outlook};
+use crate::hub::Hub;
 use crate::rtmp::{Context, Listener, bind};
+use crate::sessions::Sessions;
 use crate::{platform, telemetry};
+
+pub(crate) use reload::policy;
+use reload::{archive_config, live_limits};
+
+pub use reload::Reload;
 
 /// A server that listens but does not serve yet.
 pub struct Server {
     context: Arc<Context>,
     listeners: Vec<TcpListener>,
+    http: Vec<TcpListener>,
+    http_limits: http::Limits,
     stop: watch::Sender<bool>,
 }
 
@@ -32,6 +47,58 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The address of the HTTP server cannot be listened on.
+    #[error("cannot listen on {address} for HTTP: {}", http_reason(source))]
+    Http {
+        /// As it was asked for.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Others reach the HTTP server, and it has no token.
+    #[error("-http-listen {address} is reached from other machines and needs a token")]
+    NoToken {
+        /// As it was asked for.
+        address: String,
+    },
+}
+
+fn http_reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "address in use: choose another port with -http-listen, or turn HTTP off with \
+             -http-listen off"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Takes the port of HTTP.
+fn bind_http(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+    let (listen, moves_on) = match &config.http_listen {
+        HttpListen::Off => return Ok(Vec::new()),
+        HttpListen::Default(listen) => (listen, true),
+        HttpListen::Asked(listen) => (listen, false),
+    };
+    let address = listen.to_string();
+    let sockets = match http::bind(listen, moves_on) {
+        Ok(sockets) => sockets,
+        Err(source) => return Err(StartError::Http { address, source }),
+    };
+    let addrs: Vec<_> = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+    // The configuration sees to it; a name may have come to stand for something else since.
+    let is_own = addrs.iter().all(|addr| addr.ip().to_canonical().is_loopback());
+    if config.api_token.is_none() && !is_own {
+        return Err(StartError::NoToken { address });
+    }
+    if let Some(addr) = addrs.first()
+        && moves_on
+        && addr.port() != listen.port()
+    {
+        telemetry::http_moved(listen.port(), *addr);
+    }
+    Ok(sockets)
 }
 
 fn reason(error: &io::Error) -> String {
@@ -48,28 +115,6 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// What the archive is told of the settings.
-fn archive_config(config: &Config) -> archive::Config {
-    archive::Config {
-        record_dir: config.record_dir.clone(),
-        template: config.record_path.clone(),
-        min_free: config.retain.record_min_free,
-        retention: config.retain.rules(),
-        max_recordings: config.max_streams,
-        flush: config.record_flush,
-        sync: config.record_sync,
-        rotation: archive::Rotation {
-            duration: config.record_rotate_duration,
-            size_bytes: config.record_rotate_size,
-            every: config.record_rotate_every,
-            schedule: config.record_rotate_schedule.clone(),
-        },
-        rejoin: config.record_rejoin,
-        checksum_files: config.record_checksum_files,
-        ..archive::Config::default()
-    }
-}
-
 /// Descriptors that the process needs beside those of its connections and recordings.
 const SPARE_FILES: u64 = 256;
 
@@ -79,28 +124,45 @@ impl Server {
     /// # Errors
     /// When the address cannot be listened on. A record directory that cannot be written is logged, not an error:
     /// live streams go on without it.
-    pub fn bind(config: Config) -> Result<Self, StartError> {
+    pub fn bind(settings: Settings) -> Result<Self, StartError> {
+        let config = settings.config.clone();
         let listeners = bind(&config.listen)
             .map_err(|source| StartError::Listen { address: config.listen.to_string(), source })?;
-        let limits = live::Limits {
-            streams: config.max_streams,
-            watchers_per_stream: config.max_players,
-            join_bytes: config.join_buffer,
-            play_bytes: config.play_buffer,
-            record_bytes: config.record_queue,
-            record_total_bytes: config.record_queue_total,
-            ..live::Limits::default()
-        };
+        let http = bind_http(&config)?;
         let wanted = config.max_connections.saturating_add(config.max_streams) as u64;
-        telemetry::file_limit(platform::raise_file_limit(), SPARE_FILES + wanted.min(4_096));
-        let archive =
-            Archive::open(archive_config(&config), Arc::new(SystemDisk), Arc::new(SystemClock));
+        let files = platform::raise_file_limit();
+        telemetry::file_limit(files, SPARE_FILES + wanted.min(4_096));
+        let hub = Arc::new(Hub::default());
+        let told = hub.clone();
+        let outlook = Arc::new(Outlook::default());
+        let seen = outlook.clone();
+        let tell = move |notice: archive::Notice| {
+            seen.see(&notice);
+            told.tell(notice.into());
+        };
+        let (disk, clock) = (Arc::new(SystemDisk), Arc::new(SystemClock));
+        let archive = Archive::open(archive_config(&settings), disk, clock, Observer::new(tell));
         archive.recover();
         let archive = Arc::new(archive);
+        archive.set_policy(policy(&settings));
+        let director = Arc::new(Director::new(archive.clone(), &settings));
         let (stop, stopping) = watch::channel(false);
-        let context =
-            Arc::new(Context { config, registry: Registry::new(limits), archive, stopping });
-        Ok(Self { context, listeners, stop })
+        let registry = Registry::new(live_limits(&config));
+        let settings = ArcSwap::from_pointee(settings);
+        let sessions = Arc::new(Sessions::new(hub.clone()));
+        let context = Arc::new(Context {
+            config,
+            settings,
+            registry,
+            archive,
+            director,
+            sessions,
+            outlook,
+            hub,
+            stopping,
+        });
+        let http_limits = http::Limits::new(files);
+        Ok(Self { context, listeners, http, http_limits, stop })
     }
 
     /// The addresses that are listened on, with the ports that were given out for port 0.
@@ -108,14 +170,31 @@ impl Server {
         self.listeners.iter().filter_map(|l| l.local_addr().ok()).collect()
     }
 
+    /// For giving it other settings while it runs.
+    pub fn reload(&self) -> Reload {
+        Reload(self.context.clone())
+    }
+
     /// Serves until `stop` completes, then finishes every file. Returns whether everything was finished in time.
     pub async fn run(self, stop: impl Future<Output = &'static str>) -> bool {
-        let Self { context, listeners, stop: stopping } = self;
+        let Self { context, listeners, http, http_limits, stop: stopping } = self;
         for listener in &listeners {
             if let Ok(addr) = listener.local_addr() {
                 telemetry::listening(addr);
             }
         }
+        let (stop_http, http_stopped) = watch::channel(false);
+        for addr in http.iter().filter_map(|l| l.local_addr().ok()) {
+            telemetry::http_listening(addr);
+        }
+        let api = Arc::new(Api::new(context.clone()));
+        let router = http::router(&api);
+        let http = tokio::spawn(async move {
+            tokio::select! {
+                () = http::serve(http, router, http_limits, http_stopped) => {}
+                () = api.watch_rates() => {}
+            }
+        });
         let record_dir = archive::path::display(&context.config.record_dir).to_string();
         if let Some(addr) = listeners.first().and_then(|l| l.local_addr().ok()) {
             telemetry::ready(addr, context.config.record_all, &record_dir);
@@ -123,6 +202,7 @@ impl Server {
         let mut listener = Listener::new(listeners, context.clone());
         tokio::select! {
             () = listener.run() => {}
+            () = context.director.run() => {}
             signal = stop => telemetry::stopping(signal),
         }
         let deadline = Instant::now() + context.config.shutdown_timeout;
@@ -131,6 +211,9 @@ impl Server {
         let files = deadline.checked_sub(FILES_MIN).unwrap_or(deadline);
         let connections = listener.finish(files).await;
         let recordings = close_archive(&context.archive, deadline).await;
+        // Last, so that how far stopping has come can be asked until then.
+        stop_http.send_replace(true);
+        let _ = http.await;
         if connections == 0 && recordings.is_empty() {
             telemetry::stopped();
             return true;

@@ -4,16 +4,20 @@
 use std::fmt::Display;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use live::{Key, Lost, Stats};
 use media::codec::{AudioInfo, VideoInfo};
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, reload};
 
-use crate::config::{LogFormat, LogLevel};
+use crate::config::{LogFormat, LogLevel, Problem};
 use crate::rtmp::Rates;
 
 /// Lines that wait for a reader of the log that does not read; beyond it lines are lost, never a stream.
@@ -29,28 +33,73 @@ pub struct Logging(#[expect(dead_code, reason = "held for its drop")] WorkerGuar
 /// A thread of its own writes, so that a terminal or a pipe that nobody reads stops no stream; a log that cannot be
 /// written is lost without a word, since there is nobody left to tell.
 pub fn init(level: LogLevel, format: LogFormat) -> Logging {
-    let level = match level {
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Error => LevelFilter::ERROR,
-    };
+    let (level_filter, handle) = reload::Layer::new(filter(level));
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(LINES)
         .thread_name("log")
         .finish(std::io::stderr());
-    let lines = tracing_subscriber::fmt()
-        .with_max_level(level)
+    let lost = writer.error_counter();
+    // There is one log, as there is one standard error.
+    let _ = LOG.set(Log { level: Mutex::new(level), handle, lost });
+    let lines = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .log_internal_errors(false)
         .with_writer(writer);
+    let log = tracing_subscriber::registry().with(level_filter);
     match format {
-        LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => log.with(lines).init(),
+        LogFormat::Json => log.with(lines.json().flatten_event(true)).init(),
     }
     Logging(guard)
+}
+
+/// What can be asked and changed of the log while it runs.
+struct Log {
+    level: Mutex<LogLevel>,
+    handle: reload::Handle<LevelFilter, Registry>,
+    lost: ErrorCounter,
+}
+
+/// Nothing where a program that embeds the server has a log of its own.
+static LOG: OnceLock<Log> = OnceLock::new();
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    }
+}
+
+/// The level that is logged now, if this log is the program's.
+pub(crate) fn level() -> Option<LogLevel> {
+    LOG.get().map(|log| *log.level.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Logs from another level on. Returns whether this log is the program's.
+pub(crate) fn set_level(level: LogLevel) -> bool {
+    let Some(log) = LOG.get() else { return false };
+    let mut now = log.level.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = std::mem::replace(&mut *now, level);
+    let tell = || info!(from = before.name(), to = level.name(), "log level changed");
+    // While it is heard: before or after.
+    let is_heard = matches!(before, LogLevel::Debug | LogLevel::Info);
+    if is_heard && before != level {
+        tell();
+    }
+    let changed = log.handle.reload(filter(level)).is_ok();
+    if !is_heard && before != level {
+        tell();
+    }
+    changed
+}
+
+/// Lines that nobody read in time, and that are lost.
+pub(crate) fn lines_lost() -> u64 {
+    LOG.get().map_or(0, |log| log.lost.dropped_lines() as u64)
 }
 
 /// At most one line in this time for each kind of line that a peer can cause.
@@ -79,6 +128,30 @@ impl Limit {
 
 pub(crate) fn listening(addr: SocketAddr) {
     info!(%addr, "listening");
+}
+
+pub(crate) fn http_listening(addr: SocketAddr) {
+    info!(%addr, "http listening");
+}
+
+/// The default port of HTTP was taken.
+pub(crate) fn http_moved(wanted: u16, addr: SocketAddr) {
+    info!(wanted, %addr, "the default port of HTTP is taken; using the next free one");
+}
+
+pub(crate) fn http_refused(peer: SocketAddr, limit: usize) {
+    static LIMIT: Limit = Limit::new();
+    if let Some(suppressed) = LIMIT.pass() {
+        warn!(%peer, limit, suppressed, "HTTP connection refused: too many");
+    }
+}
+
+pub(crate) fn http_failed(peer: SocketAddr, error: &dyn Display, age: Duration) {
+    debug!(%peer, %error, seconds = age.as_secs(), "HTTP connection lost");
+}
+
+pub(crate) fn http_panicked(path: &str) {
+    error!(path, "request ended by a fault of the server");
 }
 
 /// What a person who just started the server wants to know next.
@@ -178,6 +251,16 @@ pub(crate) fn publish_ended(key: &Key, peer: SocketAddr, reason: &dyn Display) {
     info!(stream_key = %key, %peer, reason = reason.to_string(), "publish ended");
 }
 
+/// Through the API.
+pub(crate) fn publisher_kicked(key: &Key, peer: SocketAddr) {
+    info!(stream_key = %key, %peer, "publisher kicked");
+}
+
+/// Through the API.
+pub(crate) fn player_kicked(key: &Key, peer: SocketAddr) {
+    info!(stream_key = %key, %peer, "player kicked");
+}
+
 pub(crate) fn play_started(key: &Key, peer: SocketAddr, client: &str) {
     info!(stream_key = %key, %peer, client, "play started");
 }
@@ -262,4 +345,35 @@ pub(crate) fn stream_summary(key: &Key, rates: &Rates, stats: &Stats) {
 
 fn tenth(value: f64) -> impl Display {
     format!("{value:.1}")
+}
+
+pub(crate) fn configuration_loaded(file: &Path, recorders: usize) {
+    let file = archive::path::display(file);
+    info!(%file, recorders, "configuration loaded");
+}
+
+pub(crate) fn configuration_reloaded(file: &Path, recorders: usize, cause: &str) {
+    let file = archive::path::display(file);
+    info!(%file, recorders, cause, "configuration reloaded");
+}
+
+/// A line for each problem.
+pub(crate) fn configuration_refused(problems: &[Problem], cause: &str) {
+    for problem in problems {
+        error!(
+            problem = problem.to_string(),
+            cause, "configuration not reloaded: nothing has changed"
+        );
+    }
+}
+
+pub(crate) fn needs_restart(settings: &[&str]) {
+    if !settings.is_empty() {
+        warn!(settings = settings.join(" "), "changed settings need a restart");
+    }
+}
+
+pub(crate) fn configuration_not_watched(file: &Path, error: &dyn Display) {
+    let file = archive::path::display(file);
+    warn!(%file, %error, "changes of the configuration file are not seen; send SIGHUP");
 }

@@ -3,6 +3,7 @@
 //! - [`server`] runs the real binary in a directory of its own and reads its log.
 //! - [`client`] publishes and plays over real sockets; [`raw`](client::raw) is for what no session
 //!   would do.
+//! - [`http`] asks the API, byte by byte as a test says.
 //! - [`source`] makes packets whose every byte can be checked, each alone.
 //! - [`Noise`] is chance that can be repeated.
 //! - [`flv`] compares a recording with what was sent.
@@ -14,6 +15,7 @@
 
 pub mod client;
 pub mod flv;
+pub mod http;
 mod noise;
 pub mod process;
 pub mod server;
@@ -21,6 +23,7 @@ pub mod source;
 pub mod tools;
 
 pub use client::{Player, PlayerEvent, Publisher};
+pub use http::Http;
 pub use noise::Noise;
 pub use server::Server;
 pub use source::{Source, SourceConfig, Stamp};

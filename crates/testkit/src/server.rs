@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::http::Http;
 use crate::process::{self, Signal, Usage};
 
 use log::Book;
@@ -33,12 +34,23 @@ const TAIL: usize = 40;
 pub struct Builder {
     binary: PathBuf,
     listen: String,
+    http: HttpPort,
+    #[cfg(target_os = "linux")]
+    files: Option<u64>,
     args: Vec<OsString>,
     envs: Vec<(OsString, OsString)>,
     record_dir: Option<PathBuf>,
     #[cfg(unix)]
     user: Option<(u32, u32)>,
     deadline: Duration,
+}
+
+/// Whether there is HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HttpPort {
+    None,
+    Own,
+    Default,
 }
 
 /// A running server. Dropping it kills it.
@@ -48,6 +60,7 @@ pub struct Server {
     reader: Option<JoinHandle<()>>,
     book: Arc<Book>,
     addr: SocketAddr,
+    http_addr: Option<SocketAddr>,
     record_dir: PathBuf,
     deadline: Duration,
     /// Set once the process was waited for.
@@ -81,6 +94,28 @@ impl Builder {
     #[must_use]
     pub fn listen(mut self, address: &str) -> Self {
         address.clone_into(&mut self.listen);
+        self
+    }
+
+    /// Has the server serve HTTP, on a port of its own; without this it does not.
+    #[must_use]
+    pub fn http(mut self) -> Self {
+        self.http = HttpPort::Own;
+        self
+    }
+
+    /// Has the server serve HTTP where it does if nobody says anything.
+    #[must_use]
+    pub fn http_default(mut self) -> Self {
+        self.http = HttpPort::Default;
+        self
+    }
+
+    /// Lets the process have so many open files.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn files(mut self, most: u64) -> Self {
+        self.files = Some(most);
         self
     }
 
@@ -126,7 +161,14 @@ impl Builder {
         let record_dir = self.record_dir.unwrap_or_else(default_dir);
         let mut command = Command::new(&self.binary);
         command.arg("-listen").arg(&self.listen).args(["-log-format", "json", "-record-dir"]);
-        command.arg(&record_dir).args(&self.args).envs(self.envs).current_dir(dir.path());
+        command.arg(&record_dir);
+        // What the test asks for comes behind it, and counts.
+        match self.http {
+            HttpPort::None => drop(command.args(["-http-listen", "off"])),
+            HttpPort::Own => drop(command.args(["-http-listen", "127.0.0.1:0"])),
+            HttpPort::Default => {}
+        }
+        command.args(&self.args).envs(self.envs).current_dir(dir.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         #[cfg(unix)]
         if let Some((uid, gid)) = self.user {
@@ -137,6 +179,10 @@ impl Builder {
                 .map_err(|error| format!("cannot open the directory to all: {error}"))?;
             // The standard library drops the other groups with it.
             command.uid(uid).gid(gid);
+        }
+        #[cfg(target_os = "linux")]
+        if let Some(files) = self.files {
+            command = limited(&command, files);
         }
         let mut child = command
             .spawn()
@@ -153,6 +199,7 @@ impl Builder {
             reader,
             book,
             addr: unknown,
+            http_addr: None,
             record_dir: dir.path().join(record_dir),
             deadline: self.deadline,
             exit: None,
@@ -162,10 +209,11 @@ impl Builder {
             // What else it logged is no news now.
             let _ = server.end();
         });
-        server.addr = listening?
-            .first()
-            .and_then(|line| line.field("addr")?.parse().ok())
-            .ok_or("the line `listening` has no address")?;
+        let addr = |lines: Vec<LogLine>| lines.first()?.field("addr")?.parse().ok();
+        server.addr = addr(listening?).ok_or("the line `listening` has no address")?;
+        if self.http != HttpPort::None {
+            server.http_addr = addr(server.find_logs("http listening", &[], 1)?);
+        }
         Ok(server)
     }
 }
@@ -184,6 +232,9 @@ impl Server {
         Builder {
             binary: binary.into(),
             listen: "127.0.0.1:0".to_owned(),
+            http: HttpPort::None,
+            #[cfg(target_os = "linux")]
+            files: None,
             args: Vec::new(),
             envs: Vec::new(),
             record_dir: None,
@@ -199,6 +250,22 @@ impl Server {
             true => (Ipv4Addr::LOCALHOST, self.addr.port()).into(),
             false => self.addr,
         }
+    }
+
+    /// Where its HTTP server is.
+    ///
+    /// # Panics
+    /// When it was started without [`Builder::http`].
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http_addr.unwrap_or_else(|| panic!("the server was not started with http()"))
+    }
+
+    /// A client of its HTTP server.
+    ///
+    /// # Panics
+    /// When it was started without [`Builder::http`].
+    pub fn api(&self) -> Http {
+        Http::new(self.http_addr())
     }
 
     /// The address of a stream, `live/test` for example.
@@ -388,6 +455,23 @@ impl Drop for Server {
             self.book.check().unwrap_or_else(|error| panic!("{error}"));
         }
     }
+}
+
+/// The same program, started by `prlimit` so that it may have so many files open.
+#[cfg(target_os = "linux")]
+fn limited(command: &Command, files: u64) -> Command {
+    let mut limited = Command::new("prlimit");
+    limited.arg(format!("--nofile={files}")).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            limited.env(name, value);
+        }
+    }
+    if let Some(dir) = command.get_current_dir() {
+        limited.current_dir(dir);
+    }
+    limited.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    limited
 }
 
 fn read(stderr: ChildStderr, book: &Book) {

@@ -16,6 +16,8 @@ use crate::process::{self, Signal};
 const FAST: &str = "RTMP_SERVER_TEST_FAST";
 /// Names the FFmpeg 9 program, as a variable or as a line of [`ENV`].
 const FFMPEG9: &str = "RTMP_SERVER_TEST_FFMPEG9";
+/// Likewise, Schemathesis.
+const SCHEMATHESIS: &str = "RTMP_SERVER_TEST_SCHEMATHESIS";
 /// Written by `cargo xtask test`, below the target directory.
 const ENV: &str = "tools/env";
 
@@ -35,12 +37,15 @@ pub fn ffmpeg5() -> Option<PathBuf> {
 /// # Panics
 /// When it is not installed.
 pub fn ffmpeg9() -> Option<PathBuf> {
-    if is_fast() {
-        return None;
-    }
-    let named = std::env::var_os(FFMPEG9).map(PathBuf::from);
-    let path = named.or_else(ffmpeg9_of_xtask).filter(|path| path.is_file());
-    Some(path.unwrap_or_else(|| missing("FFmpeg 9")))
+    of_xtask(FFMPEG9, "FFmpeg 9")
+}
+
+/// Schemathesis, which asks an API whatever its description allows; `None` in a fast run.
+///
+/// # Panics
+/// When it is not installed.
+pub fn schemathesis() -> Option<PathBuf> {
+    of_xtask(SCHEMATHESIS, "schemathesis")
 }
 
 /// Debian's ffprobe; `None` in a fast run.
@@ -75,17 +80,27 @@ fn missing(name: &str) -> ! {
     panic!("{name} is not installed: `cargo xtask test` installs it, {FAST}=1 does without")
 }
 
+/// A program that `cargo xtask` installed and named by this variable.
+fn of_xtask(variable: &str, name: &str) -> Option<PathBuf> {
+    if is_fast() {
+        return None;
+    }
+    let named = std::env::var_os(variable).map(PathBuf::from);
+    let path = named.or_else(|| written_by_xtask(variable)).filter(|path| path.is_file());
+    Some(path.unwrap_or_else(|| missing(name)))
+}
+
 /// Looks above this program and in the workspace's own target directory.
-fn ffmpeg9_of_xtask() -> Option<PathBuf> {
+fn written_by_xtask(variable: &str) -> Option<PathBuf> {
     let exe = std::env::current_exe().ok()?;
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?.join("target");
     let dirs = exe.ancestors().map(Path::to_owned).chain([workspace]);
     let text = dirs.into_iter().find_map(|dir| std::fs::read_to_string(dir.join(ENV)).ok())?;
-    named_in(&text)
+    named_in(&text, variable)
 }
 
-fn named_in(text: &str) -> Option<PathBuf> {
-    let value = text.lines().find_map(|line| line.strip_prefix(FFMPEG9)?.strip_prefix('='));
+fn named_in(text: &str, variable: &str) -> Option<PathBuf> {
+    let value = text.lines().find_map(|line| line.strip_prefix(variable)?.strip_prefix('='));
     value.map(PathBuf::from)
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::Amount;
+use crate::{Amount, Labels, Tracks};
 
 fn about() -> About {
     About {
@@ -18,6 +18,11 @@ fn about() -> About {
         first_packet: 1 << 40,
         chain_before: Some(Hash([0xA5; 32])),
         server: "rtmp-server/1".to_owned(),
+        recorder: "all".to_owned(),
+        name: None,
+        request_key: None,
+        tracks: Tracks::All,
+        labels: Labels::default(),
     }
 }
 
@@ -31,6 +36,34 @@ fn what_a_file_says_is_read_back() {
         let about = About { cut, ..about() };
         assert_eq!(About::from_properties(&about.properties()).unwrap().cut, cut);
     }
+}
+
+#[test]
+fn what_was_written_on_a_recording_is_read_back() {
+    let labels: Labels = (0..LABELS_MAX).map(|n| (format!("{n:0>64}"), "ü".repeat(128))).collect();
+    let about = About {
+        recorder: "main".to_owned(),
+        name: Some("Act 1".to_owned()),
+        request_key: Some(String::new()),
+        tracks: Tracks::KeyFrames,
+        labels,
+        ..about()
+    };
+    let mut properties = about.properties();
+    assert_eq!(About::from_properties(&properties).as_ref(), Some(&about));
+    // What this program would not have written is passed over.
+    properties.push(("label.Bad".to_owned(), Value::from("x")));
+    properties.push(("label.one-more".to_owned(), Value::from("x")));
+    assert_eq!(About::from_properties(&properties), Some(about));
+}
+
+#[test]
+fn a_file_of_an_older_version_tells_less() {
+    let about = About { recorder: String::new(), name: None, ..about() };
+    let properties = about.properties();
+    let is_new = |name: &str| ["recorder", "tracks", "recordingName"].contains(&name);
+    assert!(!properties.iter().any(|(name, _)| is_new(name)));
+    assert_eq!(About::from_properties(&properties), Some(about));
 }
 
 #[test]

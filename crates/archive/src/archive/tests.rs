@@ -9,7 +9,7 @@ use crate::segment::Segment;
 use crate::testing::{
     self, Rig, Stream, assert_begins, clip, errors_of, log_of, metadata, scan, wait_until,
 };
-use crate::{About, SystemClock, SystemDisk};
+use crate::{About, Notice, SystemClock, SystemDisk};
 
 #[test]
 fn stop_ends_one_recording_and_the_stream_goes_on() {
@@ -45,8 +45,7 @@ fn close_writes_all_that_has_arrived() {
         assert_eq!(assert_begins(&packets, &stream.sent), stream.sent.len());
         assert!(log_of(&stream.key).last().unwrap().ends_with(" reason=\"shutdown\""));
     }
-    let (key, cursor) = (streams[0].key.clone(), streams[0].cursor());
-    let refused = rig.archive.start(StartRequest { key, cursor });
+    let refused = rig.archive.start(rig.request(&streams[0]));
     assert!(matches!(refused, Err(Error::Closed)));
 }
 
@@ -110,7 +109,7 @@ fn recordings_are_bounded_and_make_room_when_they_end() {
     let streams: Vec<_> = (0..4).map(|n| Stream::publish("bounded", &format!("s{n}"))).collect();
     let ids: Vec<_> = streams[..3].iter().map(|stream| rig.start(stream)).collect();
     let last = &streams[3];
-    let request = || StartRequest { key: last.key.clone(), cursor: last.cursor() };
+    let request = || rig.request(last);
     assert!(matches!(rig.archive.start(request()), Err(Error::TooManyRecordings { limit: 3 })));
     assert_eq!(
         errors_of(&last.key),
@@ -159,6 +158,10 @@ fn a_recorder_that_panics_is_told_and_nobody_else_is_touched() {
         ["ERROR recorder write error error=\"the recorder panicked\" \
           stream_key=panic/broken file="]
     );
+    let notices = broken.take_notices();
+    assert!(matches!(notices.last(), Some(Notice::Completed { reason: Reason::Failed, .. })));
+    let events = broken.take_events();
+    assert!(matches!(events.last(), Some(Event::Completed(of)) if of.reason == Reason::Failed));
     healthy.push(clip(1));
     rig.wait_for_packets(22);
 }
@@ -187,6 +190,56 @@ fn what_was_left_is_recovered_once_and_waited_for() {
     assert_eq!(lists, 1);
 }
 
+/// Leaves a recording unfinished.
+fn leave(disk: &FakeDisk, dir: &str, stream_key: &str) {
+    let about = About { stream_key: stream_key.to_owned(), ..testing::about() };
+    let (header, name) = (Header::default(), testing::name(stream_key));
+    let mut segment = Segment::create(disk, Path::new(dir), &name, about, &header).unwrap();
+    for packet in clip(1) {
+        segment.push(&packet, packet.dts_ms.unsigned_abs()).unwrap();
+    }
+    segment.flush().unwrap();
+}
+
+#[test]
+fn further_directories_are_recovered_one_by_one_and_each_once() {
+    let disk = FakeDisk::default();
+    for (dir, key) in [("recordings", "dirs/home"), ("b", "dirs/b"), ("c", "dirs/c")] {
+        leave(&disk, dir, key);
+    }
+    let dirs = vec!["b".into(), "recordings/inside".into()];
+    let rig = Rig::with(disk, Config { dirs, ..Config::default() });
+    let recovered = |key: &str| testing::lines_of(key).len();
+    rig.archive.recover();
+    wait_until("two are recovered", || recovered("dirs/home") + recovered("dirs/b") == 2);
+    assert_eq!(rig.archive.shared().roots(), [Path::new("recordings"), Path::new("b")]);
+    // A reload brings another.
+    let dirs = ["b", "b/inside", "c"].map(PathBuf::from);
+    rig.archive.add_dirs(&dirs);
+    rig.archive.add_dirs(&dirs);
+    wait_until("the third is recovered", || recovered("dirs/c") == 1);
+    assert_eq!(rig.archive.shared().roots().len(), 3);
+    assert_eq!(rig.archive.close(Duration::from_secs(20)), []);
+    let lists = rig.disk.calls().iter().filter(|call| **call == Call::List).count();
+    assert_eq!((lists, rig.take_finished().len(), rig.take_notices().len()), (3, 3, 3));
+}
+
+#[test]
+fn a_directory_that_hangs_keeps_no_other_from_being_recovered() {
+    use crate::disk::fake::several::Several;
+    let disk = FakeDisk::default();
+    leave(&disk, "good", "dirs/good");
+    let bad = FakeDisk::failing(|_, call| (call == Call::List).then_some(Fault::Hang));
+    let mounted = [("good".into(), disk.clone()), ("recordings".into(), bad.clone())].to_vec();
+    let config = Config { dirs: vec!["good".into()], ..Config::default() };
+    let rig = Rig::on(Arc::new(Several(mounted)), disk, config, testing::TIMING);
+    rig.archive.recover();
+    wait_until("one hangs", || bad.is_hanging());
+    wait_until("the other is done", || testing::lines_of("dirs/good").len() == 1);
+    bad.release();
+    assert_eq!(rig.archive.close(Duration::from_secs(20)), []);
+}
+
 #[test]
 fn a_killed_recording_is_whole_after_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
@@ -204,7 +257,8 @@ fn a_killed_recording_is_whole_after_the_next_start() {
     // The next start is later than the last write by more than the clock of a file system is off.
     let changed = path.metadata().unwrap().modified().unwrap();
     wait_until("time goes on", || changed.elapsed().unwrap_or_default() > Duration::from_millis(2));
-    let archive = Archive::open(config, Arc::new(SystemDisk), Arc::new(SystemClock));
+    let archive =
+        Archive::open(config, Arc::new(SystemDisk), Arc::new(SystemClock), Observer::default());
     archive.recover();
     wait_until("the file is complete", || {
         metadata(&std::fs::read(&path).unwrap(), "complete") == Value::from(true)

@@ -1,11 +1,13 @@
 //! What can be asked of a catalog.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Params, Row, params};
 
-use super::{BUSY, Error, file, relative, schema};
+use super::{BUSY, Error, file, schema, stored};
 use crate::{Hash, RecordingId};
 
 /// Rows that are read at once, so that no statement stays open while others write.
@@ -20,12 +22,14 @@ pub enum State {
     Finished,
     /// It is not where it was.
     Missing,
-    /// Retention deleted it.
+    /// It is in the bin.
+    Binned,
+    /// It was deleted.
     Deleted,
 }
 
 impl State {
-    const ALL: [Self; 4] = [Self::Open, Self::Finished, Self::Missing, Self::Deleted];
+    const ALL: [Self; 5] = [Self::Open, Self::Finished, Self::Missing, Self::Binned, Self::Deleted];
 
     /// The word in the catalog and in reports.
     pub fn name(self) -> &'static str {
@@ -33,6 +37,7 @@ impl State {
             Self::Open => "open",
             Self::Finished => "finished",
             Self::Missing => "missing",
+            Self::Binned => "binned",
             Self::Deleted => "deleted",
         }
     }
@@ -43,16 +48,23 @@ impl State {
 pub struct Segment {
     /// Its number in the catalog, which changes when that is rebuilt.
     pub id: i64,
-    /// Its file, below the record directory as that was given to [`Reader::open`].
+    /// Its file: below the record directory as that was given to [`Reader::open`], or absolute. Of
+    /// one that is in the bin what it was called and will be again.
     pub path: PathBuf,
+    /// Its file in the bin, if it is there.
+    pub bin_path: Option<PathBuf>,
     /// The recording that it is part of.
     pub recording: RecordingId,
     /// Its number in the recording, from 1.
     pub number: u32,
     /// The stream, `app/name`.
     pub stream_key: String,
+    /// The name of the recorder that made it.
+    pub recorder: String,
     /// What has become of its file.
     pub state: State,
+    /// Whether it is held.
+    pub held: bool,
     /// When it begins, by the clock on the wall, in ms since 1970.
     pub start_unix_ms: i64,
     /// When its last packet came; its start while it is open.
@@ -71,7 +83,14 @@ pub struct Segment {
     pub chain: Option<Hash>,
 }
 
-/// A file that retention deleted.
+impl Segment {
+    /// Where its file is now.
+    pub fn file(&self) -> &Path {
+        self.bin_path.as_ref().unwrap_or(&self.path)
+    }
+}
+
+/// A file that was deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deletion {
     /// What was deleted.
@@ -92,17 +111,25 @@ pub struct Reader {
     pub(super) record_dir: PathBuf,
 }
 
-const COLUMNS: &str = "id, path, recording, number, stream_key, state, start_unix_ms, \
+pub(super) const COLUMNS: &str = "id, path, recording, number, stream_key, state, start_unix_ms, \
     coalesce(end_unix_ms, start_unix_ms), start_ms, length_ms, size_bytes, modified_ms, hash, \
-    chain";
+    chain, recorder, held, bin_path";
 
 impl Reader {
-    /// Opens the catalog in `record_dir`.
+    /// Opens the catalog in `record_dir`. While a server writes it, an answer takes 5 s at most.
     ///
     /// # Errors
-    /// [`Error::None`] when there is none, [`Error::Newer`] when a later version of the program
-    /// wrote it; those of the database.
+    /// [`Error::None`] when there is none, [`Error::Newer`] or [`Error::Older`] when another version
+    /// of the program wrote it; those of the database.
     pub fn open(record_dir: &Path) -> Result<Self, Error> {
+        Self::open_with(record_dir, BUSY)
+    }
+
+    /// The same for those who wait no longer than `busy` for a server that is writing.
+    ///
+    /// # Errors
+    /// Those of [`Reader::open`].
+    pub fn open_with(record_dir: &Path, busy: Duration) -> Result<Self, Error> {
         let path = file(record_dir);
         if !path.exists() {
             return Err(Error::None);
@@ -110,10 +137,14 @@ impl Reader {
         // So that what a killed server was writing can be taken back; else it is only read.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags)?;
-        db.busy_timeout(BUSY)?;
+        db.busy_timeout(busy)?;
         db.pragma_update(None, "query_only", true)?;
-        if schema::version(&db)? == 0 {
-            return Err(Error::None);
+        match schema::version(&db)? {
+            0 => return Err(Error::None),
+            found if found < schema::VERSION => {
+                return Err(Error::Older { found, known: schema::VERSION });
+            }
+            _ => {}
         }
         Ok(Self { db, record_dir: record_dir.to_owned() })
     }
@@ -123,13 +154,23 @@ impl Reader {
         &self.record_dir
     }
 
+    /// Directories that were recorded to, beside the record directory: absolute.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn dirs(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut statement = self.db.prepare_cached("SELECT path FROM dirs ORDER BY path")?;
+        let dirs = statement.query_map([], |row| Ok(row.get::<_, String>(0)?.into()))?;
+        Ok(dirs.collect::<Result<_, _>>()?)
+    }
+
     /// The newest segment that the file at `path` is or was; `path` begins with the record
     /// directory as that was given to [`Reader::open`].
     ///
     /// # Errors
     /// Those of the database.
     pub fn by_path(&self, path: &Path) -> Result<Option<Segment>, Error> {
-        let Some(path) = relative(&self.record_dir, path) else { return Ok(None) };
+        let Some(path) = stored(&self.record_dir, path) else { return Ok(None) };
         let sql = format!("SELECT {COLUMNS} FROM segments WHERE path = ?1 ORDER BY id DESC");
         let mut statement = self.db.prepare_cached(&sql)?;
         Ok(statement.query_row([path], |row| self.segment(row)).optional()?)
@@ -185,6 +226,27 @@ impl Reader {
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
+    /// Bytes of the finished segments and those in the bin, by recorder.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) fn bytes_by_recorder(&self) -> Result<BTreeMap<String, u64>, Error> {
+        let mut bytes = BTreeMap::new();
+        for state in ["finished", "binned"] {
+            let sql = format!(
+                "SELECT recorder, sum(size_bytes) FROM segments WHERE state = '{state}' \
+                 GROUP BY recorder"
+            );
+            let mut statement = self.db.prepare_cached(&sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let total: &mut u64 = bytes.entry(row.get(0)?).or_default();
+                *total = total.saturating_add(row.get(1)?);
+            }
+        }
+        Ok(bytes)
+    }
+
     /// Bytes that finished segments got from `since_unix_ms` on, whatever became of them; of one
     /// that began before that the part by time.
     ///
@@ -228,14 +290,14 @@ impl Reader {
         Ok(deletions.collect::<Result<_, _>>()?)
     }
 
-    fn segments(&self, which: &str, params: impl Params) -> Result<Vec<Segment>, Error> {
+    pub(super) fn segments(&self, which: &str, params: impl Params) -> Result<Vec<Segment>, Error> {
         let mut statement =
             self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM segments {which}"))?;
         let segments = statement.query_map(params, |row| self.segment(row))?;
         Ok(segments.collect::<Result<_, _>>()?)
     }
 
-    fn segment(&self, row: &Row<'_>) -> rusqlite::Result<Segment> {
+    pub(super) fn segment(&self, row: &Row<'_>) -> rusqlite::Result<Segment> {
         let state: String = row.get(5)?;
         let state = State::ALL.into_iter().find(|known| known.name() == state);
         let recording: Result<RecordingId, _> = row.get::<_, String>(2)?.parse();
@@ -249,6 +311,9 @@ impl Reader {
             stream_key: row.get(4)?,
             // The column has a check.
             state: state.unwrap_or(State::Missing),
+            recorder: row.get(14)?,
+            held: row.get(15)?,
+            bin_path: row.get::<_, Option<String>>(16)?.map(|path| self.record_dir.join(path)),
             start_unix_ms: row.get(6)?,
             end_unix_ms: row.get(7)?,
             start_ms: row.get(8)?,

@@ -1,4 +1,5 @@
-//! The tables, and how a catalog of an older version comes to them.
+//! The tables, and how a catalog of an older version comes to them. Those of version 1 stand here,
+//! what version 2 made of them in `second.sql`.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -6,7 +7,7 @@ use super::Error;
 
 /// One step of SQL for each version, from an empty file on. A step is never changed once it was
 /// released; further ones follow it.
-const STEPS: &[&str] = &[FIRST];
+const STEPS: &[&str] = &[FIRST, include_str!("schema/second.sql")];
 
 /// Times end in `_unix_ms` where they are by the clock on the wall, in ms since 1970; `start_ms`
 /// and `at_ms` are on the recording's own clock. Paths are relative to the record directory, with
@@ -103,6 +104,8 @@ pub(super) const VERSION: usize = STEPS.len();
 /// # Errors
 /// [`Error::Newer`] for one of a later version, which stays as it is; those of the database.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), Error> {
+    // A table that gives its place to a new one must not take what refers to it with it.
+    db.pragma_update(None, "foreign_keys", false)?;
     // Nobody else may see a version and its tables apart.
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&step)?;
@@ -113,6 +116,7 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), Error> {
         step.pragma_update(None, "user_version", VERSION)?;
     }
     step.commit()?;
+    db.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
 

@@ -3,7 +3,8 @@ use std::fs;
 use super::made::{START, about_of, bytes, finished, ledger, start_ms, with_metadata, write};
 use super::*;
 use crate::disk::SystemDisk;
-use crate::{GapReason, RecordingId};
+use crate::retention::Cause;
+use crate::{Gap, GapReason, Hash, RecordingId};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -17,7 +18,7 @@ fn apply(catalog: &Catalog, events: &[Event]) {
 
 /// What was opened, entered and found missing.
 fn reconcile(catalog: &Catalog) -> (u64, u64, u64) {
-    let found = catalog.reconcile(&SystemDisk, &|| true).unwrap();
+    let found = catalog.reconcile(&SystemDisk, &[], &|| true, &mut |_| {}).unwrap();
     (found.opened, found.entered, found.missing)
 }
 
@@ -99,12 +100,21 @@ fn segments_of_a_recording_come_in_order() {
 }
 
 #[test]
-fn what_is_outside_the_directory_is_not_entered() {
+fn what_is_outside_the_directory_has_its_whole_path() {
     let dir = tempfile::tempdir().unwrap();
-    let catalog = open(&dir.path().join("inside"));
-    let outside = finished(dir.path().join("outside.flv"), &about_of(1, 1, 0));
-    apply(&catalog, &[Event::Finished(outside)]);
-    assert_eq!(oldest_first(catalog.reader()), []);
+    let inside = dir.path().join("inside");
+    let catalog = open(&inside);
+    let path = dir.path().join("outside.flv");
+    apply(&catalog, &[Event::Finished(finished(path.clone(), &about_of(1, 1, 0)))]);
+    assert_eq!(oldest_first(catalog.reader())[0].path, path);
+    assert_eq!(state(&catalog, &path), Some(State::Finished));
+    assert_eq!(stored(&inside, &inside.join("a/b.flv")).unwrap(), "a/b.flv");
+    assert_eq!(stored(&inside, &path).map(PathBuf::from), Some(path));
+    assert_eq!(stored(&inside, &inside.join("../up.flv")), None);
+    assert_eq!(stored(&inside, &inside), inside.to_str().map(ToOwned::to_owned));
+    // Whether it was given from here or from the root.
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(stored(Path::new("recordings"), &here.join("recordings/a.flv")).unwrap(), "a.flv");
 }
 
 #[test]
@@ -211,7 +221,7 @@ fn a_comparison_that_is_cut_short_forgets_nothing() {
         let path = write(dir.path(), &format!("{n}.flv"), &about);
         apply(&catalog, &[Event::Finished(finished(path, &about))]);
     }
-    let found = catalog.reconcile(&SystemDisk, &|| false).unwrap();
+    let found = catalog.reconcile(&SystemDisk, &[], &|| false, &mut |_| {}).unwrap();
     assert_eq!((found.entered, found.missing), (0, 0));
     assert_eq!(oldest_first(catalog.reader()).len(), 3);
 }
@@ -227,7 +237,7 @@ fn a_rebuilt_catalog_says_what_the_files_say() {
     }
     let told = oldest_first(catalog.reader());
     drop(catalog);
-    assert_eq!(rebuild(&SystemDisk, dir.path()).unwrap(), 5);
+    assert_eq!(rebuild(&SystemDisk, dir.path(), &[], &mut |_| {}).unwrap(), 5);
     assert!(dir.path().join(".rtmp-server/catalog.sqlite.broken-1").exists());
     let read = oldest_first(&Reader::open(dir.path()).unwrap());
     let plain = |segments: &[Segment]| -> Vec<_> {
@@ -236,7 +246,7 @@ fn a_rebuilt_catalog_says_what_the_files_say() {
     };
     assert_eq!(plain(&read), plain(&told));
     fs::remove_dir_all(dir.path().join(DIR)).unwrap();
-    assert_eq!(rebuild(&SystemDisk, dir.path()).unwrap(), 5);
+    assert_eq!(rebuild(&SystemDisk, dir.path(), &[], &mut |_| {}).unwrap(), 5);
 }
 
 #[test]
@@ -294,7 +304,7 @@ fn a_reader_does_not_see_half_a_change_and_makes_nothing() {
     let catalog = open(dir.path());
     let reader = Reader::open(dir.path()).unwrap();
     let writing = catalog.reader().db.unchecked_transaction().unwrap();
-    catalog.opened(&dir.path().join("a.flv"), &about_of(1, 1, 0)).unwrap();
+    catalog.opened(&SystemDisk, &dir.path().join("a.flv"), &about_of(1, 1, 0)).unwrap();
     assert_eq!(reader.unfinished().unwrap(), []);
     writing.commit().unwrap();
     assert_eq!(reader.unfinished().unwrap().len(), 1);

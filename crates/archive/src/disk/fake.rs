@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::{Disk, DiskFile, Entry, Space};
 
 pub(crate) mod power;
+pub(crate) mod several;
 
 use power::{Done, History, Image};
 
@@ -16,6 +17,7 @@ pub(crate) enum Call {
     CreateDir,
     CreateNew,
     Open,
+    OpenRead,
     Rename,
     List,
     Space,
@@ -65,6 +67,8 @@ struct State {
     /// Files that are open.
     locked: BTreeSet<usize>,
     space: Space,
+    /// Of further file systems, by where they are mounted.
+    mounts: BTreeMap<PathBuf, Space>,
     calls: Vec<Call>,
     /// What was done, for [`FakeDisk::history`].
     history: Option<History>,
@@ -75,10 +79,22 @@ struct State {
 
 impl Default for State {
     fn default() -> Self {
-        let (dirs, names, contents, locked, calls, history, plan) = Default::default();
+        let (dirs, names, contents, locked, mounts, calls, history, plan) = Default::default();
         let space = Space { device: 1, free_bytes: 1 << 40, total_bytes: 1 << 41 };
         let (hanging, released) = (false, false);
-        Self { dirs, names, contents, locked, space, calls, history, plan, hanging, released }
+        Self {
+            dirs,
+            names,
+            contents,
+            locked,
+            space,
+            mounts,
+            calls,
+            history,
+            plan,
+            hanging,
+            released,
+        }
     }
 }
 
@@ -135,6 +151,11 @@ impl FakeDisk {
     /// Sets how much room there is.
     pub(crate) fn set_space(&self, space: Space) {
         self.shared.state.lock().unwrap().space = space;
+    }
+
+    /// Has another file system at `dir`.
+    pub(crate) fn mount(&self, dir: &str, space: Space) {
+        self.shared.state.lock().unwrap().mounts.insert(dir.into(), space);
     }
 
     /// Deletes all names, as `rm -r` does while files are open.
@@ -200,7 +221,14 @@ impl Disk for FakeDisk {
         state.names.insert(path.to_owned(), number);
         state.note(|| Done::Create(path.to_owned(), number));
         state.lock(number)?;
-        Ok(Box::new(FakeFile { shared: self.shared.clone(), number }))
+        Ok(Box::new(FakeFile { shared: self.shared.clone(), number, is_writer: true }))
+    }
+
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.shared.enter(Call::OpenRead)?;
+        let state = self.shared.state.lock().unwrap();
+        let number = *state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(FakeFile { shared: self.shared.clone(), number, is_writer: false }))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -217,7 +245,7 @@ impl Disk for FakeDisk {
         let number = *state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
         state.lock(number)?;
         drop(state);
-        Ok(Box::new(FakeFile { shared: self.shared.clone(), number }))
+        Ok(Box::new(FakeFile { shared: self.shared.clone(), number, is_writer: true }))
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -226,6 +254,15 @@ impl Disk for FakeDisk {
         if state.names.contains_key(to) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        let number = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        state.names.insert(to.to_owned(), number);
+        state.note(|| Done::Rename(from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.shared.enter(Call::Rename)?;
+        let mut state = self.shared.state.lock().unwrap();
         let number = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), number);
         state.note(|| Done::Rename(from.to_owned(), to.to_owned()));
@@ -274,9 +311,11 @@ impl Disk for FakeDisk {
         Ok(read)
     }
 
-    fn space(&self, _path: &Path) -> io::Result<Space> {
+    fn space(&self, path: &Path) -> io::Result<Space> {
         self.shared.enter(Call::Space)?;
-        Ok(self.shared.state.lock().unwrap().space)
+        let state = self.shared.state.lock().unwrap();
+        let mount = path.ancestors().find_map(|dir| state.mounts.get(dir));
+        Ok(mount.copied().unwrap_or(state.space))
     }
 
     fn remove_dir(&self, dir: &Path) -> io::Result<()> {
@@ -300,10 +339,13 @@ impl Disk for FakeDisk {
 struct FakeFile {
     shared: Arc<Shared>,
     number: usize,
+    /// Whether it has the lock.
+    is_writer: bool,
 }
 
 impl FakeFile {
     fn change(&self, change: power::Change) {
+        assert!(self.is_writer, "written to what is open for reading");
         let mut state = self.shared.state.lock().unwrap();
         change.apply(&mut state.contents[self.number]);
         state.note(|| Done::Change(self.number, change));
@@ -312,7 +354,9 @@ impl FakeFile {
 
 impl Drop for FakeFile {
     fn drop(&mut self) {
-        self.shared.state.lock().unwrap().locked.remove(&self.number);
+        if self.is_writer {
+            self.shared.state.lock().unwrap().locked.remove(&self.number);
+        }
     }
 }
 

@@ -1,19 +1,24 @@
-//! The thread that writes the catalog and deletes what retention lets go.
+//! The thread that writes the catalog, deletes what retention lets go, and carries out what people
+//! want done to recordings (`changes`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::Asked;
+use super::changes::TURN_MAX;
 use crate::archive::Shared;
-use crate::catalog::{Catalog, Error};
-use crate::events::Event;
-use crate::retention::{self, Guard, Outcome, Planner, Rules, growing_bytes};
-use crate::space::{minimum, retained_free};
-use crate::telemetry;
+use crate::catalog::{Catalog, Error, Lock, Presence, Reader, STALE_MAX, Segment, State};
+use crate::change::Reply;
+use crate::disk::Disk;
+use crate::events::{Event, Finished};
+use crate::retention::{self, Cause, Guard, Outcome, Planner};
+use crate::sidecar::{self, HOLD, LABELS};
+use crate::{Change, Labels, Notice, RecordingId, telemetry};
 
 /// An event is in the catalog after this time, together with those that came in it.
 const BATCH: Duration = Duration::from_millis(500);
@@ -23,26 +28,49 @@ const BATCH_MAX: usize = 1_024;
 /// files.
 const WAITING_MAX: usize = 8_192;
 /// How often retention looks, and how often a catalog that could not be opened is tried again.
-const ROUND: Duration = Duration::from_secs(60);
+pub(super) const ROUND: Duration = Duration::from_secs(60);
 /// How often retention looks while there is little room.
 const ROUND_LOW: Duration = Duration::from_secs(5);
 /// Most files that one round tries to delete; what is left goes in the next, after the events.
 pub(super) const ROUND_MAX: usize = 1_000;
+/// How soon a catalog is tried again that another program has.
+const SOON: Duration = Duration::from_secs(1);
+/// So many files that a comparison enters may leave recordings all over the search index.
+const RENUMBER_FROM: u64 = 10_000;
+/// Blocks of the search index that one turn writes, between events.
+const BLOCKS_MAX: usize = 2;
 /// Most deletions that are entered together: a crash has them found missing at the next start.
 const DELETED_MAX: usize = 64;
 
 pub(super) struct Clerk {
-    shared: Arc<Shared>,
-    asked: Arc<Asked>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) asked: Arc<Asked>,
     events: Receiver<Event>,
     /// Open only while there is something to do: whoever takes the disk out need not stop the server.
-    catalog: Option<Catalog>,
+    pub(super) catalog: Option<Catalog>,
+    /// While it is open.
+    lock: Option<Lock>,
+    /// That this server runs, from its first turn on.
+    presence: Option<Presence>,
     /// What is not in the catalog yet.
     waiting: Vec<Event>,
     /// The catalog may lack what only the files know.
     is_behind: bool,
+    /// What was not told to be over before the catalog was opened is to be looked for.
+    is_unsettled: bool,
+    /// The further directories that the catalog was compared with.
+    compared: Vec<PathBuf>,
+    /// Since when another program has the catalog.
+    busy_since: Option<Instant>,
+    /// Changes that this turn carries out.
+    pub(super) carrying: VecDeque<(Change, Reply)>,
+    /// Labels that wait for the first file of their recording.
+    pub(super) labels: BTreeMap<RecordingId, Labels>,
     /// Not before this is a catalog tried that could not be used.
-    try_at: Instant,
+    pub(super) try_at: Instant,
+    /// When the bin is looked into, and how long things stayed in it then.
+    pub(super) purge_at: Instant,
+    pub(super) grace: Option<Duration>,
     /// When retention looks.
     round_at: Instant,
     /// When it may look before that for want of room.
@@ -61,9 +89,18 @@ impl Clerk {
             asked,
             events,
             catalog: None,
+            lock: None,
+            presence: None,
             waiting: Vec::new(),
             is_behind: true,
+            is_unsettled: true,
+            compared: Vec::new(),
+            busy_since: None,
+            carrying: VecDeque::new(),
+            labels: BTreeMap::new(),
             try_at: now,
+            purge_at: now,
+            grace: None,
             round_at: now,
             low_at: now,
             is_catalog_told: false,
@@ -72,6 +109,8 @@ impl Clerk {
     }
 
     pub(super) fn run(&mut self) {
+        // Two servers of one directory hinder each other in nothing else either.
+        self.presence = Presence::tell(&self.shared.config.record_dir).ok().flatten();
         loop {
             let is_last = self.asked.is_stopped();
             let came = self.receive(is_last);
@@ -82,8 +121,21 @@ impl Clerk {
         }
     }
 
-    /// Waits for events, or for the time to look, and returns how many came.
+    /// Waits for events, or for the time to look, and returns how many came. Takes changes, and all
+    /// that happened before they were asked for.
     pub(super) fn receive(&mut self, is_last: bool) -> usize {
+        let came = self.receive_events(is_last);
+        if self.carrying.is_empty() {
+            self.carrying = self.shared.changes.take(TURN_MAX);
+        }
+        if !self.carrying.is_empty() {
+            let events = self.events.try_iter().take(WAITING_MAX);
+            self.waiting.extend(events.filter(|event| *event != Event::Wake));
+        }
+        came
+    }
+
+    fn receive_events(&mut self, is_last: bool) -> usize {
         let mut until = self.round_at;
         for came in 0..BATCH_MAX {
             let left = until.saturating_duration_since(self.shared.clock.instant());
@@ -106,45 +158,130 @@ impl Clerk {
         self.is_behind |= self.shared.events.take_lost() > 0;
         let excess = self.waiting.len().saturating_sub(WAITING_MAX);
         self.is_behind |= self.waiting.drain(..excess).len() > 0;
-        let result = self.update().and_then(|()| self.retain());
+        let result = self.update().and_then(|()| self.carry_out()).and_then(|()| self.retain());
+        let result = result.and_then(|()| self.purge()).and_then(|()| self.index());
         match result {
             Ok(()) => {
-                if self.catalog.take().is_some() && std::mem::take(&mut self.is_catalog_told) {
-                    telemetry::catalog_again(&self.shared.config.record_dir);
+                self.lock = None;
+                if self.catalog.take().is_some() {
+                    self.busy_since = None;
+                    if std::mem::take(&mut self.is_catalog_told) {
+                        telemetry::catalog_again(&self.shared.config.record_dir);
+                    }
                 }
             }
             Err(error) => self.give_up(&error),
         }
     }
 
+    /// Directories that are recorded to, beside the record directory.
+    pub(super) fn dirs(&self) -> Vec<PathBuf> {
+        let mut roots = self.shared.roots();
+        roots.retain(|root| *root != self.shared.config.record_dir);
+        roots
+    }
+
+    /// Whether there is nothing that could be entered.
+    fn is_empty(&self) -> io::Result<bool> {
+        let config = &self.shared.config;
+        let is_elsewhere = |event: &Event| match event {
+            Event::Opened { path, .. } => !path.starts_with(&config.record_dir),
+            Event::Finished(Finished { path, .. }) | Event::Recovered(Finished { path, .. }) => {
+                !path.starts_with(&config.record_dir)
+            }
+            _ => false,
+        };
+        // A recording has begun, and makes the directory.
+        let is_begun = self.waiting.iter().any(|event| matches!(event, Event::Started(_)));
+        if is_begun && self.shared.disk.entry(&config.record_dir).is_ok() {
+            return Ok(false);
+        }
+        if self.waiting.iter().any(is_elsewhere) {
+            return Ok(false);
+        }
+        let is_empty = |dir| match self.shared.disk.list(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            entries => entries.map(|entries| entries.is_empty()),
+        };
+        // A further directory that cannot be read is told of when it is compared.
+        Ok(is_empty(&config.record_dir)?
+            && self.dirs().iter().all(|dir| is_empty(dir).unwrap_or(true)))
+    }
+
     fn update(&mut self) -> Result<(), Error> {
-        let Shared { disk, clock, config, .. } = &*self.shared;
-        let dir = &config.record_dir;
+        let dirs = self.dirs();
+        if dirs != self.compared {
+            self.is_behind = true;
+            self.compared.clone_from(&dirs);
+        }
         if self.catalog.is_none() {
-            if clock.instant() < self.try_at {
+            if self.shared.clock.instant() < self.try_at {
                 return Ok(());
             }
-            let is_empty = match disk.list(dir) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-                entries => entries?.is_empty(),
-            };
             // Where there is nothing to enter there is no catalog either.
-            if is_empty {
+            if self.is_empty()? {
                 return Ok(());
             }
+            let Shared { disk, config, .. } = &*self.shared;
+            let dir = &config.record_dir;
+            self.lock = Some(Lock::take(&**disk, dir)?);
             self.is_behind |= !Catalog::exists(&**disk, dir);
             self.catalog = Some(Catalog::open(&**disk, dir)?);
         }
         let Some(catalog) = &self.catalog else { return Ok(()) };
+        let Shared { disk, clock, config, .. } = &*self.shared;
+        self.follow(catalog)?;
         // Before the files are looked at: events know the hashes.
         catalog.apply(&**disk, &self.waiting, clock.now().timestamp().as_millisecond())?;
-        self.waiting.clear();
+        let opened: Vec<_> = self.waiting.drain(..).filter_map(opened).collect();
         if self.is_behind {
-            let found = catalog.reconcile(&**disk, &|| !self.asked.is_stopped())?;
+            let go_on = || !self.asked.is_stopped();
+            let found = catalog.reconcile(&**disk, &dirs, &go_on, &mut |_| {})?;
             self.is_behind = self.asked.is_stopped();
-            if found.missing > 0 {
-                telemetry::files_missing(dir, found.missing);
+            self.is_unsettled = true;
+            if found.entered >= RENUMBER_FROM {
+                catalog.renumber()?;
             }
+            if found.missing > 0 {
+                telemetry::files_missing(&config.record_dir, found.missing);
+            }
+        }
+        if self.is_unsettled && !self.is_behind {
+            // The end of one that has just ended is still to be entered.
+            let is_known =
+                |id| self.shared.running(id).is_some() || self.shared.ended(id).is_some();
+            catalog.settle(is_known)?;
+            self.is_unsettled = false;
+        }
+        for (id, path) in opened {
+            // A first file, whose recording was labelled before it came.
+            if let Some(labels) = self.labels.get(&id) {
+                sidecar::write_labels(&**disk, &path, labels)?;
+                self.labels.remove(&id);
+            }
+        }
+        self.labels.retain(|id, _| self.shared.running(*id).is_some());
+        Ok(())
+    }
+
+    /// What is beside a file gets its new name when that is finished.
+    fn follow(&self, catalog: &Catalog) -> Result<(), Error> {
+        for event in &self.waiting {
+            let (Event::Finished(finished) | Event::Recovered(finished)) = event else { continue };
+            let Finished { path, about, .. } = finished;
+            if let Some(from) = catalog.moved_from(about.recording, about.segment, path)? {
+                // Where that fails a label or a hold is left behind, and seen at the next start.
+                let _ = sidecar::follow(&*self.shared.disk, &from, path, &[HOLD, LABELS]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the search index up to date, a part of it each turn.
+    fn index(&mut self) -> Result<(), Error> {
+        let Some(catalog) = &self.catalog else { return Ok(()) };
+        if !self.asked.is_stopped() && catalog.index(STALE_MAX, BLOCKS_MAX)? {
+            self.shared.events.wake();
         }
         Ok(())
     }
@@ -154,10 +291,21 @@ impl Clerk {
     fn give_up(&mut self, error: &Error) {
         self.catalog = None;
         self.is_behind = true;
+        self.fail_changes(error);
         let Shared { disk, clock, config, .. } = &*self.shared;
         let now = clock.instant();
+        if matches!(error, Error::InUse) {
+            self.lock = None;
+            self.try_at = now + SOON;
+            self.round_at = self.round_at.min(self.try_at);
+            if now.saturating_duration_since(*self.busy_since.get_or_insert(now)) < ROUND {
+                return;
+            }
+        }
         let may_replace = error.is_damage() && now >= self.try_at;
-        self.try_at = now + ROUND;
+        if !matches!(error, Error::InUse) {
+            self.try_at = now + ROUND;
+        }
         if may_replace {
             let replaced = Catalog::set_aside(&**disk, &config.record_dir)
                 .inspect(|name| telemetry::catalog_damaged(name, error))
@@ -169,6 +317,7 @@ impl Clerk {
                 return;
             }
         }
+        self.lock = None;
         if !std::mem::replace(&mut self.is_catalog_told, true) {
             telemetry::catalog_unavailable(&config.record_dir, error);
         }
@@ -183,7 +332,7 @@ impl Clerk {
         self.round_at = now + ROUND;
         self.low_at = now + ROUND_LOW;
         self.asked.room.store(false, Ordering::Relaxed);
-        if self.shared.config.retention.is_some() && !self.asked.is_stopped() {
+        if self.shared.policy().is_some() && !self.asked.is_stopped() {
             let is_more_left = self.delete_doomed()?;
             if is_more_left {
                 self.round_at = now;
@@ -195,30 +344,28 @@ impl Clerk {
     /// Deletes what has to go, and returns whether there is more.
     fn delete_doomed(&mut self) -> Result<bool, Error> {
         let Some(catalog) = &self.catalog else { return Ok(false) };
-        let Shared { disk, clock, config, .. } = &*self.shared;
+        let policy = self.shared.policy();
+        let Shared { disk, clock, .. } = &*self.shared;
         let reader = catalog.reader();
-        let (_, finished) = reader.finished_total()?;
-        let growing = growing_bytes(&**disk, &reader.unfinished()?);
-        let space = disk.space(&config.record_dir).ok();
-        let least = space.map_or(0, |space| minimum(config.min_free, &space));
-        let free_bytes = retained_free(config.retention.free_bytes, least);
-        let rules = Rules { free_bytes, ..config.retention };
         let now_unix_ms = clock.now().timestamp().as_millisecond();
-        let mut planner = Planner::new(
-            rules,
-            now_unix_ms,
-            finished.saturating_add(growing),
-            space.map(|space| space.free_bytes),
-        );
-        let mut guard = Guard::new(&**disk, rules, space.map(|space| space.device));
+        let bytes = retention::bytes(reader, &**disk, &reader.unfinished()?)?;
+        let rooms = retention::rooms(reader, &**disk, &policy)?;
+        let mut planner = Planner::new(&policy, now_unix_ms, &bytes, rooms);
+        let guard = Guard::new(&**disk);
         let mut dirs = BTreeSet::new();
         let mut deleted = Vec::new();
         let mut tried = 0;
         let mut is_more_left = false;
         for segment in reader.oldest_first() {
             let segment = segment?;
-            let Some(cause) = planner.judge(&segment) else { break };
-            if guard.keep(&segment.path, cause).is_some() {
+            let Some(cause) = planner.judge(&segment) else {
+                if planner.is_done(&segment) {
+                    break;
+                }
+                continue;
+            };
+            let rules = policy.rules(&segment.recorder);
+            if guard.keep(&segment.path, rules).is_some() {
                 continue;
             }
             if tried == ROUND_MAX || self.asked.is_stopped() {
@@ -226,12 +373,13 @@ impl Clerk {
                 break;
             }
             tried += 1;
-            match retention::delete(&**disk, &guard, &segment) {
+            hand_on_labels(&**disk, reader, &segment)?;
+            match retention::delete(&**disk, rules, &segment) {
                 Outcome::Deleted => {
-                    telemetry::recording_deleted(&segment, planner.age(&segment), cause);
-                    planner.deleted(segment.size_bytes);
+                    planner.deleted(&segment);
                     dirs.extend(segment.path.parent().map(ToOwned::to_owned));
                     self.is_delete_told = false;
+                    self.tell_deleted(&segment, planner.age(&segment), cause);
                     deleted.push((segment, cause));
                     if deleted.len() == DELETED_MAX {
                         catalog.deleted(&deleted, now_unix_ms)?;
@@ -239,7 +387,7 @@ impl Clerk {
                     }
                 }
                 Outcome::Missing => {
-                    planner.missing(segment.size_bytes);
+                    planner.missing(&segment);
                     catalog.missing(&segment)?;
                 }
                 Outcome::Kept => {}
@@ -253,8 +401,50 @@ impl Clerk {
         catalog.deleted(&deleted, now_unix_ms)?;
         for dir in dirs {
             // What a power cut brings back is found missing or deleted again at the next start.
-            let _ = retention::tidy(&**disk, &config.record_dir, &dir);
+            let _ = retention::tidy(&**disk, &self.roots(), &dir);
         }
         Ok(is_more_left)
+    }
+
+    /// Tells that a file was deleted.
+    pub(super) fn tell_deleted(&self, segment: &Segment, age: Duration, cause: Cause) {
+        telemetry::recording_deleted(segment, age, cause);
+        self.shared.observer.tell(|| Notice::Deleted {
+            id: segment.recording,
+            key: segment.stream_key.clone(),
+            segment: segment.number,
+            file: segment.path.clone(),
+            cause: cause.name().to_owned(),
+            binned: false,
+        });
+    }
+
+    /// All directories that are recorded to.
+    pub(super) fn roots(&self) -> Vec<PathBuf> {
+        self.shared.roots()
+    }
+}
+
+/// Labels beside a file that goes are for what is left of its recording.
+fn hand_on_labels(disk: &dyn Disk, reader: &Reader, segment: &Segment) -> Result<(), Error> {
+    let Some(labels) = sidecar::read_labels(disk, &segment.path).ok().flatten() else {
+        return Ok(());
+    };
+    let all = reader.of_recording(segment.recording)?;
+    let is_left = |other: &&Segment| {
+        other.number > segment.number && matches!(other.state, State::Open | State::Finished)
+    };
+    if let Some(next) = all.iter().find(is_left) {
+        // Where that fails, the catalog alone has them.
+        let _ = sidecar::write_labels(disk, &next.path, &labels);
+    }
+    Ok(())
+}
+
+/// The recording and the file of one that was opened.
+fn opened(event: Event) -> Option<(RecordingId, PathBuf)> {
+    match event {
+        Event::Opened { path, about } => Some((about.recording, path)),
+        _ => None,
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use super::clerk::ROUND_MAX;
 use super::*;
 use crate::catalog::made::{KEY, START, about_of, bytes, finished, write};
-use crate::catalog::{Catalog, Reader, Segment, State};
+use crate::catalog::{Catalog, Lock, Reader, RecordingState, Segment, State};
 use crate::clock::fixed::FixedClock;
 use crate::disk::fake::{Call, FakeDisk, Fault};
 use crate::disk::{Disk, Space, SystemDisk};
@@ -13,11 +13,11 @@ use crate::gate::Place;
 use crate::retention::Rules;
 use crate::space::{FAST, SLOW};
 use crate::testing::{self, TIMING, capture_log, wait_until};
-use crate::{Archive, Config};
+use crate::{About, Archive, Config, Observer, Policy};
 
 /// What the threads do, step by step, on a clock that obeys.
-struct Steps {
-    shared: Arc<Shared>,
+pub(super) struct Steps {
+    pub(super) shared: Arc<Shared>,
     asked: Arc<Asked>,
     clock: Arc<FixedClock>,
     events: Option<Receiver<Event>>,
@@ -25,9 +25,13 @@ struct Steps {
 
 impl Steps {
     fn new(config: Config, disk: impl Disk + 'static) -> Self {
+        Self::observed(config, disk, Observer::default())
+    }
+
+    pub(super) fn observed(config: Config, disk: impl Disk + 'static, observer: Observer) -> Self {
         capture_log();
         let clock = Arc::new(FixedClock::new(&format!("{START}[Europe/Berlin]")));
-        let (shared, events) = Shared::new(config, Arc::new(disk), clock.clone(), TIMING);
+        let (shared, events) = Shared::new(config, Arc::new(disk), clock.clone(), TIMING, observer);
         Self { shared, asked: Arc::default(), clock, events: Some(events) }
     }
 
@@ -36,7 +40,7 @@ impl Steps {
         Self::new(config, SystemDisk)
     }
 
-    fn clerk(&mut self) -> Clerk {
+    pub(super) fn clerk(&mut self) -> Clerk {
         let events = self.events.take().unwrap();
         Clerk::new(self.shared.clone(), self.asked.clone(), events)
     }
@@ -45,13 +49,13 @@ impl Steps {
         Watcher::new(self.shared.clone(), self.asked.clone())
     }
 
-    fn pass(&self, seconds: u64) {
+    pub(super) fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
 }
 
 /// Lets a clerk take what was told, and work.
-fn turn(clerk: &mut Clerk) {
+pub(super) fn turn(clerk: &mut Clerk) {
     clerk.receive(true);
     clerk.work();
 }
@@ -71,7 +75,7 @@ fn state(dir: &Path, path: &Path) -> Option<State> {
 }
 
 /// The lines that speak of `dir`: each test has one of its own.
-fn lines_of(dir: &Path) -> Vec<String> {
+pub(super) fn lines_of(dir: &Path) -> Vec<String> {
     let shown = dir.display().to_string();
     let streams = ["", KEY].map(testing::lines_of);
     streams.concat().into_iter().filter(|line| line.contains(&shown)).collect()
@@ -232,7 +236,7 @@ fn a_file_that_is_gone_or_cannot_go_does_not_stop_the_others() {
     let mut clerk = steps.clerk();
     // The catalog knows all four before the first round.
     let known = Catalog::open(&SystemDisk, dir.path()).unwrap();
-    known.reconcile(&SystemDisk, &|| true).unwrap();
+    known.reconcile(&SystemDisk, &[], &|| true, &mut |_| {}).unwrap();
     drop(known);
     let in_use = SystemDisk.open(&paths[1]).unwrap();
     turn(&mut clerk);
@@ -333,8 +337,16 @@ impl Disk for Roomy {
         SystemDisk.open(path)
     }
 
+    fn open_read(&self, path: &Path) -> std::io::Result<Box<dyn crate::DiskFile>> {
+        SystemDisk.open_read(path)
+    }
+
     fn rename_new(&self, from: &Path, to: &Path) -> std::io::Result<()> {
         SystemDisk.rename_new(from, to)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        SystemDisk.rename(from, to)
     }
 
     fn list(&self, dir: &Path) -> std::io::Result<Vec<crate::Entry>> {
@@ -456,8 +468,128 @@ fn a_keeper_that_is_dropped_ends() {
     let dir = tempfile::tempdir().unwrap();
     let config = Config { record_dir: dir.path().into(), ..Config::default() };
     let clock = Arc::new(crate::SystemClock);
-    drop(Archive::open(config.clone(), Arc::new(SystemDisk), clock.clone()));
-    let (shared, events) = Shared::new(config, Arc::new(SystemDisk), clock, TIMING);
+    drop(Archive::open(config.clone(), Arc::new(SystemDisk), clock.clone(), Observer::default()));
+    let (shared, events) =
+        Shared::new(config, Arc::new(SystemDisk), clock, TIMING, Observer::default());
     drop(Keeper::start(shared.clone(), events));
     wait_until("the threads let go", || Arc::strong_count(&shared) == 1);
+}
+
+#[test]
+fn a_catalog_that_another_program_has_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut steps = Steps::in_dir(dir.path(), Rules::default());
+    let mut clerk = steps.clerk();
+    let path = write(dir.path(), "a.flv", &about_of(1, 1, 0));
+    let lock = Lock::take(&SystemDisk, dir.path()).unwrap();
+    steps.shared.events.send(Event::Finished(finished(path.clone(), &about_of(1, 1, 0))));
+    turn(&mut clerk);
+    steps.pass(59);
+    turn(&mut clerk);
+    assert_eq!(lines_of(dir.path()), Vec::<String>::new(), "a rebuild takes its time");
+    assert!(!dir.path().join(".rtmp-server/catalog.sqlite").exists());
+    steps.pass(2);
+    turn(&mut clerk);
+    let lines = lines_of(dir.path());
+    assert!(
+        lines[0].starts_with("WARN catalog unavailable error=\"another program uses"),
+        "{lines:?}"
+    );
+    drop(lock);
+    turn(&mut clerk);
+    assert!(!dir.path().join(".rtmp-server/catalog.sqlite").exists(), "not before its time");
+    steps.pass(1);
+    turn(&mut clerk);
+    assert_eq!(state(dir.path(), &path), Some(State::Finished));
+    assert!(lines_of(dir.path())[1].starts_with("INFO catalog available again"));
+    // Between two turns it is free for others, and the disk can be taken out.
+    drop(Lock::take(&SystemDisk, dir.path()).unwrap());
+}
+
+#[test]
+fn rules_of_a_recorder_and_the_room_to_leave_change_at_run_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let by = |n, recorder: &str| About { recorder: recorder.to_owned(), ..about_of(n, 1, 0) };
+    let preview = write(dir.path(), "preview.flv", &by(1, "preview"));
+    let main = write(dir.path(), "main.flv", &by(2, "main"));
+    let mut steps = Steps::in_dir(dir.path(), Rules::default());
+    let mut clerk = steps.clerk();
+    steps.pass(2 * 3_600);
+    turn(&mut clerk);
+    assert!(preview.exists() && main.exists());
+    let hour = Rules { age: Some(Duration::from_secs(3_000)), ..Rules::default() };
+    let by_recorder = [("preview".to_owned(), hour)].into();
+    steps.shared.set_policy(Policy { by_recorder, min_free: Some(7), ..Policy::default() });
+    steps.pass(60);
+    turn(&mut clerk);
+    assert!(!preview.exists() && main.exists());
+
+    let (steps, disk) = fake("policy-of-room", Rules::default());
+    let place = place(&steps);
+    room(&disk, GIB / 2);
+    let mut watcher = steps.watcher();
+    watcher.look();
+    assert!(!place.is_open());
+    steps.shared.set_policy(Policy { min_free: Some(GIB / 4), ..Policy::default() });
+    watcher.look();
+    assert!(place.is_open());
+}
+
+#[test]
+fn labels_outlive_the_first_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = recorded(dir.path());
+    let labels = [("a".to_owned(), "b".to_owned())].into();
+    crate::sidecar::write_labels(&SystemDisk, &paths[0], &labels).unwrap();
+    let size = fs::metadata(&paths[0]).unwrap().len();
+    let rules = Rules { total_bytes: Some(2 * size), ..Rules::default() };
+    let mut steps = Steps::in_dir(dir.path(), rules);
+    let mut clerk = steps.clerk();
+    turn(&mut clerk);
+    assert!(!paths[1].exists() && paths[2].exists());
+    assert_eq!(crate::sidecar::read_labels(&SystemDisk, &paths[2]).unwrap(), Some(labels.clone()));
+    crate::catalog::rebuild(&SystemDisk, dir.path(), &[], &mut |_| {}).unwrap();
+    let recording = catalog(dir.path()).recording(about_of(1, 1, 0).recording).unwrap().unwrap();
+    assert_eq!((recording.labels, recording.segments), (labels, 2));
+}
+
+#[test]
+fn what_was_running_when_a_server_died_is_interrupted_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let about = about_of(1, 1, 0);
+    let mut steps = Steps::in_dir(dir.path(), Rules::default());
+    let mut clerk = steps.clerk();
+    let path = dir.path().join("a.flv");
+    fs::write(&path, bytes(&about, false)).unwrap();
+    let running = steps.shared.pretend_running(about.recording, KEY);
+    steps.shared.events.send(Event::Opened { path: path.clone(), about: about.clone() });
+    turn(&mut clerk);
+    let state = || catalog(dir.path()).recording(about.recording).unwrap().unwrap().state;
+    assert_eq!(state(), RecordingState::Recording);
+    drop((running, clerk, steps));
+    let mut steps = Steps::in_dir(dir.path(), Rules::default());
+    let mut clerk = steps.clerk();
+    turn(&mut clerk);
+    assert_eq!(state(), RecordingState::Interrupted);
+    fs::write(&path, bytes(&about, true)).unwrap();
+    steps.shared.events.send(Event::Recovered(finished(path, &about)));
+    turn(&mut clerk);
+    assert_eq!(state(), RecordingState::Interrupted);
+}
+
+#[test]
+fn a_recording_elsewhere_makes_the_catalog() {
+    let dir = tempfile::tempdir().unwrap();
+    let (record_dir, other) = (dir.path().join("recordings"), dir.path().join("other"));
+    let config =
+        Config { record_dir: record_dir.clone(), dirs: vec![other.clone()], ..Config::default() };
+    let mut steps = Steps::new(config, SystemDisk);
+    let mut clerk = steps.clerk();
+    turn(&mut clerk);
+    assert!(!record_dir.exists());
+    let path = write(&other, "a.flv", &about_of(1, 1, 0));
+    steps.shared.events.send(Event::Finished(finished(path.clone(), &about_of(1, 1, 0))));
+    turn(&mut clerk);
+    assert_eq!(state(&record_dir, &path), Some(State::Finished));
+    assert_eq!(catalog(&record_dir).dirs().unwrap(), [other]);
 }

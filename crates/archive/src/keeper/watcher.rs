@@ -10,9 +10,10 @@ use std::time::Duration;
 use super::Asked;
 use crate::archive::Shared;
 use crate::disk::{Disk, Space};
+use crate::disks::DiskStatus;
 use crate::gate::Place;
 use crate::space::{Change, Level, SLOW, Watch, minimum};
-use crate::telemetry;
+use crate::{DiskState, Notice, telemetry};
 
 pub(super) struct Watcher {
     shared: Arc<Shared>,
@@ -43,12 +44,38 @@ impl Watcher {
     pub(super) fn look(&mut self) -> Duration {
         let disks = self.disks();
         self.watches.retain(|device, _| disks.contains_key(device));
-        let mut pause = SLOW;
+        let roots = self.shared.roots();
+        let now = self.shared.clock.instant();
+        let (mut pause, mut rows) = (SLOW, Vec::new());
         for (device, (space, places)) in disks {
             let watch = self.watches.entry(device).or_insert_with(Watch::new);
-            let least = minimum(self.shared.config.min_free, &space);
-            let change = watch.look(self.shared.clock.instant(), space.free_bytes, least);
+            let least = minimum(self.shared.policy().min_free, &space);
+            let was = watch.level();
+            let change = watch.look(now, space.free_bytes, least);
             let dir = places.first().map(Place::dir).unwrap_or(Path::new(""));
+            let state = state(watch.level());
+            if watch.level() != was {
+                let (dir, free_bytes) = (dir.to_owned(), Some(space.free_bytes));
+                self.shared.observer.tell(|| Notice::Disk { dir, state, free_bytes });
+            }
+            let row = DiskStatus {
+                dir: dir.to_owned(),
+                device,
+                total_bytes: space.total_bytes,
+                free_bytes: space.free_bytes,
+                min_free_bytes: least,
+                state,
+                write_bytes_per_second: watch
+                    .wrote(now, places.iter().map(Place::take_written).sum()),
+                full_in: watch.full_in(least),
+            };
+            let of_roots =
+                places.iter().map(Place::dir).filter(|dir| roots.iter().any(|r| r == dir));
+            let before = rows.len();
+            rows.extend(of_roots.map(|dir| DiskStatus { dir: dir.to_owned(), ..row.clone() }));
+            if rows.len() == before {
+                rows.push(row);
+            }
             match change {
                 Some(Change::Low { full_in }) => {
                     telemetry::space_low(dir, space.free_bytes, least, full_in);
@@ -64,6 +91,7 @@ impl Watcher {
             }
             pause = pause.min(watch.pause(least));
         }
+        self.shared.disks.set(rows);
         pause
     }
 
@@ -74,7 +102,10 @@ impl Watcher {
         let places = self.shared.gate.places();
         self.unknown.retain(|dir| places.iter().any(|place| place.dir() == dir));
         for place in places {
-            match space(&*self.shared.disk, place.dir()) {
+            self.shared.disks.ask(place.dir(), self.shared.age());
+            let space = space(&*self.shared.disk, place.dir());
+            self.shared.disks.answered();
+            match space {
                 Ok(space) => {
                     self.unknown.remove(place.dir());
                     disks.entry(space.device).or_insert((space, Vec::new())).1.push(place);
@@ -87,6 +118,14 @@ impl Watcher {
             }
         }
         disks
+    }
+}
+
+fn state(level: Level) -> DiskState {
+    match level {
+        Level::Plenty => DiskState::Good,
+        Level::Low => DiskState::Low,
+        Level::Full => DiskState::Full,
     }
 }
 

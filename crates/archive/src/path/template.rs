@@ -41,6 +41,10 @@ pub struct Facts<'a> {
     pub sequence: u32,
     /// The recording's id.
     pub recording: &'a str,
+    /// What the recording is called; empty if it has no name.
+    pub recording_name: &'a str,
+    /// The recorder's name.
+    pub recorder: &'a str,
 }
 
 /// Why a text is no template. The message is one line.
@@ -109,6 +113,8 @@ enum Part {
     Name,
     StreamKey,
     Recording,
+    RecordingName,
+    Recorder,
     Sequence,
     Time { form: Form, utc: bool },
     End { utc: bool },
@@ -272,6 +278,8 @@ fn parts() -> impl Iterator<Item = (String, Part)> {
         ("name", Part::Name),
         ("stream_key", Part::StreamKey),
         ("recording", Part::Recording),
+        ("recording_name", Part::RecordingName),
+        ("recorder", Part::Recorder),
         ("sequence", Part::Sequence),
     ];
     let local = FORMS.map(|form| (form.name, Part::Time { form, utc: false }));
@@ -307,7 +315,14 @@ impl Piece {
             Self::Part(Part::End { .. }) => FULL.bytes,
             // Digits of a number of 32 bits.
             Self::Part(Part::Sequence) => 10,
-            Self::Part(Part::App | Part::Name | Part::StreamKey | Part::Recording) => TEXT_BYTES,
+            Self::Part(
+                Part::App
+                | Part::Name
+                | Part::StreamKey
+                | Part::Recording
+                | Part::RecordingName
+                | Part::Recorder,
+            ) => TEXT_BYTES,
         }
     }
 
@@ -324,6 +339,8 @@ impl Piece {
             Part::Name => (name.to_owned(), true),
             Part::StreamKey => (facts.stream_key.replace('/', "_"), true),
             Part::Recording => (facts.recording.to_owned(), true),
+            Part::RecordingName => (facts.recording_name.to_owned(), true),
+            Part::Recorder => (facts.recorder.to_owned(), true),
             Part::Sequence => (format!("{:04}", facts.sequence), false),
             Part::Time { form, utc } => (form.write(facts.start, utc), false),
             Part::End { utc } => {

@@ -8,7 +8,15 @@ fn start() -> Zoned {
 }
 
 fn name_at(key: &str, start: &Zoned) -> Name {
-    let facts = Facts { stream_key: key, start, end: None, sequence: 1, recording: "00" };
+    let facts = Facts {
+        stream_key: key,
+        start,
+        end: None,
+        sequence: 1,
+        recording: "00",
+        recording_name: "",
+        recorder: "all",
+    };
     Template::default().name(&facts)
 }
 

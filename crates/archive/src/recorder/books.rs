@@ -22,6 +22,8 @@ pub(super) struct Books {
     pending: Pending,
     /// Received, as the cursors of the runs that are over tell: from another source than all else.
     received: Amount,
+    /// What the cursors told of that is not recorded.
+    left_out: Amount,
     /// Where the open segment, or the last one, begins and ends on the recording's clock.
     start_ms: u64,
     end_ms: u64,
@@ -61,6 +63,8 @@ struct Missing {
     dropped: Amount,
     /// Whether the stream's own clock cannot tell its length.
     by_clock: bool,
+    /// How far it is known to reach on the recording's clock, by what was dropped in it.
+    until_ms: u64,
 }
 
 /// What is left of a segment that the disk failed.
@@ -76,7 +80,7 @@ pub(super) enum Kept {
 
 impl Books {
     pub(super) fn new(now: Instant) -> Self {
-        let (past, open, before, pending, received, missing, news) = Default::default();
+        let (past, open, before, pending, received, left_out, missing, news) = Default::default();
         let last_written = Amount::default();
         let (start_ms, end_ms, zero_ms, told_ms, segments, refused) = Default::default();
         Self {
@@ -85,6 +89,7 @@ impl Books {
             before,
             pending,
             received,
+            left_out,
             start_ms,
             end_ms,
             zero_ms,
@@ -110,6 +115,12 @@ impl Books {
         let Missing { reason, dropped, .. } = missing;
         let gap = Gap { at_ms: self.end_ms, length_ms, reason, dropped };
         (start_ms, Some(gap).filter(|gap| gap.length_ms > 0 || gap.dropped != Amount::default()))
+    }
+
+    /// Where a packet is on the recording's clock that is at `time_ms` on that of the open, or the
+    /// last, file.
+    pub(super) fn clock_ms(&self, time_ms: u64, now: Instant, is_open: bool) -> u64 {
+        if is_open { self.zero_ms.saturating_add(time_ms) } else { self.next_start(time_ms, now).0 }
     }
 
     /// The number of the next segment.
@@ -183,9 +194,17 @@ impl Books {
         self.drop_inside(dropped);
     }
 
-    /// A packet came while there was no file.
-    pub(super) fn drop_packet(&mut self, packet: &Packet) {
+    /// A packet came, at `time_ms` on the clock of the last file, while there was no file.
+    pub(super) fn drop_packet(&mut self, packet: &Packet, time_ms: u64) {
         self.drop_between(amount_of(packet));
+        if let Some(missing) = &mut self.missing {
+            missing.until_ms = missing.until_ms.max(self.zero_ms.saturating_add(time_ms));
+        }
+    }
+
+    /// A packet came that is not recorded.
+    pub(super) fn leave_out(&mut self, packet: &Packet) {
+        self.left_out += amount_of(packet);
     }
 
     /// All that is pending is in the file, which is so long.
@@ -242,7 +261,9 @@ impl Books {
     /// The disk failed the open segment: what it had pending is lost, and all of it if no file was
     /// `kept`.
     pub(super) fn fail(&mut self, kept: Kept, reason: GapReason, now: Instant) {
-        let pending = std::mem::take(&mut self.pending).written;
+        let Pending { written: pending, audio_ms, video_ms, .. } =
+            std::mem::take(&mut self.pending);
+        let until_ms = self.start_ms.saturating_add(audio_ms.max(video_ms).unwrap_or_default());
         let mut dropped = pending;
         let mut lost_news = pending;
         if kept == Kept::File {
@@ -261,6 +282,7 @@ impl Books {
         self.wait(reason, now);
         if let Some(missing) = &mut self.missing {
             missing.dropped += dropped;
+            missing.until_ms = missing.until_ms.max(until_ms);
         }
     }
 
@@ -287,7 +309,8 @@ impl Books {
 
     /// There is no file now, and there should be.
     pub(super) fn wait(&mut self, reason: GapReason, now: Instant) {
-        let missing = Missing { since: now, reason, dropped: Amount::default(), by_clock: false };
+        let (dropped, by_clock, until_ms) = Default::default();
+        let missing = Missing { since: now, reason, dropped, by_clock, until_ms };
         self.missing.get_or_insert(missing);
     }
 
@@ -319,9 +342,16 @@ impl Books {
     /// The whole recording so far: what is pending is not in it.
     pub(super) fn recording(&self) -> Ledger {
         let mut ledger = self.past.clone();
+        let length_ms = |missing: &Missing| {
+            if missing.by_clock {
+                self.missing_ms(self.newest)
+            } else {
+                missing.until_ms.saturating_sub(self.end_ms)
+            }
+        };
         let missing = self.missing.map(|missing| Gap {
             at_ms: self.end_ms,
-            length_ms: 0,
+            length_ms: length_ms(&missing),
             reason: missing.reason,
             dropped: missing.dropped,
         });
@@ -337,7 +367,17 @@ impl Books {
 
     /// The whole recording at its end; received is what the cursors say.
     pub(super) fn complete(&self) -> Ledger {
-        Ledger { received: self.received, ..self.recording() }
+        let received = Amount {
+            packets: self.received.packets.saturating_sub(self.left_out.packets),
+            bytes: self.received.bytes.saturating_sub(self.left_out.bytes),
+        };
+        Ledger { received, ..self.recording() }
+    }
+
+    /// The newest gap inside the open segment that has ended; its time is on the recording's clock.
+    pub(super) fn newest_gap(&self) -> Option<Gap> {
+        let gap = self.open.gaps.last()?;
+        Some(Gap { at_ms: self.start_ms.saturating_add(gap.at_ms), ..*gap })
     }
 
     /// Segments so far.

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Zoned;
 use media::Packet;
@@ -10,10 +10,10 @@ use media::time::{Placed, Rebase};
 
 use super::books::Kept;
 use super::{Failure, Recorder, State};
-use crate::events::Event;
+use crate::events::{Event, Finished};
 use crate::path::{Facts, Name};
 use crate::segment::{End, Left, Segment};
-use crate::{About, Counters, Cut, Gap, recover, telemetry, words};
+use crate::{About, Counters, Cut, Gap, Notice, recover, telemetry, words};
 
 /// How often the metadata of a growing file is brought up to date; the first time at once, so that
 /// the file says what is in it from its first bytes on.
@@ -28,7 +28,7 @@ impl Recorder {
     pub(super) fn probe(&self) -> Result<(), Failure> {
         let _call = self.task.calls.enter(self.shared.age());
         let disk = &*self.shared.disk;
-        let dir = &self.shared.config.record_dir;
+        let dir = &self.plan.dir;
         let probe = dir.join(format!(".{}.probe", self.task.id));
         disk.create_dir_all(dir).map_err(Failure::Create)?;
         disk.create_new(&probe).map(drop).map_err(Failure::Create)?;
@@ -40,6 +40,9 @@ impl Recorder {
     /// Begins a file with what is held and `packet`; `first_ms` is when the first of them that is
     /// coded would come in the file before.
     pub(super) fn begin_segment(&mut self, packet: &Packet, first_ms: u64) -> Result<(), Failure> {
+        if self.has_next_for_these_tracks() {
+            self.adopt();
+        }
         if !self.place.is_open() {
             return Err(Failure::Space);
         }
@@ -49,9 +52,10 @@ impl Recorder {
         let about = self.about(&start, start_ms, gap);
         let name = self.name(&about, &start, None);
         let opening = self.rotation.opening(&self.header, packet);
-        let dir = &self.shared.config.record_dir;
+        let dir = &self.plan.dir;
         let call = self.task.calls.enter(self.shared.age());
-        let segment = Segment::create(&*self.shared.disk, dir, &name, about, &opening)
+        let header = self.filter.header(&opening);
+        let segment = Segment::create(&*self.shared.disk, dir, &name, about, &header)
             .map_err(Failure::Create)?;
         drop(call);
         // In trouble it is told when something is in it: until then it may vanish again.
@@ -70,9 +74,11 @@ impl Recorder {
         self.header = opening;
         (self.told, self.flushed_bytes) = (false, 0);
         (self.created, self.refresh_at) = (self.now, self.now);
-        self.sync_at = self.now + self.shared.config.sync;
+        self.sync_at = self.now + self.plan.sync;
         self.started = start;
+        self.asked_ms = 0;
         self.segment = Some(segment);
+        self.heed_hold();
         Ok(())
     }
 
@@ -105,6 +111,7 @@ impl Recorder {
 
     /// Hands all that was written to the operating system.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        let begun = self.shared.clock.instant();
         let Some(segment) = &mut self.segment else { return Ok(()) };
         let call = self.task.calls.enter(self.shared.age());
         segment.flush().map_err(Failure::Write)?;
@@ -113,22 +120,44 @@ impl Recorder {
         if bytes == 0 {
             return Ok(());
         }
+        self.time(begun);
+        let Some(segment) = &self.segment else { return Ok(()) };
         self.flushed_bytes += bytes;
+        self.place.wrote(bytes);
         self.books.flush(segment.duration_ms());
         if !std::mem::replace(&mut self.told, true) {
             let (path, about) = (segment.path().to_owned(), segment.about().clone());
             self.last_file = Some(path.clone());
+            self.shared.observer.tell(|| Notice::Opened {
+                id: about.recording,
+                key: self.task.key.clone(),
+                segment: about.segment,
+                file: path.clone(),
+                cut: about.cut,
+                gap: about.gap_before,
+            });
             self.shared.events.send(Event::Opened { path, about });
         }
         if let Some(reason) = self.trouble.take() {
             let (file, gap) = (segment.path(), self.books.gap_before());
             telemetry::recorder_initialized(&self.task.key, file);
             telemetry::recording_resumed(&self.task.key, file, gap, reason);
+            self.tell_resumed(gap);
             self.backoff.heal(self.now);
+        }
+        if std::mem::take(&mut self.is_lossy) {
+            self.tell_resumed(self.books.newest_gap());
         }
         self.add(&Counters { bytes, ..Counters::default() });
         self.publish();
         Ok(())
+    }
+
+    /// A write that began at `begun` is over.
+    fn time(&self, begun: Instant) {
+        let took = self.shared.clock.instant().saturating_duration_since(begun);
+        self.task.latency.add(took);
+        self.shared.latency.add(took);
     }
 
     /// Brings the metadata up to date when it is time.
@@ -146,14 +175,18 @@ impl Recorder {
 
     /// Waits for the disk when it is time.
     pub(super) fn sync(&mut self) -> Result<(), Failure> {
-        let every = self.shared.config.sync;
+        let every = self.plan.sync;
         let Some(segment) = &mut self.segment else { return Ok(()) };
         if every.is_zero() || self.now < self.sync_at {
             return Ok(());
         }
         self.sync_at = self.now + every;
-        let _call = self.task.calls.enter(self.shared.age());
-        segment.sync().map_err(Failure::Write)
+        let begun = self.shared.clock.instant();
+        let call = self.task.calls.enter(self.shared.age());
+        segment.sync().map_err(Failure::Write)?;
+        drop(call);
+        self.time(begun);
+        Ok(())
     }
 
     /// Ends a file, all of it flushed, in favour of the next, whose first packet would have come at
@@ -177,12 +210,12 @@ impl Recorder {
         let (finished, result) = segment.finish(&*self.shared.disk, ledger, &end);
         drop(call);
         self.books.close(length_ms);
+        self.end_hold(Some(&finished.path));
         match result {
             Ok(()) => {
                 self.last_file = Some(finished.path.clone());
                 self.task.set_file(self.last_file.clone());
-                self.chain = Some(finished.chain);
-                self.shared.events.send(Event::Finished(finished));
+                self.finished(finished);
             }
             Err(error) => {
                 telemetry::close_failed(&self.task.key, &words(&error));
@@ -204,25 +237,42 @@ impl Recorder {
         drop(call);
         match result {
             Ok(Left::Nothing) => {
+                self.end_hold(None);
                 self.task.set_file(self.last_file.clone());
                 return Kept::Nothing;
             }
             Ok(Left::Deleted) => {
+                self.end_hold(None);
                 self.chain = None;
                 self.task.set_file(self.last_file.clone());
                 return Kept::Deleted;
             }
             Ok(Left::File(finished)) => {
-                self.chain = Some(finished.chain);
-                self.shared.events.send(Event::Finished(*finished));
+                self.end_hold(Some(&finished.path));
+                self.finished(*finished);
             }
             // That this may fail too goes without saying.
             Err(_) => {
+                self.end_hold(Some(&path));
                 self.doubted = Some(path.clone());
                 self.leave_unfinished(path);
             }
         }
         Kept::File
+    }
+
+    /// A file is whole.
+    fn finished(&mut self, finished: Finished) {
+        self.chain = Some(finished.chain);
+        self.shared.observer.tell(|| Notice::Finished {
+            id: finished.about.recording,
+            key: finished.about.stream_key.clone(),
+            segment: finished.about.segment,
+            file: finished.path.clone(),
+            size_bytes: finished.size_bytes,
+            length_ms: finished.length_ms,
+        });
+        self.shared.events.send(Event::Finished(finished));
     }
 
     fn leave_unfinished(&mut self, path: PathBuf) {
@@ -235,14 +285,15 @@ impl Recorder {
     /// Mends what the disk did not let end.
     pub(super) fn mend(&mut self) {
         let _call = self.task.calls.enter(self.shared.age());
-        let Self { unfinished, shared, chain, books, doubted, .. } = self;
-        let checksum_files = shared.config.checksum_files;
+        let Self { unfinished, shared, chain, books, doubted, plan, .. } = self;
+        let checksum_files = plan.checksum_files;
         unfinished.retain(|path| match recover::mend(&*shared.disk, path, checksum_files) {
             Ok(finished) => {
                 *chain = Some(finished.chain);
                 if doubted.as_ref() == Some(path) {
                     books.correct(finished.ledger.written, finished.length_ms);
                 }
+                shared.observer.tell(|| recover::recovered(&finished));
                 shared.events.send(Event::Recovered(finished));
                 false
             }
@@ -267,31 +318,35 @@ impl Recorder {
             first_packet: self.books.packets_before(),
             chain_before: self.chain,
             server: self.shared.config.server.clone(),
+            recorder: self.plan.recorder.clone(),
+            name: self.task.name.clone(),
+            request_key: self.task.request_key.clone(),
+            tracks: self.plan.tracks,
+            labels: self.task.labels.clone(),
         }
     }
 
     fn name(&self, about: &About, start: &Zoned, end: Option<&Zoned>) -> Name {
-        self.shared.config.template.name(&Facts {
+        self.plan.template.name(&Facts {
             stream_key: &about.stream_key,
             start,
             end,
             sequence: about.segment,
             recording: &about.recording.to_string(),
+            recording_name: about.name.as_deref().unwrap_or_default(),
+            recorder: &about.recorder,
         })
     }
 
     fn end(&self, segment: &Segment, length_ms: u64) -> End {
         let now = self.shared.clock.now();
-        let config = &self.shared.config;
-        let final_name = config
-            .template
-            .has_end()
-            .then(|| self.name(segment.about(), &self.started, Some(&now)));
-        let checksum_files = config.checksum_files;
+        let has_end = self.plan.template.has_end();
+        let final_name = has_end.then(|| self.name(segment.about(), &self.started, Some(&now)));
+        let checksum_files = self.plan.checksum_files;
         End { length_ms, end_time: rfc3339(&now), final_name, checksum_files }
     }
 }
 
-fn rfc3339(time: &Zoned) -> String {
+pub(super) fn rfc3339(time: &Zoned) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
 }

@@ -14,6 +14,7 @@ use media::codec::{VideoCodec, video_info};
 use media::time::Placed;
 use media::{Header, Kind, Packet, Role, flv};
 
+use super::tracks::Filter;
 use crate::{Cut, config};
 
 /// What becomes of a packet.
@@ -92,7 +93,6 @@ impl Rotation {
 
     /// Rules, and how long packets may be held: what a killed process would cost.
     pub(super) fn new(rules: config::Rotation, hold: Duration) -> Self {
-        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let hold_ms = ms(hold).min(1_000);
         let duration_ms = rules.duration.map(ms);
         let (budget, held, video_track, picture, sound, due, mark) = Default::default();
@@ -112,6 +112,20 @@ impl Rotation {
             looked,
             shut,
         }
+    }
+
+    /// Has other rules from now on. What an old one asked for and was not done yet is forgotten.
+    pub(super) fn set_rules(&mut self, rules: config::Rotation, hold: Duration, now: &Zoned) {
+        self.hold_ms = ms(hold).min(1_000);
+        if self.rules == rules {
+            return;
+        }
+        let is_by_rule = |cut| matches!(cut, Cut::Duration | Cut::Size | Cut::Mark | Cut::Schedule);
+        self.due = self.due.filter(|due| !is_by_rule(due.cut));
+        self.duration_ms = rules.duration.map(ms);
+        self.rules = rules;
+        self.mark = self.next_mark(now);
+        self.looked = now.timestamp();
     }
 
     /// Decides about the next packet. One that is held stays here until [`Rotation::take_held`].
@@ -211,6 +225,14 @@ impl Rotation {
     /// Another run has begun, of which nothing is known.
     pub(super) fn begin_run(&mut self) {
         (self.video_track, self.picture, self.sound, self.due) = Default::default();
+    }
+
+    /// Other tracks of the run are recorded from now on. Returns what is held and is none of them.
+    pub(super) fn begin_tracks(&mut self, filter: &Filter) -> Vec<Packet> {
+        self.begin_run();
+        self.video_track = filter.video_track();
+        let left_out = self.held.extract_if(.., |(packet, _)| !filter.passes(packet));
+        left_out.map(|(packet, _)| packet).collect()
     }
 
     pub(super) fn has_marks(&self) -> bool {
@@ -330,6 +352,10 @@ impl Rotation {
         let flags = if flags >> 4 == AAC { AAC << 4 } else { flags };
         self.sound.replace(flags).is_some_and(|before| before != flags)
     }
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether a configuration is another than the one that is known of its track.

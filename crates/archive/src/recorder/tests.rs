@@ -8,7 +8,13 @@ use media::{Kind, Role};
 use super::*;
 
 mod cuts;
+mod hold;
+mod length;
+mod plans;
 mod rejoin;
+mod several;
+mod told;
+mod tracks;
 mod trouble;
 
 use crate::disk::fake::{Call, FakeDisk, Fault};
@@ -16,7 +22,7 @@ use crate::testing::{
     Rig, Stream, assert_begins, audio, audio_config, clip, errors_of, log_of, metadata, scan,
     second, video, video_config, wait_until,
 };
-use crate::{Amount, Archive, Config, Gap, StartRequest, SystemClock, SystemDisk};
+use crate::{Amount, Archive, Config, Gap, Observer, StartRequest, SystemClock, SystemDisk};
 
 #[test]
 fn a_recording_is_told_and_named_as_promised() {
@@ -58,10 +64,11 @@ fn a_recording_is_told_and_named_as_promised() {
 fn everything_sent_is_in_the_file_bit_for_bit() {
     let dir = tempfile::tempdir().unwrap();
     let config = Config { record_dir: dir.path().join("a/b"), ..Config::default() };
-    let archive = Archive::open(config, Arc::new(SystemDisk), Arc::new(SystemClock));
+    let archive =
+        Archive::open(config, Arc::new(SystemDisk), Arc::new(SystemClock), Observer::default());
     let mut stream = Stream::publish("live", "bits");
-    let (key, cursor) = (stream.key.clone(), stream.cursor());
-    archive.start(StartRequest { key, cursor }).unwrap();
+    let plan = archive.plan();
+    archive.start(StartRequest::new(stream.key.clone(), stream.cursor(), plan)).unwrap();
     stream.push(clip(5));
     stream.push((5..9).flat_map(second));
     // An empty message, a large one, an unknown codec.
@@ -260,8 +267,8 @@ fn many_gaps_are_two_lines() {
     }));
     let stream = Stream::publish("live", "gaps");
     let id = "0123456789abcdef".parse().unwrap();
-    let task = Arc::new(Task::new(id, stream.key.clone()));
-    let mut recorder = Recorder::new(rig.archive.shared().clone(), task.clone(), stream.cursor());
+    let (task, cursor) = Task::new(id, rig.request(&stream), 0);
+    let mut recorder = Recorder::new(rig.archive.shared().clone(), Arc::new(task), cursor);
     for _ in 0..50 {
         let joined = recorder.join(&Header::default(), Lost { packets: 3, bytes: 200 });
         assert!(joined.is_ok());
@@ -286,7 +293,7 @@ fn a_recording_from_mid_run_begins_with_the_header_and_a_key_frame() {
     let mut stream = Stream::publish_within("live", "late", limits);
     stream.push(clip(8));
     let cursor = stream.publisher.cursor(Class::Record, Start::Oldest);
-    rig.archive.start(StartRequest { key: stream.key.clone(), cursor }).unwrap();
+    rig.archive.start(StartRequest { cursor, ..rig.request(&stream) }).unwrap();
     drop(stream);
     rig.wait_for_end();
     let packets = scan(&rig.file("live_late_20251011_143052.flv"));

@@ -29,6 +29,11 @@ impl Backoff {
         wait
     }
 
+    /// It is another disk from now on.
+    pub(super) fn forget(&mut self) {
+        (self.next, self.healed) = (self.first, None);
+    }
+
     pub(super) fn heal(&mut self, now: Instant) {
         self.healed = Some(now);
     }

@@ -22,8 +22,9 @@ use crate::{About, Amount, Ledger};
 
 /// Why a file is set aside that has nothing behind its beginning.
 pub(super) const BARE: &str = "nothing was written behind its metadata";
-/// Read first: identity, `complete` and `filesize` are in it.
-const HEAD_BYTES: usize = 8 << 10;
+/// Read first: identity, `complete` and `filesize` are in it. An identity has at most 18 KiB, of
+/// which a stream key takes 4 and labels 11.
+const HEAD_BYTES: usize = 20 << 10;
 /// Most bytes of the end of a file that are written anew: what a recorder may be behind by default.
 const AGAIN_MAX: u64 = 64 << 20;
 /// Read at once where all of a file is read.

@@ -12,7 +12,7 @@ use crate::disk::fake::{Call, FakeDisk, Fault};
 use crate::path::Name;
 use crate::segment::{End, Segment};
 use crate::testing::{self, assert_begins, clip, metadata, scan, video};
-use crate::{About, Amount, Hash, Ledger};
+use crate::{About, Amount, Hash, LABELS_MAX, Ledger};
 
 mod power;
 
@@ -68,6 +68,7 @@ fn recover(disk: &dyn Disk, dir: &Path) -> Vec<Event> {
         disk,
         clock: &clock,
         events: &events,
+        observer: &Observer::default(),
         dir,
         started_ms,
         checksum_files,
@@ -365,6 +366,7 @@ fn nothing_is_recovered_after_the_start_or_after_the_stop() {
             disk: &SystemDisk,
             clock: &crate::SystemClock,
             events: &events,
+            observer: &Observer::default(),
             dir: dir.path(),
             started_ms,
             checksum_files: false,
@@ -435,4 +437,53 @@ fn a_file_beyond_4_gib_gets_an_index_with_the_right_positions() {
     let Value::StrictArray(positions) = &index[1].1 else { panic!("no positions") };
     let expected: Vec<_> = (0..TAGS).map(|n| Value::Number(place(n) as f64)).collect();
     assert_eq!(positions[..], expected[..]);
+}
+
+#[test]
+fn a_file_with_all_that_can_be_written_on_it_is_recovered_and_told() {
+    let disk = FakeDisk::default();
+    let about = About {
+        stream_key: "k".repeat(live::Key::MAX_BYTES),
+        recorder: "r".repeat(64),
+        name: Some("n".repeat(256)),
+        request_key: Some("q".repeat(256)),
+        labels: (0..LABELS_MAX).map(|n| (format!("{n:0>64}"), "v".repeat(256))).collect(),
+        ..about()
+    };
+    let mut segment = create(&disk, about.clone());
+    let packets = clip(2);
+    push(&mut segment, &packets, 0);
+    segment.flush().unwrap();
+    segment.refresh(&ledger(&packets)).unwrap();
+    let path = segment.path().to_owned();
+    drop(segment);
+    // What cannot be understood is told as well.
+    disk.put("rec/empty.flv", b"");
+    let notices = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = notices.clone();
+    let (events, _told) = Events::new();
+    let summary = run(&Recovery {
+        disk: &disk,
+        clock: &FixedClock::new("2025-10-11T14:30:52.123+02:00[Europe/Berlin]"),
+        events: &events,
+        observer: &Observer::new(move |notice| told.lock().unwrap().push(notice)),
+        dir: Path::new("rec"),
+        started_ms: i64::MAX,
+        checksum_files: false,
+        stop: &AtomicBool::new(false),
+    });
+    assert_eq!((summary.recovered, summary.set_aside), (1, 1));
+    let file = disk.files().remove(&path).unwrap();
+    assert_eq!(metadata(&file, "complete"), Value::from(true));
+    assert_eq!(books(&file), ledger(&packets));
+    let region = media::flv::meta::region(&file).unwrap();
+    assert_eq!(About::from_properties(&region.properties).as_ref(), Some(&about));
+    let recovered =
+        Notice::Recovered { id: about.recording, key: about.stream_key, segment: 1, file: path };
+    let set_aside = Notice::SetAside {
+        from: "rec/empty.flv".into(),
+        to: "rec/empty.flv.broken".into(),
+        reason: "it is empty".to_owned(),
+    };
+    assert_eq!(*notices.lock().unwrap(), [set_aside, recovered]);
 }

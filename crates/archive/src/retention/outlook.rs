@@ -1,11 +1,13 @@
 //! What retention would do now, and when the disk will be full: read-only.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Cause, Guard, Keep, Planner, Rules};
+use super::{Cause, Guard, Keep, Planner, Rooms, Rules};
+use crate::Policy;
 use crate::catalog::{Deletion, Error, Reader, Segment};
 use crate::disk::{Disk, Space};
-use crate::space::{minimum, retained_free};
+use crate::space::minimum;
 
 /// The rate of writing is that of so long a time, or of the catalog's where that is younger.
 const RATE_OVER: Duration = Duration::from_secs(24 * 3_600);
@@ -56,6 +58,10 @@ pub struct Outlook {
     pub segments: u64,
     /// Bytes of their files.
     pub total_bytes: u64,
+    /// Segments in the bin, which are none of those.
+    pub bin_segments: u64,
+    /// Bytes of their files, which count for limits of size.
+    pub bin_bytes: u64,
     /// The file system; `None` where it does not say.
     pub space: Option<Space>,
     /// Room that recording leaves, in bytes.
@@ -69,54 +75,69 @@ pub struct Outlook {
 }
 
 impl Outlook {
-    /// Looks at the record directory of `reader`. `deletions` bounds those that are listed,
-    /// `min_free` is that of [`crate::Config`].
+    /// Looks at the record directory of `reader` and what else it knows. `deletions` bounds those
+    /// that are listed.
     ///
     /// # Errors
     /// Those of the catalog. What the disk does not say is unknown.
     pub fn new(
         reader: &Reader,
         disk: &dyn Disk,
-        rules: &Rules,
-        min_free: Option<u64>,
+        policy: &Policy,
         now_unix_ms: i64,
         deletions: usize,
     ) -> Result<Self, Error> {
-        let (finished, finished_bytes) = reader.finished_total()?;
         let unfinished = reader.unfinished()?;
         let growing = growing_bytes(disk, &unfinished);
-        let total_bytes = finished_bytes.saturating_add(growing);
+        let bytes = bytes(reader, disk, &unfinished)?;
+        let (finished, finished_bytes) = reader.finished_total()?;
+        let (bin_segments, bin_bytes) = reader.binned_total()?;
         let space = disk.space(reader.record_dir()).ok();
+        let min_free = policy.min_free;
         let min_free_bytes = space.map_or(min_free.unwrap_or(0), |space| minimum(min_free, &space));
-        let rules = Rules { free_bytes: retained_free(rules.free_bytes, min_free_bytes), ..*rules };
-        let free = space.map(|space| space.free_bytes);
-        let mut planner = Planner::new(rules, now_unix_ms, total_bytes, free);
-        let mut guard = Guard::new(disk, rules, space.map(|space| space.device));
+        let rooms = rooms(reader, disk, policy)?;
+        let mut planner = Planner::new(policy, now_unix_ms, &bytes, rooms);
+        let guard = Guard::new(disk);
         let (mut doomed, mut kept) = (Vec::new(), Vec::new());
         for segment in reader.oldest_first() {
             let segment = segment?;
-            let Some(cause) = planner.judge(&segment) else { break };
+            let Some(cause) = planner.judge(&segment) else {
+                if planner.is_done(&segment) {
+                    break;
+                }
+                continue;
+            };
             let age = planner.age(&segment);
-            match guard.keep(&segment.path, cause) {
+            match guard.keep(&segment.path, policy.rules(&segment.recorder)) {
                 Some(keep) => kept.push(Kept { segment, age, keep }),
                 None => {
-                    planner.deleted(segment.size_bytes);
+                    planner.deleted(&segment);
                     doomed.push(Doomed { segment, age, cause });
                 }
             }
         }
         let bytes_per_second = rate(reader, now_unix_ms, growing)?;
-        let room = free.map(|free| free.saturating_sub(min_free_bytes));
+        let room = space.map(|space| space.free_bytes.saturating_sub(min_free_bytes));
         let full = room.map_or(Forecast::Unknown, |room| full_in(room, bytes_per_second));
+        let rules = || policy.by_recorder.values().chain([&policy.retention]);
+        // Each as if all that comes were its own: who writes how much tomorrow nobody knows.
+        let total = |rules: &Rules| {
+            let under = bytes.iter().filter(|(name, _)| policy.rules(name) == rules);
+            under.map(|(_, bytes)| *bytes).fold(0, u64::saturating_add)
+        };
+        let growths = rules().map(|rules| growth(rules, bytes_per_second, total(rules)));
+        let most = growths.fold(0, u64::saturating_add);
         // What is kept cannot make room.
-        let is_bounded = kept.is_empty() && rules.free_bytes.is_some()
-            || room.is_some_and(|room| growth(&rules, bytes_per_second, total_bytes) <= room);
+        let is_bounded = kept.is_empty() && rules().all(|rules| rules.free_bytes.is_some())
+            || room.is_some_and(|room| most <= room);
         Ok(Self {
             doomed,
             kept,
             deletions: reader.deletions(deletions)?,
             segments: finished.saturating_add(unfinished.len() as u64),
-            total_bytes,
+            total_bytes: finished_bytes.saturating_add(growing),
+            bin_segments,
+            bin_bytes,
             space,
             min_free_bytes,
             bytes_per_second,
@@ -131,8 +152,36 @@ impl Outlook {
     }
 }
 
+/// Bytes of each recorder's segments, those that grow and those in the bin among them.
+pub(crate) fn bytes(
+    reader: &Reader,
+    disk: &dyn Disk,
+    unfinished: &[Segment],
+) -> Result<BTreeMap<String, u64>, Error> {
+    let mut bytes = reader.bytes_by_recorder()?;
+    for segment in unfinished {
+        let total: &mut u64 = bytes.entry(segment.recorder.clone()).or_default();
+        *total = total.saturating_add(growing_bytes(disk, std::slice::from_ref(segment)));
+    }
+    Ok(bytes)
+}
+
+/// The file systems of what is recorded to.
+pub(crate) fn rooms<'a>(
+    reader: &Reader,
+    disk: &'a dyn Disk,
+    policy: &Policy,
+) -> Result<Rooms<'a>, Error> {
+    let mut rooms = Rooms::new(disk, policy.min_free);
+    rooms.learn(reader.record_dir());
+    for dir in reader.dirs()? {
+        rooms.learn(&dir);
+    }
+    Ok(rooms)
+}
+
 /// Bytes of the files that grow, as they are now.
-pub(crate) fn growing_bytes(disk: &dyn Disk, unfinished: &[Segment]) -> u64 {
+fn growing_bytes(disk: &dyn Disk, unfinished: &[Segment]) -> u64 {
     let size = |segment: &Segment| disk.entry(&segment.path).map_or(0, |entry| entry.size_bytes);
     unfinished.iter().map(size).fold(0, u64::saturating_add)
 }

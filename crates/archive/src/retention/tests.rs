@@ -16,7 +16,10 @@ fn segment(id: i64, age_s: i64, size_bytes: u64) -> Segment {
         recording: about_of(1, number, 0).recording,
         number,
         stream_key: "live/test".to_owned(),
+        recorder: "all".to_owned(),
         state: State::Finished,
+        held: false,
+        bin_path: None,
         start_unix_ms: NOW - age_s * 1_000 - 500,
         end_unix_ms: NOW - age_s * 1_000,
         start_ms: 0,
@@ -39,21 +42,44 @@ fn disk_with(segments: &[Segment]) -> FakeDisk {
     disk
 }
 
-fn guard(disk: &FakeDisk, copied_only: bool) -> Guard<'_> {
-    Guard::new(disk, Rules { copied_only, ..Rules::default() }, Some(1))
+const ALL: Rules = Rules { age: None, total_bytes: None, free_bytes: None, copied_only: false };
+const COPIED_ONLY: Rules = Rules { copied_only: true, ..ALL };
+
+/// What goes of these by rules that are those of all, oldest first.
+fn gone(
+    rules: Rules,
+    bytes: u64,
+    free: Option<u64>,
+    segments: &[Segment],
+    keeps: impl Fn(i64) -> bool,
+) -> Vec<(i64, Cause)> {
+    let policy = Policy { retention: rules, min_free: Some(0), ..Policy::default() };
+    let disk = FakeDisk::failing(move |_, call| {
+        let is_silent = call == Call::Space && free.is_none();
+        is_silent.then_some(Fault::Error(io::ErrorKind::Unsupported))
+    });
+    disk.set_space(Space { device: 1, free_bytes: free.unwrap_or(0), total_bytes: 1 << 40 });
+    let bytes = [("all".to_owned(), bytes)].into();
+    let mut planner = Planner::new(&policy, NOW, &bytes, Rooms::new(&disk, Some(0)));
+    plan(&mut planner, segments, keeps)
 }
 
 /// What goes of these, oldest first.
 fn plan(
-    planner: &mut Planner,
+    planner: &mut Planner<'_>,
     segments: &[Segment],
     keeps: impl Fn(i64) -> bool,
 ) -> Vec<(i64, Cause)> {
     let mut gone = Vec::new();
     for segment in segments {
-        let Some(cause) = planner.judge(segment) else { break };
+        let Some(cause) = planner.judge(segment) else {
+            if planner.is_done(segment) {
+                break;
+            }
+            continue;
+        };
         if !keeps(segment.id) {
-            planner.deleted(segment.size_bytes);
+            planner.deleted(segment);
             gone.push((segment.id, cause));
         }
     }
@@ -63,8 +89,7 @@ fn plan(
 #[test]
 fn each_rule_takes_what_it_must_and_no_more() {
     let segments = [segment(1, 300, 10), segment(2, 200, 10), segment(3, 100, 10)];
-    let gone =
-        |rules: Rules, free| plan(&mut Planner::new(rules, NOW, 30, free), &segments, |_| false);
+    let gone = |rules: Rules, free| gone(rules, 30, free, &segments, |_| false);
     let none = Rules::default();
     assert_eq!(gone(none, Some(0)), []);
     let old = Rules { age: Some(Duration::from_secs(200)), ..none };
@@ -82,9 +107,8 @@ fn each_rule_takes_what_it_must_and_no_more() {
 #[test]
 fn a_clock_that_was_set_back_makes_nothing_old() {
     let rules = Rules { age: Some(Duration::ZERO), ..Rules::default() };
-    let planner = Planner::new(rules, NOW, 0, None);
-    assert_eq!(planner.judge(&segment(1, -60, 1)), None);
-    assert_eq!(planner.judge(&segment(1, 60, 1)), Some(Cause::Age));
+    assert_eq!(gone(rules, 0, None, &[segment(1, -60, 1)], |_| false), []);
+    assert_eq!(gone(rules, 0, None, &[segment(1, 60, 1)], |_| false), [(1, Cause::Age)]);
 }
 
 proptest! {
@@ -107,8 +131,7 @@ proptest! {
             copied_only: false,
         };
         let all: u64 = sizes.iter().sum();
-        let mut planner = Planner::new(rules, NOW, all, Some(free));
-        let gone = plan(&mut planner, &segments, |id| held.contains(&id));
+        let gone = gone(rules, all, Some(free), &segments, |id| held.contains(&id));
 
         prop_assert!(gone.is_sorted_by(|a, b| a.0 < b.0));
         prop_assert!(gone.iter().all(|(id, _)| !held.contains(id)));
@@ -118,15 +141,20 @@ proptest! {
         let left: Vec<_> = segments.iter().filter(stays).collect();
         prop_assert!(left.iter().filter(|s| s.id < last).all(|s| held.contains(&s.id)));
         // The rules are kept, or there is nothing left that may go.
-        let is_enough = left.iter().all(|s| held.contains(&s.id) || planner.judge(s).is_none());
-        prop_assert!(is_enough);
+        let went: u64 = gone.iter().map(|(id, _)| sizes[usize::try_from(*id).unwrap()]).sum();
+        let age = |s: &Segment| u64::try_from((NOW - s.end_unix_ms) / 1_000).unwrap();
+        let must = |s: &Segment| {
+            age_s.is_some_and(|limit| age(s) > limit)
+                || total.is_some_and(|most| all - went > most)
+                || wanted.is_some_and(|wanted| free + went < wanted)
+        };
+        prop_assert!(left.iter().all(|s| held.contains(&s.id) || !must(s)));
         // Each was needed: without the last deletion a rule would be broken.
         if let Some((id, _)) = gone.last() {
             let last = &segments[usize::try_from(*id).unwrap()];
-            let bytes: u64 = gone.iter().map(|(id, _)| sizes[usize::try_from(*id).unwrap()]).sum();
-            let before = bytes - last.size_bytes;
+            let before = went - last.size_bytes;
             prop_assert!(
-                age_s.is_some_and(|age| planner.age(last) > Duration::from_secs(age))
+                age_s.is_some_and(|limit| age(last) > limit)
                     || total.is_some_and(|most| all - before > most)
                     || wanted.is_some_and(|wanted| free + before < wanted)
             );
@@ -141,11 +169,11 @@ fn a_file_goes_with_what_belongs_to_it() {
     disk.put("recordings/d/1.flv.b3", b"hash");
     disk.put("recordings/d/1.flv.copied", b"");
     disk.put("recordings/d/notes.txt", b"");
-    let outcome = delete(&disk, &guard(&disk, true), &segments[0]);
+    let outcome = delete(&disk, &COPIED_ONLY, &segments[0]);
     assert!(matches!(outcome, Outcome::Deleted), "{outcome:?}");
     let left: Vec<_> = disk.files().into_keys().collect();
     assert_eq!(left, [Path::new("recordings/d/2.flv"), Path::new("recordings/d/notes.txt")]);
-    let again = delete(&disk, &guard(&disk, false), &segments[0]);
+    let again = delete(&disk, &ALL, &segments[0]);
     assert!(matches!(again, Outcome::Missing), "{again:?}");
 }
 
@@ -154,12 +182,12 @@ fn what_is_protected_stays() {
     let segments = [segment(1, 0, 1)];
     let path = &segments[0].path;
     let disk = disk_with(&segments);
-    assert_eq!(guard(&disk, false).keep(path, Cause::Age), None);
-    assert_eq!(guard(&disk, true).keep(path, Cause::Age), Some(Keep::NotCopied));
-    assert!(matches!(delete(&disk, &guard(&disk, true), &segments[0]), Outcome::Kept));
+    assert_eq!(Guard::new(&disk).keep(path, &ALL), None);
+    assert_eq!(Guard::new(&disk).keep(path, &COPIED_ONLY), Some(Keep::NotCopied));
+    assert!(matches!(delete(&disk, &COPIED_ONLY, &segments[0]), Outcome::Kept));
     disk.put("recordings/d/1.flv.hold", b"");
-    assert_eq!(guard(&disk, false).keep(path, Cause::Total), Some(Keep::Held));
-    assert!(matches!(delete(&disk, &guard(&disk, false), &segments[0]), Outcome::Kept));
+    assert_eq!(Guard::new(&disk).keep(path, &ALL), Some(Keep::Held));
+    assert!(matches!(delete(&disk, &ALL, &segments[0]), Outcome::Kept));
     assert!(disk.files().contains_key(path));
 }
 
@@ -168,7 +196,7 @@ fn what_cannot_be_found_out_protects() {
     let disk = FakeDisk::failing(|_, call| {
         (call == Call::List).then_some(Fault::Error(io::ErrorKind::PermissionDenied))
     });
-    assert_eq!(guard(&disk, false).keep(&segment(1, 0, 1).path, Cause::Age), Some(Keep::Held));
+    assert_eq!(Guard::new(&disk).keep(&segment(1, 0, 1).path, &ALL), Some(Keep::Held));
 }
 
 #[test]
@@ -176,9 +204,9 @@ fn a_file_that_somebody_has_stays() {
     let segments = [segment(1, 0, 1)];
     let disk = disk_with(&segments);
     let open = disk.open(&segments[0].path).unwrap();
-    assert!(matches!(delete(&disk, &guard(&disk, false), &segments[0]), Outcome::Kept));
+    assert!(matches!(delete(&disk, &ALL, &segments[0]), Outcome::Kept));
     drop(open);
-    assert!(matches!(delete(&disk, &guard(&disk, false), &segments[0]), Outcome::Deleted));
+    assert!(matches!(delete(&disk, &ALL, &segments[0]), Outcome::Deleted));
 }
 
 #[test]
@@ -187,19 +215,91 @@ fn a_file_that_was_not_recorded_stays() {
     for foreign in [b"holiday".to_vec(), Vec::new(), bytes(&about_of(2, 1, 0), true)] {
         let disk = disk_with(&[]);
         disk.put("recordings/d/1.flv", &foreign);
-        assert!(matches!(delete(&disk, &guard(&disk, false), &segments[0]), Outcome::Kept));
+        assert!(matches!(delete(&disk, &ALL, &segments[0]), Outcome::Kept));
         assert_eq!(disk.files()[&segments[0].path], foreign);
     }
 }
 
+fn room(device: u64, free_bytes: u64) -> Space {
+    Space { device, free_bytes, total_bytes: 1 << 40 }
+}
+
+/// A segment of a recorder, in a directory.
+fn made_by(id: i64, recorder: &str, dir: &str, age_s: i64) -> Segment {
+    let path = format!("{dir}/{id}.flv").into();
+    Segment { recorder: recorder.to_owned(), path, ..segment(id, age_s, 10) }
+}
+
+fn planned(policy: &Policy, disk: &FakeDisk, segments: &[Segment]) -> Vec<(i64, Cause)> {
+    let mut bytes = BTreeMap::<_, u64>::new();
+    for segment in segments {
+        *bytes.entry(segment.recorder.clone()).or_default() += segment.size_bytes;
+    }
+    let mut rooms = Rooms::new(disk, policy.min_free);
+    for dir in ["recordings", "other", "roomy"] {
+        rooms.learn(Path::new(dir));
+    }
+    plan(&mut Planner::new(policy, NOW, &bytes, rooms), segments, |_| false)
+}
+
 #[test]
-fn another_disk_gets_no_room_from_this_one() {
-    let segments = [segment(1, 0, 1)];
-    let disk = disk_with(&segments);
-    let path = &segments[0].path;
-    disk.set_space(Space { device: 2, free_bytes: 0, total_bytes: 1 });
-    assert_eq!(guard(&disk, false).keep(path, Cause::Free), Some(Keep::Elsewhere));
-    assert_eq!(guard(&disk, false).keep(path, Cause::Age), None);
+fn each_disk_gets_room_from_what_is_on_it() {
+    let disk = FakeDisk::default();
+    disk.set_space(room(1, 95));
+    disk.mount("other", room(2, 85));
+    disk.mount("roomy", room(3, 1_000));
+    let segments = [
+        made_by(1, "all", "recordings", 500),
+        made_by(2, "all", "roomy", 400),
+        made_by(3, "all", "other", 300),
+        made_by(4, "all", "recordings", 200),
+        made_by(5, "all", "other", 100),
+        made_by(6, "all", "other", 50),
+    ];
+    let retention = Rules { free_bytes: Some(100), ..ALL };
+    let policy = Policy { retention, min_free: Some(0), ..Policy::default() };
+    let free = |id| (id, Cause::Free);
+    assert_eq!(planned(&policy, &disk, &segments), [free(1), free(3), free(5)]);
+    // At least 2.5 times what recording leaves.
+    let policy = Policy { min_free: Some(42), ..policy };
+    assert_eq!(planned(&policy, &disk, &segments), [1, 3, 5].map(free));
+    let policy = Policy { min_free: Some(43), ..policy };
+    assert_eq!(planned(&policy, &disk, &segments), [1, 3, 4, 5, 6].map(free));
+}
+
+#[test]
+fn a_recorder_with_rules_sees_its_own_segments_only() {
+    let disk = FakeDisk::default();
+    let segments = [
+        made_by(1, "all", "recordings", 600),
+        made_by(2, "news", "recordings", 500),
+        made_by(3, "studio", "recordings", 400),
+        made_by(4, "news", "recordings", 300),
+        made_by(5, "other", "recordings", 200),
+        made_by(6, "news", "recordings", 100),
+    ];
+    let policy = |retention: Rules, news: Rules| Policy {
+        retention,
+        by_recorder: [("news".to_owned(), news)].into(),
+        min_free: Some(0),
+        bin_grace: Duration::ZERO,
+    };
+    let total = |bytes| Rules { total_bytes: Some(bytes), ..ALL };
+    let age = |seconds| Rules { age: Some(Duration::from_secs(seconds)), ..ALL };
+    let went = |policy: &Policy| planned(policy, &disk, &segments);
+    // Of all together: 60 bytes, of `news` 30.
+    assert_eq!(went(&policy(ALL, total(29))), [(2, Cause::Total)]);
+    assert_eq!(went(&policy(total(29), ALL)), [(1, Cause::Total)]);
+    assert_eq!(went(&policy(total(30), total(30))), []);
+    assert_eq!(went(&policy(ALL, age(299))), [(2, Cause::Age), (4, Cause::Age)]);
+    assert_eq!(went(&policy(age(400), ALL)), [(1, Cause::Age)]);
+    // Room is made by those who want it.
+    disk.set_space(room(1, 85));
+    let free = Rules { free_bytes: Some(100), ..ALL };
+    assert_eq!(went(&policy(ALL, free)), [(2, Cause::Free), (4, Cause::Free)]);
+    assert_eq!(went(&policy(free, ALL)), [(1, Cause::Free), (3, Cause::Free)]);
+    assert_eq!(went(&policy(free, free)), [(1, Cause::Free), (2, Cause::Free)]);
+    assert!(!policy(ALL, ALL).is_some() && policy(ALL, free).is_some());
 }
 
 #[test]
@@ -209,12 +309,12 @@ fn folders_that_are_left_empty_go() {
     let day = root.join("live/2025/10");
     std::fs::create_dir_all(&day).unwrap();
     std::fs::write(root.join("live/kept.flv"), b"").unwrap();
-    tidy(&crate::SystemDisk, &root, &day).unwrap();
+    tidy(&crate::SystemDisk, std::slice::from_ref(&root), &day).unwrap();
     assert!(!root.join("live/2025").exists());
     assert!(root.join("live/kept.flv").exists());
     std::fs::remove_file(root.join("live/kept.flv")).unwrap();
-    tidy(&crate::SystemDisk, &root, &root.join("live")).unwrap();
+    tidy(&crate::SystemDisk, std::slice::from_ref(&root), &root.join("live")).unwrap();
     assert!(root.exists() && !root.join("live").exists());
-    tidy(&crate::SystemDisk, &root, &root).unwrap();
+    tidy(&crate::SystemDisk, std::slice::from_ref(&root), &root).unwrap();
     assert!(root.exists());
 }

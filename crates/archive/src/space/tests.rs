@@ -143,3 +143,14 @@ proptest! {
         prop_assert!(matches!(told[..], [Change::Low { .. }, Change::Full]), "{told:?}");
     }
 }
+
+#[test]
+fn what_recorders_write_is_smoothed() {
+    let mut looks = Looks::new();
+    let mut wrote = |bytes| {
+        looks.at += Duration::from_secs(2);
+        looks.watch.wrote(looks.at, bytes)
+    };
+    // Since when the first was written is not known.
+    assert_eq!([wrote(1 << 40), wrote(8_000), wrote(8_000), wrote(0)], [0, 2_000, 3_000, 1_500]);
+}

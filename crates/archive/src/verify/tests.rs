@@ -39,6 +39,11 @@ fn recording(id: &str, segments: u32) -> Vec<File> {
                 first_packet: before * 100,
                 chain_before,
                 server: "rtmp-server/1".to_owned(),
+                recorder: "all".to_owned(),
+                name: None,
+                request_key: None,
+                tracks: crate::Tracks::All,
+                labels: crate::Labels::new(),
             }),
             ledger: Some(Ledger {
                 received: all,

@@ -99,9 +99,9 @@ fn what_is_kept_for_waiting_players_is_given_back_when_they_leave() {
     for _ in 0..10 {
         publisher.push(&mut vec![frame(Role::Key), frame(Role::Frame)]);
     }
-    assert_eq!(publisher.timeline.lock().window_bytes(), 20 * 97);
+    assert_eq!(publisher.stream.timeline.lock().window_bytes(), 20 * 97);
     drop(watchers);
-    assert_eq!(publisher.timeline.lock().window_bytes(), 2 * 97);
+    assert_eq!(publisher.stream.timeline.lock().window_bytes(), 2 * 97);
 }
 
 #[test]
@@ -182,4 +182,40 @@ fn stats_count_what_was_pushed() {
     assert_eq!((stats.players, stats.players_peak), (1, 1));
     drop(cursor);
     assert_eq!((publisher.stats().players, publisher.stats().players_peak), (0, 1));
+}
+
+#[test]
+fn what_is_published_can_be_had_by_others() {
+    let registry = Registry::new(Limits::default());
+    let watcher = registry.watch(&key("waited")).unwrap();
+    assert!(registry.live().is_empty() && registry.stream(&key("waited")).is_none());
+    let mut publisher = registry.publish(&key("a")).unwrap();
+    let other = registry.publish(&key("b")).unwrap();
+    let mut cursor = publisher.stream().cursor(Class::Record, Start::Oldest);
+    publisher.push(&mut vec![frame(Role::Config), frame(Role::Key)]);
+    let mut live: Vec<_> = registry.live().iter().map(|stream| stream.key().clone()).collect();
+    live.sort();
+    assert_eq!(live, [key("a"), key("b")]);
+    let stream = registry.stream(&key("a")).unwrap();
+    assert!(stream.is_same_run(&publisher.stream()) && !stream.is_same_run(&other.stream()));
+    assert_eq!((stream.key(), stream.run(), stream.is_over()), (&key("a"), 1, false));
+    assert_eq!(stream.stats(), publisher.stats());
+    assert_eq!(stream.header().packets().len(), 1);
+    assert_eq!(stream.window(), (2 * 97, 0));
+    // It keeps no run going.
+    drop(publisher);
+    assert!(stream.is_over() && registry.stream(&key("a")).is_none());
+    let mut batch = Vec::new();
+    let wait = crate::Wait { bytes: 0, timeout: std::time::Duration::ZERO };
+    assert_eq!(cursor.read_blocking(&mut batch, &wait), Read::Packets);
+    assert_eq!(batch.len(), 2);
+    // The same name again is another run, numbered while somebody remembers it.
+    let waiting = registry.watch(&key("a")).unwrap();
+    for run in [1, 2] {
+        let publisher = registry.publish(&key("a")).unwrap();
+        assert_eq!(registry.stream(&key("a")).unwrap().run(), run);
+        assert!(!registry.stream(&key("a")).unwrap().is_same_run(&stream));
+        drop(publisher);
+    }
+    drop((waiting, watcher));
 }

@@ -11,6 +11,7 @@ use super::*;
 use crate::{Cursor, Lost, Read, Start, Wait};
 
 mod model;
+mod pre_roll;
 mod totals;
 
 /// A packet whose body starts with its number in the run.

@@ -403,11 +403,11 @@ const OF_FILES: [&str; 14] = [
 ];
 
 /// Properties that make readers expect video.
-const VIDEO_ONLY: [&str; 6] =
+pub(super) const VIDEO_ONLY: [&str; 6] =
     ["videocodecid", "width", "height", "framerate", "videodatarate", "videoTrackIdInfoMap"];
 
 /// Properties that make readers expect audio.
-const AUDIO_ONLY: [&str; 6] = [
+pub(super) const AUDIO_ONLY: [&str; 6] = [
     "audiocodecid",
     "audiosamplerate",
     "audiosamplesize",

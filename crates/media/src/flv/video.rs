@@ -133,6 +133,21 @@ pub fn read(body: &[u8]) -> impl Iterator<Item = Result<VideoTag<'_>, Malformed>
     one.into_iter().chain(many)
 }
 
+/// The same message with another composition time, in ms; `None` where there is none to change: with
+/// codecs that have none, in messages of several tracks, and in all but coded frames.
+pub fn recomposed(body: &[u8], composition_time_ms: i32) -> Option<Vec<u8>> {
+    let tag = parse(body)?;
+    let has_time = tag.packet_type == PacketType::CodedFrames
+        && tag.frame_type != FrameType::Command
+        && matches!(tag.codec, VideoCodec::Avc | VideoCodec::Hevc | VideoCodec::Vvc)
+        && matches!(tag.multitrack, None | Some(Multitrack::OneTrack));
+    let end = body.len().checked_sub(tag.data.len()).filter(|_| has_time)?;
+    let mut body = body.to_vec();
+    let [_, time @ ..] = composition_time_ms.to_be_bytes();
+    body.get_mut(end.checked_sub(time.len())?..end)?.copy_from_slice(&time);
+    Some(body)
+}
+
 /// Whether the head says that the message has several tracks.
 pub(super) fn has_several_tracks(body: &[u8]) -> bool {
     let Some((&first, rest)) = body.split_first() else { return false };

@@ -15,6 +15,10 @@ use super::header::{self, Fields, Format, HeaderBytes};
 use super::{CHUNK_SIZE_MAX, DEFAULT_CHUNK_SIZE, Message, Slots};
 use crate::{Error, Limits, Protocol};
 
+/// So many of the longest messages may be half read at once, within [`Limits::partial_bytes`]: audio,
+/// video, data and a command.
+const PARTIAL_MESSAGES: usize = 4;
+
 /// Puts the messages of one direction of a connection together.
 #[derive(Debug)]
 pub struct ChunkReader {
@@ -330,7 +334,10 @@ impl ChunkReader {
     /// Makes room for all of the message that may have arrived, or twice what there was, whichever
     /// is more, and never for more than the message.
     fn grow(&mut self, slot: usize, arrived: usize) -> Result<(), Error> {
-        let (partial_bytes, partial_bytes_max) = (self.partial_bytes, self.partial_bytes_max);
+        // Who may not send long messages yet has no use for many half-read ones either.
+        let few = self.message_bytes_max.saturating_mul(PARTIAL_MESSAGES);
+        let partial_bytes_max = self.partial_bytes_max.min(few);
+        let partial_bytes = self.partial_bytes;
         let stream = self.stream(slot);
         let (len, old) = (stream.body.len(), stream.body.capacity());
         let new = len.saturating_add(arrived).max(old.saturating_mul(2)).min(len + stream.missing);

@@ -2,7 +2,6 @@
 //! code with it.
 
 mod generator;
-mod reference;
 
 use bytes::Bytes;
 use media::Chunks;

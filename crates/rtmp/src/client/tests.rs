@@ -514,6 +514,23 @@ fn media_of_other_streams_and_of_publishers_is_not_passed_on() {
 }
 
 #[test]
+fn media_before_the_play_was_asked_for_is_not_passed_on() {
+    let (mut client, mut server) = scripted(Role::Play);
+    // Before there is a stream its number is 0, which is the connection.
+    for _ in 0..2 {
+        let media = server.message(0, 9, b"\x17");
+        client.handle_input(start(), &media).unwrap();
+        assert_eq!(client.poll_event(), None);
+        let success = status(Level::Status, "NetConnection.Connect.Success", "");
+        server.say(&mut client, &Command::new("_result", 1.0, vec![success])).unwrap();
+    }
+    server.say(&mut client, &Command::new("_result", 2.0, vec![5.0.into()])).unwrap();
+    let media = server.message(5, 9, b"\x17");
+    client.handle_input(start(), &media).unwrap();
+    assert!(matches!(client.poll_event(), Some(ClientEvent::Media { .. })));
+}
+
+#[test]
 fn answers_to_other_calls_change_nothing() {
     let (mut client, mut server) = scripted(Role::Publish);
     server.say(&mut client, &Command::new("_result", 9.0, vec![])).unwrap();

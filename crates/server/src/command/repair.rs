@@ -40,6 +40,17 @@ pub struct Repair {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
+    #[command(flatten)]
+    how: How,
+
+    /// Print one JSON object a file, each on a line of its own
+    #[arg(long)]
+    json: bool,
+}
+
+/// How to mend files.
+#[derive(Debug, clap::Args)]
+pub(super) struct How {
     /// Write the repaired file there; it must not exist
     #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
     output: Option<PathBuf>,
@@ -51,10 +62,6 @@ pub struct Repair {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
-
-    /// Print one JSON object a file, each on a line of its own
-    #[arg(long)]
-    json: bool,
 }
 
 /// Read at once.
@@ -90,8 +97,13 @@ enum Failure {
 }
 
 impl Repair {
+    /// The command for these files.
+    pub(super) fn of(files: Vec<PathBuf>, how: How, json: bool) -> Self {
+        Self { files, how, json }
+    }
+
     pub(super) fn run(self) -> Result<ExitCode, Error> {
-        if self.output.is_some() && self.files.len() > 1 {
+        if self.how.output.is_some() && self.files.len() > 1 {
             eprintln!("rtmp-server: -output takes one FILE");
             return Ok(ExitCode::from(EXIT_USAGE));
         }
@@ -119,7 +131,7 @@ impl Repair {
     }
 
     fn repair(&self, path: &Path) -> Result<Outcome, Failure> {
-        if let Some(output) = self.output.as_ref().filter(|output| output.exists()) {
+        if let Some(output) = self.how.output.as_ref().filter(|output| output.exists()) {
             return Err(Failure::Exists(output.clone()));
         }
         let mut file = File::open(path)?;
@@ -152,12 +164,12 @@ impl Repair {
             0 if !is_flv => return Err(Failure::NotFlv),
             0 => return Err(Failure::Empty),
             _ if summary.mends.is_empty() => return Ok(Outcome::Sound),
-            _ if self.dry_run => return Ok(Outcome::Repairable(summary)),
+            _ if self.how.dry_run => return Ok(Outcome::Repairable(summary)),
             _ => {}
         }
-        let target = match &self.output {
+        let target = match &self.how.output {
             Some(output) => output.clone(),
-            None if self.in_place => path.to_owned(),
+            None if self.how.in_place => path.to_owned(),
             None => output::beside(path, 1),
         };
         let failed = |error| Failure::Write(target.clone(), error);
@@ -166,11 +178,11 @@ impl Repair {
         output.patch(&repaired.patches).map_err(failed)?;
         output.patch(&[repaired.complete]).map_err(failed)?;
         let summary = repaired.summary;
-        if self.in_place {
+        if self.how.in_place {
             let backup = output.replace(path).map_err(failed)?;
             return Ok(Outcome::Repaired { summary, output: target, backup: Some(backup) });
         }
-        let output = match &self.output {
+        let output = match &self.how.output {
             Some(_) => output.keep(&target).map(|()| target.clone()),
             None => output.keep_beside(path),
         };

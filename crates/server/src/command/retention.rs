@@ -7,12 +7,12 @@ mod json;
 mod text;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use archive::SystemDisk;
 use archive::catalog::{self, Reader};
 use archive::retention::Outlook;
+use archive::{Policy, SystemDisk};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -47,7 +47,8 @@ const DELETIONS: usize = 20;
 
 impl Retention {
     pub(super) fn run(self) -> Result<ExitCode, Error> {
-        let outlook = self.outlook(Timestamp::now()).map_err(|error| self.words(&error))?;
+        let outlook = self.outlook(Timestamp::now());
+        let outlook = outlook.map_err(|error| words(&self.record_dir, &error))?;
         let out = match self.json {
             true => format!("{}\n", json::object(&self, &outlook)),
             false => text::report(&self, &outlook, &TimeZone::system()),
@@ -63,19 +64,24 @@ impl Retention {
 
     fn outlook(&self, now: Timestamp) -> Result<Outlook, catalog::Error> {
         let reader = Reader::open(&self.record_dir)?;
-        let (rules, min_free) = (self.rules.rules(), self.rules.record_min_free);
-        Outlook::new(&reader, &SystemDisk, &rules, min_free, now.as_millisecond(), DELETIONS)
+        let policy = Policy {
+            retention: self.rules.rules(),
+            min_free: self.rules.record_min_free,
+            ..Policy::default()
+        };
+        Outlook::new(&reader, &SystemDisk, &policy, now.as_millisecond(), DELETIONS)
     }
+}
 
-    fn words(&self, error: &catalog::Error) -> String {
-        let dir = printable(&self.record_dir.to_string_lossy());
-        match error {
-            catalog::Error::None => format!(
-                "there is no catalog in {dir}; a server that records makes one, and one that \
-                 starts with this -record-dir makes it of the files that are there"
-            ),
-            error => format!("cannot read the catalog in {dir}: {error}"),
-        }
+/// Why the catalog in a record directory cannot be asked.
+pub(super) fn words(dir: &Path, error: &catalog::Error) -> String {
+    let dir = printable(&dir.to_string_lossy());
+    match error {
+        catalog::Error::None => format!(
+            "there is no catalog in {dir}; a server that records makes one, and one that \
+             starts with this -record-dir makes it of the files that are there"
+        ),
+        error => format!("cannot read the catalog in {dir}: {error}"),
     }
 }
 

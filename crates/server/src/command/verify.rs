@@ -66,6 +66,11 @@ impl Verified {
 }
 
 impl Verify {
+    /// The command for these files.
+    pub(super) fn of(files: Vec<PathBuf>, json: bool) -> Self {
+        Self { files, json }
+    }
+
     pub(super) fn run(self) -> Result<ExitCode, Error> {
         let verified = verify(&self.files);
         let text = match self.json {

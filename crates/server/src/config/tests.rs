@@ -1,3 +1,6 @@
+use std::net::SocketAddr;
+
+use super::value::*;
 use super::*;
 
 fn address(text: &str) -> ListenAddress {
@@ -196,4 +199,24 @@ fn nothing_is_deleted_unless_it_is_asked_for() {
     let retain = Config::default().retain;
     assert!(!retain.rules().is_some());
     assert_eq!((retain.record_min_free, retain.retain_copied), (None, false));
+}
+
+#[test]
+fn what_is_kept_in_memory_is_at_most_ten_minutes() {
+    assert_eq!(pre_roll("0"), Ok(Duration::ZERO));
+    assert_eq!(pre_roll("10m"), Ok(Duration::from_secs(600)));
+    for text in ["", "off", "10m1ms", "-1s", "5"] {
+        assert!(pre_roll(text).expect_err(text).contains("at most 10m, or 0"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_deleted_can_be_restored_for_days_or_not_at_all() {
+    assert_eq!(grace("0"), Ok(Duration::ZERO));
+    assert_eq!(grace("7d"), Ok(Duration::from_secs(7 * 86_400)));
+    assert_eq!(Config::default().bin_grace, Duration::from_secs(7 * 86_400));
+    assert_eq!(grace("36500d"), Ok(Duration::from_secs(36_500 * 86_400)));
+    for text in ["", "off", "59s", "36501d", "-1d", "7"] {
+        assert!(grace(text).expect_err(text).contains("at least 1m and at most 36500d"), "{text}");
+    }
 }

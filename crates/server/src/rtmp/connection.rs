@@ -23,6 +23,7 @@ use super::Context;
 use super::listener::Handshake;
 use super::play::{Play, Plays};
 use super::publish::Publish;
+use crate::sessions::{Connected, Kick};
 use crate::telemetry;
 
 /// Read at once. One buffer a thread serves all connections: nothing is kept in it between two reads.
@@ -37,6 +38,8 @@ const OUTPUT_MAX: usize = 1 << 20;
 const SLICES: usize = 128;
 /// A client that was refused has this long to read why, then it is disconnected: some wait for that.
 const REFUSED: Duration = Duration::from_secs(3);
+/// After something was ended from outside the client has this long to read why.
+const KICKED: Duration = Duration::from_secs(1);
 /// At the server's end a player has this long to take what is left.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -61,6 +64,8 @@ pub(super) enum End {
     Handshakes,
     /// It was refused.
     Refused,
+    /// Somebody ended it through the API.
+    Kicked,
     /// The server stops.
     Stopping,
 }
@@ -75,6 +80,7 @@ impl fmt::Display for End {
             Self::PlayerStalled => f.write_str("player too slow for -play-timeout"),
             Self::Handshakes => f.write_str("too many handshakes"),
             Self::Refused => f.write_str("refused"),
+            Self::Kicked => f.write_str("kicked"),
             Self::Stopping => f.write_str("server stopping"),
         }
     }
@@ -106,8 +112,13 @@ pub(super) async fn serve(
         batch: Vec::new(),
         handshake: Some(handshake),
         refused: None,
+        kicked: None,
         closing: None,
-        client: Client { peer, app: String::new(), name: String::new() },
+        client: Client {
+            session: context.sessions.connect(peer),
+            app: String::new(),
+            name: String::new(),
+        },
         context,
     };
     let end = connection.run().await;
@@ -117,10 +128,18 @@ pub(super) async fn serve(
 /// Who is at the other end.
 #[derive(Debug)]
 pub(super) struct Client {
-    pub(super) peer: SocketAddr,
+    /// Its entry among all connections.
+    pub(super) session: Connected,
     app: String,
     /// What it calls itself.
     pub(super) name: String,
+}
+
+impl Client {
+    /// Where it comes from.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.session.peer.addr
+    }
 }
 
 struct Connection {
@@ -136,6 +155,8 @@ struct Connection {
     handshake: Option<Handshake>,
     /// After a refusal: until when it may stay without another publish or play.
     refused: Option<Instant>,
+    /// After a kick: until when it may stay, to read why.
+    kicked: Option<Instant>,
     /// When the server stops: until when players may take what is left.
     closing: Option<Instant>,
     client: Client,
@@ -149,6 +170,7 @@ impl Connection {
         // The sender lives as long as the server does.
         let mut stopped = pin!(async move { stopped.wait_for(|stop| *stop).await.is_ok() });
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+        let peer = self.client.session.peer.clone();
         loop {
             // Looked at in each turn, so that a connection that always has something to do cannot put them off.
             let now = Instant::now();
@@ -191,6 +213,10 @@ impl Connection {
                 () = room(&self.publishes), if held => Ok(()),
                 () = timer.as_mut() => Ok(()),
                 _ = &mut stopped, if self.closing.is_none() => Ok(()),
+                () = std::future::poll_fn(|cx| peer.poll_kick(cx)) => {
+                    self.on_kick();
+                    Ok(())
+                }
                 () = cut, if self.handshake.is_some() => Err(End::Handshakes),
             };
             if let Err(end) = turn {
@@ -207,7 +233,10 @@ impl Connection {
             let filled = self.output.fill(&mut slices);
             match self.socket.try_write_vectored(slices.get(..filled).unwrap_or_default()) {
                 Ok(0) => return Err(End::Closed),
-                Ok(n) => self.output.advance(n),
+                Ok(n) => {
+                    self.output.advance(n);
+                    self.client.session.peer.traffic.write_bytes(n);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.blocked_since.get_or_insert_with(Instant::now);
                     return Ok(());
@@ -242,6 +271,7 @@ impl Connection {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) => return Err(End::Socket(error)),
                 };
+                self.client.session.peer.traffic.read_bytes(n);
                 let now = Instant::now();
                 let taken = self.session.handle_input(now, buffer.get(..n).unwrap_or_default());
                 self.drain_events(now);
@@ -309,12 +339,13 @@ impl Connection {
         // Client text is for logs only.
         self.client.app = info.app.escape_debug().take(128).collect();
         self.client.name = info.flash_ver.escape_debug().take(64).collect();
+        self.client.session.peer.introduce(&self.client.name);
         if info.app.len() > Key::MAX_BYTES {
             let why = "the application name is too long";
-            telemetry::connection_refused(self.client.peer, why);
+            telemetry::connection_refused(self.client.peer(), why);
             return self.session.reject(request, RejectCode::BadName, why);
         }
-        telemetry::connected(self.client.peer, &self.client.app, &self.client.name);
+        telemetry::connected(self.client.peer(), &self.client.app, &self.client.name);
         self.session.accept(request);
     }
 
@@ -327,6 +358,7 @@ impl Connection {
     ) {
         let refused = match (&key, self.closing) {
             (Err(error), _) => (RejectCode::BadName, error.to_string()),
+            _ if self.kicked.is_some() => (RejectCode::Failed, End::Kicked.to_string()),
             (_, Some(_)) => (RejectCode::Failed, "the server is stopping".to_owned()),
             (Ok(key), None) => {
                 match Publish::start(&self.context, key, stream, &self.client, now) {
@@ -341,7 +373,7 @@ impl Connection {
                 }
             }
         };
-        telemetry::publish_refused(&shown(&key), self.client.peer, &refused.1);
+        telemetry::publish_refused(&shown(&key), self.client.peer(), &refused.1);
         self.session.reject(request, refused.0, &refused.1);
         self.refused = Some(Instant::now() + REFUSED);
     }
@@ -349,6 +381,7 @@ impl Connection {
     fn on_play(&mut self, request: RequestId, stream: u32, key: Result<Key, KeyError>) {
         let watched = match (&key, self.closing) {
             (Err(error), _) => Err((RejectCode::NotFound, error.to_string())),
+            _ if self.kicked.is_some() => Err((RejectCode::Failed, End::Kicked.to_string())),
             (_, Some(_)) => Err((RejectCode::Failed, "the server is stopping".to_owned())),
             (Ok(key), None) => self
                 .context
@@ -358,13 +391,14 @@ impl Connection {
         };
         match watched {
             Ok(watcher) => {
-                telemetry::play_started(watcher.key(), self.client.peer, &self.client.name);
+                telemetry::play_started(watcher.key(), self.client.peer(), &self.client.name);
                 self.session.accept(request);
                 let timeout = self.context.config.play_timeout;
-                self.plays.push(Play::new(stream, watcher, timeout));
+                let session = self.client.session.play(watcher.key(), stream);
+                self.plays.push(Play::new(stream, watcher, session, timeout));
             }
             Err((code, why)) => {
-                telemetry::play_refused(&shown(&key), self.client.peer, &why);
+                telemetry::play_refused(&shown(&key), self.client.peer(), &why);
                 self.session.reject(request, code, &why);
                 self.refused = Some(Instant::now() + REFUSED);
             }
@@ -381,6 +415,7 @@ impl Connection {
                 for packet in &self.batch {
                     self.session.send(stream, packet);
                 }
+                self.client.session.peer.traffic.send(self.batch.len());
                 self.batch.clear();
             }
             Read::Joined { header, dts_ms, lost } => {
@@ -396,7 +431,7 @@ impl Connection {
                     self.flush()?;
                     return Err(End::PlayerStalled);
                 } else {
-                    telemetry::player_lags(play.key(), self.client.peer, lost);
+                    telemetry::player_lags(play.key(), self.client.peer(), lost);
                     self.session.wait_for_key(stream);
                 }
                 for packet in play.header(&header, dts_ms) {
@@ -426,12 +461,16 @@ impl Connection {
         let leaves = self.refused.filter(|_| self.is_idle());
         let lives = self.publishes.iter().map(Publish::live_at).filter(|_| held);
         let due = publishes.chain(self.session.next_timeout()).chain(stall).chain(lives);
-        due.chain(self.closing).chain(leaves).chain(self.plays.held_until()).min()
+        let due = due.chain(self.closing).chain(leaves).chain(self.kicked);
+        due.chain(self.plays.held_until()).min()
     }
 
     fn on_time(&mut self, now: Instant) -> Result<(), End> {
         if self.closing.is_some_and(|deadline| now >= deadline) {
             return Err(End::Stopping);
+        }
+        if self.is_idle() && self.kicked.is_some_and(|deadline| now >= deadline) {
+            return Err(End::Kicked);
         }
         if self.is_idle() && self.refused.is_some_and(|deadline| now >= deadline) {
             return Err(End::Refused);
@@ -473,6 +512,33 @@ impl Connection {
         }
     }
 
+    /// Ends what is to end by somebody's wish, and tells the client. What else the connection publishes or plays goes
+    /// on; when there is nothing, the connection ends as soon as the client had time to read why.
+    fn on_kick(&mut self) {
+        let (peer, why) = (self.client.peer(), "ended by the operator of the server");
+        for kick in self.client.session.peer.take_kicks() {
+            match kick {
+                Kick::Publisher(stream) => {
+                    for publish in self.publishes.iter().filter(|p| p.stream == stream) {
+                        telemetry::publisher_kicked(publish.key(), peer);
+                    }
+                    self.session.close_stream(stream, CloseCode::Failed, why);
+                    self.end_publishes(|p| p.stream == stream, &End::Kicked);
+                }
+                Kick::Player(stream) => {
+                    if let Some(play) = self.plays.get_mut(stream) {
+                        telemetry::player_kicked(play.key(), peer);
+                    }
+                    self.session.close_stream(stream, CloseCode::Failed, why);
+                    self.end_plays(|p| p.stream == stream, &End::Kicked);
+                }
+            }
+        }
+        if self.is_idle() {
+            self.kicked = Some(Instant::now() + KICKED);
+        }
+    }
+
     fn is_idle(&self) -> bool {
         self.publishes.is_empty() && self.plays.is_empty()
     }
@@ -497,29 +563,30 @@ impl Connection {
         self.session.handle_eof();
         match end {
             End::Session(error @ rtmp::Error::Refused(_)) => {
-                telemetry::not_rtmp(self.client.peer, error);
+                telemetry::not_rtmp(self.client.peer(), error);
             }
             // Port scanners and load balancers connect and say nothing.
             End::Session(error @ rtmp::Error::Timeout(_)) => {
-                telemetry::timed_out(self.client.peer, error);
+                telemetry::timed_out(self.client.peer(), error);
             }
-            End::Session(error) => telemetry::protocol_error(self.client.peer, error),
+            End::Session(error) => telemetry::protocol_error(self.client.peer(), error),
             _ => {}
         }
         self.end_publishes(|_| true, end);
         self.end_plays(|_| true, end);
-        telemetry::disconnected(self.client.peer, end);
+        telemetry::disconnected(self.client.peer(), end);
     }
 
     fn end_publishes(&mut self, which: impl Fn(&Publish) -> bool, reason: &dyn fmt::Display) {
         for publish in self.publishes.extract_if(.., |p| which(p)) {
-            publish.end(self.client.peer, reason);
+            publish.end(self.client.peer(), reason);
         }
     }
 
     fn end_plays(&mut self, which: impl Fn(&Play) -> bool, reason: &dyn fmt::Display) {
         for play in self.plays.extract(which) {
-            telemetry::play_ended(play.key(), self.client.peer, play.lost(), reason);
+            telemetry::play_ended(play.key(), self.client.peer(), play.lost(), reason);
+            play.close(reason.to_string());
         }
     }
 }

@@ -143,7 +143,7 @@ fn reap(done: Result<(), tokio::task::JoinError>) {
     }
 }
 
-async fn accept(sockets: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
+pub(crate) async fn accept(sockets: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
     std::future::poll_fn(|cx| {
         let mut ready = sockets.iter().map(|socket| socket.poll_accept(cx));
         ready.find(std::task::Poll::is_ready).unwrap_or(std::task::Poll::Pending)

@@ -10,12 +10,15 @@ use media::{Header, Packet};
 
 use clock::Clock;
 
+use crate::sessions::Playing;
+
 /// One stream that a connection plays or waits for.
 #[derive(Debug)]
 pub(super) struct Play {
     /// The message stream id.
     pub(super) stream: u32,
     watcher: Watcher,
+    session: Playing,
     /// On the present run; `None` while the player waits for one.
     cursor: Option<Cursor>,
     /// Whether the player was told that the stream is there, and not that it is over.
@@ -38,13 +41,18 @@ struct Behind {
 }
 
 impl Play {
-    pub(super) fn new(stream: u32, watcher: Watcher, timeout: Duration) -> Self {
+    pub(super) fn new(stream: u32, watcher: Watcher, session: Playing, timeout: Duration) -> Self {
         let (cursor, begun, held_until, clock, lost, behind) = Default::default();
-        Self { stream, watcher, cursor, begun, held_until, clock, lost, behind, timeout }
+        Self { stream, watcher, session, cursor, begun, held_until, clock, lost, behind, timeout }
     }
 
     pub(super) fn key(&self) -> &Key {
         self.watcher.key()
+    }
+
+    /// It is over.
+    pub(super) fn close(self, reason: String) {
+        self.session.end(reason);
     }
 
     /// Everything that was passed over.
@@ -111,6 +119,7 @@ impl Play {
     fn count(&mut self, lost: Lost) {
         self.lost.packets += lost.packets;
         self.lost.bytes += lost.bytes;
+        self.session.set_lost(self.lost);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, batch: &mut Vec<Packet>) -> Poll<Read> {

@@ -5,15 +5,17 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use archive::StartRequest;
 use bytes::Bytes;
-use live::{Class, Key, PublishError, Publisher, Start};
+use jiff::Zoned;
+use live::{Key, PublishError, Publisher};
 use media::time::Unwrap;
 use media::{Kind, Packet};
 
 use super::Context;
 use super::connection::Client;
 use super::report::Report;
+use crate::director::Published;
+use crate::sessions::Publishing;
 use crate::telemetry;
 
 /// One stream that a connection publishes. It is registered first, then its recording starts.
@@ -21,7 +23,11 @@ use crate::telemetry;
 pub(super) struct Publish {
     /// The message stream id.
     pub(super) stream: u32,
+    /// Before the publisher, so that it goes before another one can take the name.
+    session: Publishing,
     publisher: Publisher,
+    /// Ends what is recorded of it, after the run.
+    _published: Published,
     clock: Unwrap,
     /// Packets of the input that is being read; they go to the timeline together.
     batch: Vec<Packet>,
@@ -77,15 +83,14 @@ impl Publish {
         now: Instant,
     ) -> Result<Self, PublishError> {
         let publisher = context.registry.publish(key)?;
-        telemetry::publish_started(key, client.peer, &client.name);
-        if context.config.record_all {
-            let cursor = publisher.cursor(Class::Record, Start::Oldest);
-            // The archive has logged why it cannot record; the live stream goes on.
-            let _ = context.archive.start(StartRequest { key: key.clone(), cursor });
-        }
+        telemetry::publish_started(key, client.peer(), &client.name);
+        let session = client.session.publish(key, stream);
+        let published = context.director.published(publisher.stream(), &Zoned::now());
         Ok(Self {
             stream,
+            session,
             publisher,
+            _published: published,
             clock: Unwrap::default(),
             batch: Vec::new(),
             last_media: now,
@@ -102,10 +107,16 @@ impl Publish {
         self.batch.push(packet);
     }
 
+    /// The stream's name.
+    pub(super) fn key(&self) -> &Key {
+        self.publisher.key()
+    }
+
     /// Hands everything gathered to players and recorders.
     pub(super) fn push(&mut self, now: Instant) {
         if !self.batch.is_empty() {
             self.last_media = now;
+            self.session.receive(self.batch.len());
             self.publisher.push(&mut self.batch);
         }
     }
@@ -138,7 +149,11 @@ impl Publish {
 
     /// Logs what is due.
     pub(super) fn report(&mut self, now: Instant) {
-        self.report.tick(now, &self.publisher);
+        if self.report.due() <= now {
+            self.report.tick(now, &self.publisher);
+            let (video, audio) = self.report.codecs();
+            self.session.set_codecs(video, audio);
+        }
     }
 
     /// Gives the name back, which ends the run for players and recorders.
@@ -146,6 +161,7 @@ impl Publish {
         self.push(Instant::now());
         self.report.finish(Instant::now(), &self.publisher);
         telemetry::publish_ended(self.publisher.key(), peer, reason);
+        self.session.end(reason.to_string());
     }
 }
 

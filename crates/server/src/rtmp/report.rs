@@ -71,6 +71,11 @@ impl Report {
         }
     }
 
+    /// What is known of the tracks.
+    pub(super) fn codecs(&self) -> (Option<&VideoInfo>, Option<&AudioInfo>) {
+        (self.video.as_ref(), self.audio.as_ref())
+    }
+
     pub(super) fn due(&self) -> Instant {
         self.due
     }
@@ -109,7 +114,7 @@ impl Report {
 }
 
 /// Bits and frames per second of the clock on the wall; the frame rate by the stream's own clock where it runs.
-fn rates(before: &Stats, now: &Stats, time: Duration) -> Rates {
+pub(crate) fn rates(before: &Stats, now: &Stats, time: Duration) -> Rates {
     let seconds = time.as_secs_f64();
     let kbps = |before: &TrackStats, now: &TrackStats| {
         per(now.bytes.saturating_sub(before.bytes) * 8, seconds) / 1_000.0

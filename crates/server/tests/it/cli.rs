@@ -1,11 +1,15 @@
 //! The program as it is called: flags, exit codes, and the commands for those without an encoder.
 
+mod catalog;
 mod flags;
 mod probe;
 mod publish;
 mod pull;
+mod recordings;
 mod repair;
 mod retention;
+mod shell;
+mod status;
 mod verify;
 
 use std::ffi::OsStr;

@@ -5,6 +5,7 @@
 //! read-only while it is written to.
 
 #[cfg(target_os = "linux")]
+mod api;
 mod full;
 #[cfg(target_os = "linux")]
 mod hangs;

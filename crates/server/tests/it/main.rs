@@ -3,12 +3,15 @@
 #![cfg(test)]
 
 mod cli;
+mod config;
 mod crash;
 mod disk;
 mod docs;
 mod ffmpeg;
 mod files;
 mod gstreamer;
+mod guide;
+mod http;
 mod limits;
 mod logs;
 mod obs;
@@ -16,9 +19,11 @@ mod pace;
 mod play;
 mod players;
 mod publish;
+mod range;
 mod record;
 mod recovery;
 mod rejoin;
+mod reload;
 mod rotation;
 mod space;
 mod stats;

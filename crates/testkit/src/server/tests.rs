@@ -49,8 +49,9 @@ fn the_arguments_and_the_environment_reach_the_server() {
         Server::builder(&path).args(["-record-all", "true"]).env("TESTKIT_COLOR", "red").start();
     let line = server.wait_for_log("args", &[("env", "red")]);
     let dir = server.record_dir().display().to_string();
-    let expected =
-        format!("-listen 127.0.0.1:0 -log-format json -record-dir {dir} -record-all true");
+    let expected = format!(
+        "-listen 127.0.0.1:0 -log-format json -record-dir {dir} -http-listen off -record-all true"
+    );
     assert_eq!(line.field("all"), Some(expected));
     server.stop();
 }

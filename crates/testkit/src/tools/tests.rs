@@ -57,8 +57,8 @@ fn a_program_beside_the_test_is_interrupted_or_dropped() {
 #[test]
 fn the_line_of_xtask_is_read() {
     let text = "OTHER=1\nRTMP_SERVER_TEST_FFMPEG9=/opt/a b/ffmpeg\n";
-    assert_eq!(named_in(text), Some(PathBuf::from("/opt/a b/ffmpeg")));
-    assert_eq!(named_in("RTMP_SERVER_TEST_FFMPEG90=x"), None);
+    assert_eq!(named_in(text, FFMPEG9), Some(PathBuf::from("/opt/a b/ffmpeg")));
+    assert_eq!(named_in("RTMP_SERVER_TEST_FFMPEG90=x", FFMPEG9), None);
     assert_eq!(find("no-such-program"), None);
     assert!(find("sh").is_some());
 }

@@ -12,7 +12,15 @@ const RECORDING: &str = "00c0ffee00c0ffee";
 
 fn candidate(template: &str, stream_key: &str, end: Option<&Zoned>, number: u32) -> String {
     let start = START.parse().unwrap();
-    let facts = Facts { stream_key, start: &start, end, sequence: 7, recording: RECORDING };
+    let facts = Facts {
+        stream_key,
+        start: &start,
+        end,
+        sequence: 7,
+        recording: RECORDING,
+        recording_name: "Act 1",
+        recorder: "main",
+    };
     let path = template.parse::<Template>().unwrap().name(&facts).candidate(number);
     slashed(&path)
 }
@@ -44,6 +52,8 @@ fn each_part_says_what_it_is_for() {
         ("name", "stage%2Fcam"),
         ("stream_key", "live_stage_cam"),
         ("recording", RECORDING),
+        ("recording_name", "Act 1"),
+        ("recorder", "main"),
         ("sequence", "0007"),
         ("timestamp", "20251011_143052"),
         ("year", "2025"),
@@ -137,7 +147,7 @@ fn long_keys_share_the_room() {
 
 #[test]
 fn what_is_wrong_is_told_in_one_line() {
-    let known = "{app} {name} {stream_key} {recording} {sequence} {timestamp} {year} {month} {day} \
+    let known = "{app} {name} {stream_key} {recording} {recording_name} {recorder} {sequence} {timestamp} {year} {month} {day} \
                  {hour} {minute} {second} {millisecond} {microsecond} {offset} {start} {end}; times \
                  also in UTC, as {utc_year}";
     let none = format!("the path has no part, so all files would have one name; known are {known}");
@@ -254,6 +264,7 @@ proptest! {
     fn any_key_in_any_template_is_a_valid_path(
         template in templates(),
         key in keys(),
+        recording_name in keys(),
         finished: bool,
         number in 1..=CANDIDATES,
         sequence: u32,
@@ -265,6 +276,8 @@ proptest! {
             end: finished.then_some(&end),
             sequence,
             recording: RECORDING,
+            recording_name: &recording_name,
+            recorder: "main",
         };
         let path = template.name(&facts).candidate(number);
         let text = slashed(&path);

@@ -34,7 +34,7 @@ fn record(name: &str, rotation: Rotation, packets: Vec<Packet>) -> Vec<Finished>
 }
 
 /// The segments joined are what was sent; each plays alone; the clock of the recording has no hole.
-fn check(rig: &Rig, segments: &[Finished], sent: &[Packet]) {
+pub(super) fn check(rig: &Rig, segments: &[Finished], sent: &[Packet]) {
     let files = rig.disk.files();
     let mut rest = sent.iter().filter(|p| p.kind != Kind::Data);
     // What a decoder of the stream knows of each track.
@@ -210,7 +210,7 @@ fn second_track(dts_ms: i64, packet_type: u8, mark: u8) -> Packet {
 }
 
 #[derive(Debug, Clone)]
-enum Op {
+pub(super) enum Op {
     Key,
     Frame,
     Audio,
@@ -220,7 +220,7 @@ enum Op {
     Jump(i64),
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(super) fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => Just(Op::Key),
         12 => Just(Op::Frame),
@@ -232,7 +232,13 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-fn stream_of(ops: &[Op], with_video: bool) -> Vec<Packet> {
+/// A frame that is like no other, though the clock may come by the same time again.
+fn numbered(frame: Packet, number: usize) -> Packet {
+    let number = u64::try_from(number).unwrap().to_be_bytes();
+    Packet { body: frame.body.iter().copied().chain(number).collect(), ..frame }
+}
+
+pub(super) fn stream_of(ops: &[Op], with_video: bool) -> Vec<Packet> {
     let mut at_ms = 0;
     let mut packets = vec![audio_config()];
     if with_video {
@@ -245,15 +251,16 @@ fn stream_of(ops: &[Op], with_video: bool) -> Vec<Packet> {
             continue;
         }
         packets.push(match op {
-            Op::Key => video(at_ms, true, 40),
-            Op::Frame => video(at_ms, false, 30),
-            Op::Audio => audio(at_ms, 10),
+            Op::Key => numbered(video(at_ms, true, 40), packets.len()),
+            Op::Frame => numbered(video(at_ms, false, 30), packets.len()),
+            Op::Audio => numbered(audio(at_ms, 10), packets.len()),
             Op::VideoConfig(mark) => Packet { dts_ms: at_ms, ..video_config(*mark) },
             Op::AudioConfig(mark) => {
                 Packet::new(Kind::Audio, at_ms, Bytes::copy_from_slice(&[0xaf, 0, 0x12, *mark]))
             }
             Op::Second(0) => second_track(at_ms, 0, 7),
-            Op::Second(mark) => second_track(at_ms, if *mark == 1 { 0 } else { 1 }, *mark),
+            Op::Second(1) => second_track(at_ms, 0, 1),
+            Op::Second(mark) => numbered(second_track(at_ms, 1, *mark), packets.len()),
             Op::Jump(by_ms) => {
                 at_ms += by_ms;
                 continue;

@@ -42,8 +42,8 @@ impl Made {
 
     fn outlook(&self, rules: Rules, min_free: u64) -> Outlook {
         let reader = Reader::open(self.dir.path()).unwrap();
-        let min_free = Some(min_free);
-        Outlook::new(&reader, &SystemDisk, &rules, min_free, self.now_unix_ms, 20).unwrap()
+        let policy = Policy { retention: rules, min_free: Some(min_free), ..Policy::default() };
+        Outlook::new(&reader, &SystemDisk, &policy, self.now_unix_ms, 20).unwrap()
     }
 }
 

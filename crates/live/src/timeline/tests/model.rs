@@ -10,6 +10,8 @@ enum Step {
     Push(usize, char, usize),
     Read(usize),
     Open(usize, bool),
+    OpenBack(usize, i64),
+    PreRoll(usize, i64),
     Close(usize),
     Stop(usize),
 }
@@ -20,6 +22,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(run, kind, len)| Step::Push(run, kind, len)),
         4 => (0usize..6).prop_map(Step::Read),
         2 => (0..RUNS, any::<bool>()).prop_map(|(run, record)| Step::Open(run, record)),
+        1 => (0..RUNS, 0i64..4_000).prop_map(|(run, ms)| Step::OpenBack(run, ms)),
+        1 => (0..RUNS, prop_oneof![Just(0i64), 0i64..4_000])
+            .prop_map(|(run, ms)| Step::PreRoll(run, ms)),
         1 => (0usize..6).prop_map(Step::Close),
         1 => (0usize..6).prop_map(Step::Stop),
     ]
@@ -31,6 +36,8 @@ struct Reader {
     run: usize,
     next: Option<u32>,
     had: Position,
+    /// Where it is to begin, unless it is overrun before it reads.
+    first: Option<u32>,
     /// Packets of the run when it was stopped.
     stop_at: Option<u32>,
 }
@@ -43,6 +50,7 @@ impl Reader {
             match read {
                 Read::Joined { header, dts_ms, lost } => {
                     let next = u32::try_from(dts_ms / 40).unwrap();
+                    assert!(self.first.take().is_none_or(|first| next >= first));
                     self.lose(lost, next, all);
                     let mut wanted = Header::default();
                     for p in all.iter().take(next as usize) {
@@ -90,12 +98,23 @@ impl Reader {
 /// The bytes of the blocks before the first that would stay without recorders, looked at one by one.
 fn backlog_bytes(state: &State, limits: &Limits) -> usize {
     let mut rest = state.bytes;
+    // The newest place that is old enough to begin with.
+    let starts = || (state.first_block..).zip(&state.blocks).filter(|(_, b)| b.start);
+    let age_ms = |block: &Block| state.newest_dts_ms - block.first_dts_ms;
+    let old = starts().filter(|(_, b)| age_ms(b) >= state.pre_roll_ms).last();
+    let old = old.map_or(0, |(number, _)| number);
     for (number, block) in (state.first_block..).zip(&state.blocks) {
         let age_ms = state.newest_dts_ms - block.first_dts_ms;
         let playing = block.players > 0 && rest <= limits.play_bytes && age_ms <= limits.play_ms;
         let newest = state.newest_start.is_some_and(|start| number >= start);
         let joinable = newest && rest <= limits.join_bytes && age_ms <= limits.join_ms;
-        if playing || joinable || number + 1 == state.first_block + state.blocks.len() as u64 {
+        let pre_roll =
+            state.pre_roll_ms > 0 && block.start && number >= old && rest <= limits.pre_roll_bytes;
+        if playing
+            || joinable
+            || pre_roll
+            || number + 1 == state.first_block + state.blocks.len() as u64
+        {
             break;
         }
         rest -= block.bytes;
@@ -128,6 +147,7 @@ proptest! {
         let limits = Limits {
             join_bytes: 20_000, join_ms: 2_000, play_bytes: 12_000, play_ms: 1_000,
             record_bytes: 30_000, record_total_bytes: 40_000, hold_bytes: 6_000,
+            pre_roll_bytes: 25_000,
             ..Limits::default()
         };
         let backlogs = Arc::new(AtomicUsize::new(0));
@@ -160,9 +180,24 @@ proptest! {
                     };
                     let whole = record && runs[run].timeline.lock().first_block() == 0;
                     let cursor = runs[run].cursor(class, start);
-                    let (had, stop_at) = Default::default();
-                    readers.push(Reader { cursor, run, next: whole.then_some(0), had, stop_at });
+                    let (had, first, stop_at) = Default::default();
+                    let next = whole.then_some(0);
+                    readers.push(Reader { cursor, run, next, had, first, stop_at });
                 },
+                Step::OpenBack(run, ms) => if readers.len() < 6 {
+                    let state = runs[run].timeline.lock();
+                    let starts: Vec<_> =
+                        state.blocks.iter().filter(|b| b.start).map(|b| b.begin.packets).collect();
+                    let newest_ms = state.newest_dts_ms;
+                    drop(state);
+                    let is_old = |n: &&u64| newest_ms - i64::try_from(**n).unwrap() * 40 >= ms;
+                    let first = starts.iter().rev().find(is_old).or(starts.first());
+                    let first = first.map(|first| u32::try_from(*first).unwrap());
+                    let cursor = runs[run].cursor(Class::Record, Start::Back { ms });
+                    let (had, next, stop_at) = Default::default();
+                    readers.push(Reader { cursor, run, next, had, first, stop_at });
+                },
+                Step::PreRoll(run, ms) => runs[run].timeline.set_pre_roll(ms),
                 Step::Close(i) => if i < readers.len() {
                     readers.swap_remove(i);
                 },

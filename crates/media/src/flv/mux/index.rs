@@ -34,7 +34,8 @@ pub(super) struct Index {
 impl Index {
     /// Distance (ms) of the entries of a file without video.
     const AUDIO_MS: u32 = 2_000;
-    /// A configuration older than this (ms) does not belong to the key frame after it.
+    /// A configuration further away than this (ms) does not belong to the key frame after it: it is
+    /// old, or its time is that of audio which runs ahead.
     const CONFIG_AGE_MAX_MS: u32 = 1_000;
 
     /// An empty index of at most `capacity` entries (two at least).
@@ -61,9 +62,10 @@ impl Index {
                 self.config.get_or_insert(entry);
             }
             (Kind::Video, Role::Key) if is_of_first() => {
-                let config = self.config.take().filter(|config| {
-                    time_ms.saturating_sub(config.time_ms) <= Self::CONFIG_AGE_MAX_MS
-                });
+                let config = self
+                    .config
+                    .take()
+                    .filter(|config| time_ms.abs_diff(config.time_ms) <= Self::CONFIG_AGE_MAX_MS);
                 if !self.has_keys {
                     // The audio before it was taken for want of video.
                     *self = Self { has_keys: true, track, ..Self::new(self.capacity) };

@@ -164,3 +164,33 @@ proptest! {
         prop_assert!(tracks(&body).count() <= body.len());
     }
 }
+
+#[test]
+fn composition_time_is_changed_where_there_is_one() {
+    let changed: [(&[u8], &[u8]); 5] = [
+        (b"\x17\x01\x00\x00\x50NAL", b"\x17\x01\x00\x00\x28NAL"),
+        (b"\x2c\x01\xff\xff\xffNAL", b"\x2c\x01\x00\x00\x28NAL"),
+        (b"\x91hvc1\x00\x01\x00NAL", b"\x91hvc1\x00\x00\x28NAL"),
+        (
+            b"\x97\x02\x00\x00\x09\x01avc1\x00\x01\x00NAL",
+            b"\x97\x02\x00\x00\x09\x01avc1\x00\x00\x28NAL",
+        ),
+        (b"\x96\x01avc1\x05\x00\x01\x00NAL", b"\x96\x01avc1\x05\x00\x00\x28NAL"),
+    ];
+    for (body, expected) in changed {
+        assert_eq!(recomposed(body, 40).as_deref(), Some(expected), "{body:x?}");
+    }
+    let unchanged: [&[u8]; 8] = [
+        b"",
+        b"\x17\x00\x00\x00\x00\x01",
+        b"\x17\x02\x00\x00\x00",
+        b"\x17\x01\x00",
+        b"\x12abc",
+        b"\x57\x00\x00\x00\x00",
+        b"\x93hvc1NAL",
+        b"\x91av01OBU",
+    ];
+    for body in unchanged {
+        assert_eq!(recomposed(body, 40), None, "{body:x?}");
+    }
+}

@@ -342,6 +342,18 @@ fn half_read_messages_are_limited_together() {
 }
 
 #[test]
+fn of_short_messages_four_may_be_half_read() {
+    let mut reader = ChunkReader::new(&Limits::default());
+    reader.set_chunk_size(60_000).unwrap();
+    for id in 3..7 {
+        drain(&mut reader, &all(&[&full(id, 0, 65_536), &[1; 60_000]])).unwrap();
+    }
+    let error = drain(&mut reader, &all(&[&full(7, 0, 65_536), &[1; 60_000]])).unwrap_err();
+    let what = "bytes of half-read messages";
+    assert!(matches!(error, Error::Limit { what: w, limit: 262_144, .. } if w == what), "{error}");
+}
+
+#[test]
 fn chunk_streams_are_limited() {
     let limits = Limits { chunk_streams: 3, ..Limits::default() };
     let mut reader = ChunkReader::new(&limits);

@@ -57,6 +57,11 @@ fn segment() -> Vec<u8> {
         first_packet: 9_000,
         chain_before: Some(Hash([0xA5; 32])),
         server: "rtmp-server/1".to_owned(),
+        recorder: "all".to_owned(),
+        name: None,
+        request_key: None,
+        tracks: archive::Tracks::All,
+        labels: archive::Labels::new(),
     };
     let mut ledger = Ledger {
         received: Amount { packets: 1_182, bytes: 107_051 },

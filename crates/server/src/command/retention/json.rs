@@ -22,6 +22,8 @@ pub(super) fn object(asked: &Retention, outlook: &Outlook) -> Value {
         },
         "segments": outlook.segments,
         "total_bytes": outlook.total_bytes,
+        "bin_segments": outlook.bin_segments,
+        "bin_bytes": outlook.bin_bytes,
         "disk_free_bytes": outlook.space.map(|space| space.free_bytes),
         "disk_total_bytes": outlook.space.map(|space| space.total_bytes),
         "min_free_bytes": outlook.min_free_bytes,
@@ -56,6 +58,7 @@ fn segment(segment: &Segment, age_s: u64, reason: &str) -> Value {
     json!({
         "file": path(&segment.path),
         "stream_key": segment.stream_key,
+        "recorder": segment.recorder,
         "recording": segment.recording.to_string(),
         "segment": segment.number,
         "size_bytes": segment.size_bytes,

@@ -25,7 +25,10 @@ fn segment(name: &str, size_bytes: u64) -> Segment {
         recording: "00000000000000ab".parse().unwrap(),
         number: 3,
         stream_key: "live/test".to_owned(),
+        recorder: "all".to_owned(),
         state: State::Finished,
+        held: false,
+        bin_path: None,
         start_unix_ms: 0,
         end_unix_ms: 0,
         start_ms: 0,
@@ -54,6 +57,8 @@ fn outlook() -> Outlook {
         }],
         segments: 1_200,
         total_bytes: 2_000_000_000_000,
+        bin_segments: 12,
+        bin_bytes: 3_400_000_000,
         space: Some(Space {
             device: 1,
             free_bytes: 40_000_000_000,
@@ -116,7 +121,7 @@ fn without_a_catalog_it_says_what_makes_one() {
     let dir = tempfile::tempdir().unwrap();
     let asked = asked(&["--record-dir", dir.path().to_str().unwrap()]);
     let error = asked.outlook(Timestamp::now()).unwrap_err();
-    let words = asked.words(&error);
+    let words = words(&asked.record_dir, &error);
     assert!(words.starts_with("there is no catalog in "), "{words}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }

@@ -21,6 +21,10 @@ pub(super) fn report(asked: &Retention, outlook: &Outlook, zone: &TimeZone) -> S
     let mut out = format!("{}\n", printable(&asked.record_dir.to_string_lossy()));
     let (total, min_free) = (size(outlook.total_bytes), size(outlook.min_free_bytes));
     line(&mut out, "recordings", &format!("{}, {total}", count(outlook.segments, "file")));
+    if outlook.bin_segments > 0 {
+        let (files, bytes) = (count(outlook.bin_segments, "file"), size(outlook.bin_bytes));
+        line(&mut out, "bin", &format!("{files}, {bytes}"));
+    }
     let disk = match outlook.space {
         Some(space) => format!("{} of {} free", size(space.free_bytes), size(space.total_bytes)),
         None => "does not say how much room it has".to_owned(),

@@ -56,6 +56,11 @@ impl Recording {
             first_packet,
             chain_before: self.chain,
             server: "rtmp-server/1".to_owned(),
+            recorder: "all".to_owned(),
+            name: None,
+            request_key: None,
+            tracks: archive::Tracks::All,
+            labels: archive::Labels::new(),
         };
         let bytes = segment(&about, complete);
         let path = self.dir.path().join(format!("{number}.flv"));
@@ -244,7 +249,8 @@ fn the_chain_beside_a_file_is_checked_and_one_that_tells_nothing_is_told() {
     let told = &object["recordings"][0]["segments"][1]["hash_as_told_by"];
     assert_eq!(told, &serde_json::json!(["sidecar"]));
     // A catalog that was made from the files knows no hashes, and says nothing against them.
-    archive::catalog::rebuild(&archive::SystemDisk, recording.dir.path()).unwrap();
+    archive::catalog::rebuild(&archive::SystemDisk, recording.dir.path(), &[], &mut |_| {})
+        .unwrap();
     assert_eq!(json(recording.dir.path()).0, Some(0));
     fs::write(beside("flv.chain"), format!("{}\n", Hash([1; 32]))).unwrap();
     assert!(recording.verify().text().contains("its chain of hashes is not what the sidecar says"));

@@ -68,6 +68,11 @@ impl Probed {
         }
     }
 
+    /// How many streams there are.
+    pub(crate) fn streams(&self) -> usize {
+        self.0.get("streams").and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
     /// Packets of a stream.
     pub(crate) fn packets(&self, kind: &str) -> usize {
         let count = self.stream(kind, "nb_read_packets");

@@ -69,6 +69,20 @@ async fn before_a_publish_messages_are_small() {
 }
 
 #[tokio::test]
+async fn before_a_publish_few_messages_are_half_read() {
+    let server = tolerant();
+    let mut wire = Wire::connected(server.addr(), "live").await.unwrap();
+    wire.set_chunk_size(60_000).await.unwrap();
+    for chunk_stream in 10..20 {
+        let head = [chunk_stream, 0, 0, 0, 1, 0, 0, 20, 0, 0, 0, 0];
+        if wire.bytes(&[head.as_slice(), &[0; 60_000]].concat()).await.is_err() {
+            break;
+        }
+    }
+    closed_because(&server, wire, "bytes of half-read messages: the limit is 262144").await;
+}
+
+#[tokio::test]
 async fn half_read_messages_are_bounded_together() {
     let server = tolerant();
     let mut wire = Wire::connected(server.addr(), "live").await.unwrap();

@@ -17,6 +17,12 @@ mod check;
 #[cfg(target_os = "linux")]
 mod figures;
 #[cfg(target_os = "linux")]
+mod frozen;
+#[cfg(target_os = "linux")]
+mod most;
+#[cfg(target_os = "linux")]
+mod nginx;
+#[cfg(target_os = "linux")]
 mod options;
 #[cfg(target_os = "linux")]
 mod plain;
@@ -26,6 +32,8 @@ mod play;
 mod publish;
 #[cfg(target_os = "linux")]
 mod report;
+#[cfg(target_os = "linux")]
+mod start;
 #[cfg(target_os = "linux")]
 mod target;
 #[cfg(target_os = "linux")]
@@ -39,6 +47,8 @@ fn main() -> std::process::ExitCode {
     let options = options::Options::parse();
     let done = match &options.command {
         Some(options::Command::Plain(work)) => plain::serve(work).map(|()| true),
+        None if options.start => start::measure(&options),
+        None if options.most => most::search(&options),
         None => trial::run(&options),
     };
     match done {

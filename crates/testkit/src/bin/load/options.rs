@@ -85,6 +85,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", requires = "connect")]
     pub(crate) recordings: Option<PathBuf>,
 
+    /// Freeze the disk of the recordings for so long in the middle of a run; needs root
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["dir", "connect"],
+          value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) freeze: Option<u64>,
+
     /// Where recordings go for the time of a run [default: the system's temporary directory]
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,
@@ -93,9 +98,25 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(crate) plain: bool,
 
+    /// Another server that does the same work in the same run
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) beside: Option<Beside>,
+
     /// Runs of each; medians are reported
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) repeat: u32,
+
+    /// Players that are joining at a time
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) joining: u32,
+
+    /// Search for the most publishers, from --publishers on, that are carried without loss or lag
+    #[arg(long, conflicts_with_all = ["flat_out", "connect", "freeze"])]
+    pub(crate) most: bool,
+
+    /// Measure only what starting takes and what an idle server has
+    #[arg(long, conflicts_with_all = ["most", "connect", "freeze"])]
+    pub(crate) start: bool,
 
     /// Threads that publish in real time
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
@@ -104,6 +125,13 @@ pub(crate) struct Options {
     /// Print one JSON object instead of tables
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A server to compare with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Beside {
+    /// nginx with its RTMP module, as Debian has it
+    NginxRtmp,
 }
 
 /// What the tool does when it is not the tool.

@@ -25,8 +25,8 @@ use crate::publish::{hello, micros, session};
 
 /// Read at once.
 const READ_BYTES: usize = 256 << 10;
-/// Players that are joining at a time.
-const JOINING: usize = 16;
+/// The command to play, in AMF.
+const PLAY: &[u8] = b"\x02\x00\x04play";
 /// A player that gets nothing for this long has failed.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -35,6 +35,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Seats {
     pub(crate) addr: SocketAddr,
     pub(crate) players: u32,
+    /// Players that are joining at a time.
+    pub(crate) joining: u32,
     pub(crate) publishers: u32,
     pub(crate) is_plain: bool,
     /// When the run began; stamps count from it.
@@ -52,8 +54,10 @@ pub(crate) struct Seats {
 pub(crate) struct Seen {
     /// From the publisher's write to the player's check, in µs.
     pub(crate) latency: Histogram,
-    /// From connecting to the first frame, in µs.
+    /// From asking for the stream to the first frame, in µs.
     pub(crate) join: Histogram,
+    /// The longest that a player was without a frame, in µs.
+    pub(crate) silence_us: u64,
     /// Frames that came.
     pub(crate) frames: u64,
     /// Frames that are missing between the first and the last.
@@ -78,13 +82,13 @@ pub(crate) fn start(seats: Arc<Seats>) -> JoinHandle<Result<Seen>> {
 async fn all(seats: Arc<Seats>) -> Seen {
     let seen = Rc::new(RefCell::new(Seen::default()));
     let room = Rc::new(RefCell::new(vec![0; READ_BYTES]));
-    let joining = Rc::new(Semaphore::new(JOINING));
+    let joining = Rc::new(Semaphore::new(usize::try_from(seats.joining).unwrap_or(1)));
     let play = |number: u32| {
         let (seats, seen, room, joining) =
             (seats.clone(), seen.clone(), room.clone(), joining.clone());
         tokio::task::spawn_local(async move {
             let stream = number % seats.publishers.max(1);
-            let check = Check { seats: &seats, seen: &seen, stream, next: None };
+            let check = Check { seats: &seats, seen: &seen, stream, next: None, seen_us: None };
             if let Err(error) = play(check, &room, &joining).await {
                 let error = format!("player {number}: {error}");
                 seen.borrow_mut().errors.push(error);
@@ -111,7 +115,7 @@ async fn play(mut check: Check<'_>, room: &RefCell<Vec<u8>>, joining: &Semaphore
         if turn.is_some() && check.next.is_some() {
             turn = None;
             check.seats.joined.fetch_add(1, Ordering::Relaxed);
-            check.seen.borrow_mut().join.add(micros(began.elapsed()));
+            check.seen.borrow_mut().join.add(micros(wire.asked().unwrap_or(began).elapsed()));
         }
         wire.write(&socket)?;
         tokio::time::timeout(SILENCE, socket.readable()).await.map_err(|_| "got nothing")??;
@@ -135,8 +139,15 @@ async fn play(mut check: Check<'_>, room: &RefCell<Vec<u8>>, joining: &Semaphore
 
 /// How frames come.
 enum Wire {
-    Rtmp { session: Box<ClientSession>, output: Chunks },
-    Length { input: BytesMut },
+    Rtmp {
+        session: Box<ClientSession>,
+        output: Chunks,
+        /// When the command to play went out.
+        asked: Option<Instant>,
+    },
+    Length {
+        input: BytesMut,
+    },
 }
 
 impl Wire {
@@ -146,12 +157,22 @@ impl Wire {
             return Ok(Self::Length { input: BytesMut::new() });
         }
         let session = session(check.seats.addr, check.stream, Role::Play, 4_096)?;
-        Ok(Self::Rtmp { session: Box::new(session), output: Chunks::new() })
+        Ok(Self::Rtmp { session: Box::new(session), output: Chunks::new(), asked: None })
+    }
+
+    fn asked(&self) -> Option<Instant> {
+        match self {
+            Self::Rtmp { asked, .. } => *asked,
+            Self::Length { .. } => None,
+        }
     }
 
     fn write(&mut self, socket: &TcpStream) -> Result<()> {
-        let Self::Rtmp { session, output } = self else { return Ok(()) };
+        let Self::Rtmp { session, output, asked } = self else { return Ok(()) };
         session.take_output(output);
+        if asked.is_none() && output.to_vec().windows(PLAY.len()).any(|bytes| bytes == PLAY) {
+            *asked = Some(Instant::now());
+        }
         while !output.is_empty() {
             let mut slices = [IoSlice::new(&[]); 8];
             let filled = output.fill(&mut slices);
@@ -203,6 +224,8 @@ struct Check<'a> {
     stream: u32,
     /// The number of the next frame; `None` before the first.
     next: Option<u64>,
+    /// When the last frame came, in µs from the epoch.
+    seen_us: Option<u64>,
 }
 
 impl Check<'_> {
@@ -226,10 +249,13 @@ impl Check<'_> {
         }
         self.next = Some(stamp.sequence + 1);
         seen.frames += 1;
+        let now_us = micros(self.seats.epoch.elapsed());
         if stamp.time_us >= self.seats.window_us.load(Ordering::Relaxed) {
-            let now_us = micros(self.seats.epoch.elapsed());
             seen.latency.add(now_us.saturating_sub(stamp.time_us));
+            let silence_us = now_us.saturating_sub(self.seen_us.unwrap_or(now_us));
+            seen.silence_us = seen.silence_us.max(silence_us);
         }
+        self.seen_us = Some(now_us);
     }
 }
 

@@ -70,8 +70,10 @@ pub(crate) struct Publisher {
     /// Frames that it has sent.
     pub(crate) frames: u64,
     bytes: u64,
-    /// How late its latest frame was put out, in µs.
+    /// How late its latest frame was put out, or how long the socket took nothing, in µs.
     pub(crate) late_us: u64,
+    /// Since when the socket has not taken everything.
+    stuck: Option<Instant>,
 }
 
 /// The key of a stream.
@@ -118,6 +120,7 @@ impl Publisher {
             frames: 0,
             bytes: 0,
             late_us: 0,
+            stuck: None,
         };
         if plan.is_plain {
             publisher.socket.write_all(&hello(Role::Publish, stream))?;
@@ -195,6 +198,18 @@ impl Publisher {
         Some(scaled_us)
     }
 
+    /// Writes, and notes how long that has not been possible; whether everything is out.
+    fn go_on(&mut self) -> io::Result<bool> {
+        let done = self.write()?;
+        if !done {
+            let since = *self.stuck.get_or_insert_with(Instant::now);
+            self.late_us = self.late_us.max(micros(since.elapsed()));
+        } else if let Some(since) = self.stuck.take() {
+            self.late_us = self.late_us.max(micros(since.elapsed()));
+        }
+        Ok(done)
+    }
+
     /// Writes once; whether everything is out.
     fn write(&mut self) -> io::Result<bool> {
         while !self.output.is_empty() {
@@ -219,7 +234,7 @@ impl Publisher {
         }
     }
 
-    /// Ends the stream in order and waits until the other side has closed the connection.
+    /// Ends the stream in order.
     pub(crate) fn finish(&mut self) -> Result<()> {
         self.socket.set_nonblocking(false)?;
         if let Some(session) = &mut self.session {
@@ -227,7 +242,11 @@ impl Publisher {
             session.take_output(&mut self.output);
         }
         self.write_all()?;
-        self.socket.shutdown(Shutdown::Write)?;
+        Ok(self.socket.shutdown(Shutdown::Write)?)
+    }
+
+    /// Waits until the other side has closed the connection.
+    pub(crate) fn wait_closed(&mut self) -> Result<()> {
         let mut buffer = [0; 4_096];
         while self.socket.read(&mut buffer)? > 0 {}
         Ok(())
@@ -293,7 +312,7 @@ fn paced(mut publishers: Vec<Publisher>, start: Instant) -> Result<Vec<Publisher
         }
         publisher.late_us = publisher.late_us.max(now_us - due_us);
         publisher.put();
-        if !publisher.write()? && !waiting.contains(&number) {
+        if !publisher.go_on()? && !waiting.contains(&number) {
             waiting.push(number);
         }
         due.extend(publisher.due_us().map(|due_us| Reverse((due_us, number))));
@@ -309,7 +328,7 @@ fn retry(publishers: &mut [Publisher], waiting: &mut Vec<usize>) -> Result<()> {
         if publisher.output.len() > BACKLOG_MAX {
             return Err(format!("the server is too far behind with stream {number}").into());
         }
-        if !publisher.write()? {
+        if !publisher.go_on()? {
             still.push(number);
         }
     }

@@ -1,10 +1,10 @@
 //! The figures as a table and as JSON.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::figures::median;
 use crate::options::Options;
-use crate::trial::Outcome;
+use crate::trial::{Outcome, Runs};
 
 /// One figure: its name in JSON, its heading, and how it is read off a run.
 struct Figure {
@@ -75,6 +75,13 @@ const FIGURES: &[Figure] = &[
         of: |o| Some(o.rss_per_stream / 1_024.0),
     },
     Figure {
+        name: "kib_beyond_group",
+        heading: "beyond GOP",
+        decimals: 0,
+        scope: Scope::All,
+        of: |o| Some((o.rss_per_stream - o.group_bytes) / 1_024.0),
+    },
+    Figure {
         name: "latency_p50_ms",
         heading: "p50 ms",
         decimals: 2,
@@ -94,6 +101,13 @@ const FIGURES: &[Figure] = &[
         decimals: 1,
         scope: Scope::Players,
         of: |o| o.seen.latency.max_ms(),
+    },
+    Figure {
+        name: "silence_ms",
+        heading: "silence ms",
+        decimals: 1,
+        scope: Scope::Players,
+        of: |o| Some(o.seen.silence_us as f64 / 1e3),
     },
     Figure {
         name: "join_p50_ms",
@@ -140,7 +154,13 @@ const FIGURES: &[Figure] = &[
 ];
 
 /// Figures whose ratio between server and plain loop is the machine's own no longer.
-const RATIOS: &[&str] = &["mb_per_cpu_second", "cpu_seconds", "latency_p50_ms", "latency_p99_ms"];
+const RATIOS: &[&str] = &[
+    "mb_per_cpu_second",
+    "cpu_seconds_per_stream_minute",
+    "cpu_seconds",
+    "latency_p50_ms",
+    "latency_p99_ms",
+];
 
 /// What the work was: with players what they got, else what was published.
 fn moved(outcome: &Outcome) -> u64 {
@@ -172,20 +192,27 @@ pub(crate) fn progress(options: &Options, what: &str, number: u32, outcome: Opti
 }
 
 /// Prints medians and ratios.
-pub(crate) fn print(options: &Options, servers: &[Outcome], plains: &[Outcome]) {
+pub(crate) fn print(options: &Options, runs: &Runs) {
     if options.json {
-        println!("{:#}", object(options, servers, plains));
+        println!("{:#}", object(options, runs));
         return;
     }
-    println!("{}", row(options, "server, median", |figure| median_of(figure, servers)));
-    if plains.is_empty() {
-        return;
+    let all = [("server", &runs.servers), ("nginx-rtmp", &runs.besides), ("plain", &runs.plains)];
+    for (name, outcomes) in all.into_iter().filter(|(_, outcomes)| !outcomes.is_empty()) {
+        let name = format!("{name}, median");
+        println!("{}", row(options, &name, |figure| median_of(figure, outcomes)));
     }
-    println!("{}", row(options, "plain, median", |figure| median_of(figure, plains)));
-    for (name, value) in ratios(servers, plains) {
-        println!("server / plain, {name}: {value:.2}");
+    let pairs = [
+        ("server / plain", &runs.servers, &runs.plains),
+        ("server / nginx-rtmp", &runs.servers, &runs.besides),
+        ("nginx-rtmp / plain", &runs.besides, &runs.plains),
+    ];
+    for (pair, some, others) in pairs {
+        for (name, value) in ratios(some, others) {
+            println!("{pair}, {name}: {value:.2}");
+        }
     }
-    if servers.iter().chain(plains).any(|outcome| !outcome.errors.is_empty()) {
+    if all.iter().flat_map(|(_, outcomes)| *outcomes).any(|outcome| !outcome.errors.is_empty()) {
         println!("not all of the work was done: these figures cannot be compared");
     }
 }
@@ -202,7 +229,7 @@ fn shown(options: &Options) -> impl Iterator<Item = &'static Figure> {
 
 fn heading(options: &Options) -> String {
     let cells = shown(options).map(|f| format!(" {:>w$}", f.heading, w = width(f)));
-    format!("{:<14}{}", "", cells.collect::<String>())
+    format!("{:<18}{}", "", cells.collect::<String>())
 }
 
 fn row(options: &Options, name: &str, value: impl Fn(&Figure) -> Option<f64>) -> String {
@@ -213,7 +240,7 @@ fn row(options: &Options, name: &str, value: impl Fn(&Figure) -> Option<f64>) ->
         };
         format!(" {text:>w$}", w = width(figure))
     };
-    format!("{name:<14}{}", shown(options).map(cell).collect::<String>())
+    format!("{name:<18}{}", shown(options).map(cell).collect::<String>())
 }
 
 fn width(figure: &Figure) -> usize {
@@ -230,7 +257,7 @@ fn ratios(servers: &[Outcome], plains: &[Outcome]) -> Vec<(&'static str, f64)> {
     figures.filter_map(|figure| Some((figure.name, value(figure)?))).collect()
 }
 
-fn object(options: &Options, servers: &[Outcome], plains: &[Outcome]) -> Value {
+fn object(options: &Options, runs: &Runs) -> Value {
     let side = |outcomes: &[Outcome]| {
         let runs: Vec<Value> =
             outcomes.iter().map(|outcome| figures(|figure| (figure.of)(outcome))).collect();
@@ -241,10 +268,10 @@ fn object(options: &Options, servers: &[Outcome], plains: &[Outcome]) -> Value {
             "errors": errors,
         })
     };
-    let ratios: Map<String, Value> = ratios(servers, plains)
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.into()))
-        .collect();
+    let ratio = |some: &[Outcome], others: &[Outcome]| {
+        let all = ratios(some, others).into_iter();
+        Value::Object(all.map(|(name, value)| (name.to_owned(), value.into())).collect())
+    };
     json!({
         "work": {
             "publishers": options.publishers,
@@ -259,9 +286,11 @@ fn object(options: &Options, servers: &[Outcome], plains: &[Outcome]) -> Value {
             "chunk_size": options.chunk_size,
             "record": options.record,
         },
-        "server": side(servers),
-        "plain": side(plains),
-        "ratio": ratios,
+        "server": side(&runs.servers),
+        "beside": side(&runs.besides),
+        "plain": side(&runs.plains),
+        "ratio": ratio(&runs.servers, &runs.plains),
+        "ratio_to_beside": ratio(&runs.servers, &runs.besides),
     })
 }
 

@@ -13,6 +13,7 @@ use testkit::process::{self, Usage};
 
 use crate::Result;
 use crate::check;
+use crate::nginx::Nginx;
 use crate::options::Options;
 
 /// How long is waited for the end of what was started, after all streams have ended.
@@ -20,12 +21,17 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// A running server is at rest when it has used no processor time for this long.
 const REST: Duration = Duration::from_millis(500);
 
+/// What the server says of a disk that is frozen.
+const FROZEN: &[&str] = &["disk does not answer"];
+
 /// What does the work of a run.
 pub(crate) enum Target {
     /// A server that ends with the run.
     Server(Box<Server>),
     /// A server of somebody else's.
     Running { addr: SocketAddr, pid: u32, recordings: Option<PathBuf> },
+    /// nginx-rtmp.
+    Nginx(Nginx),
     /// The plain loop.
     Plain(Plain),
 }
@@ -46,10 +52,7 @@ impl Target {
         if let (Some(addr), Some(pid)) = (options.connect, options.pid) {
             return Ok(Self::Running { addr, pid, recordings: options.recordings.clone() });
         }
-        let path = match &options.server {
-            Some(path) => std::path::absolute(path)?,
-            None => std::env::current_exe()?.with_file_name("rtmp-server"),
-        };
+        let path = Self::program(options)?;
         if !path.exists() {
             let build = "build it with `cargo build --release -p rtmp-server` or name it";
             return Err(format!("{} is not there; {build} with --server", path.display()).into());
@@ -66,7 +69,24 @@ impl Target {
         if let Some(dir) = &options.dir {
             server = server.record_dir(std::path::absolute(dir)?.join(recordings_name()));
         }
-        Ok(Self::Server(Box::new(server.try_start()?)))
+        let server = server.try_start()?;
+        if options.freeze.is_some() {
+            FROZEN.iter().for_each(|message| server.allow(message));
+        }
+        Ok(Self::Server(Box::new(server)))
+    }
+
+    /// The program of the server that is started.
+    pub(crate) fn program(options: &Options) -> Result<PathBuf> {
+        Ok(match &options.server {
+            Some(path) => std::path::absolute(path)?,
+            None => std::env::current_exe()?.with_file_name("rtmp-server"),
+        })
+    }
+
+    /// nginx-rtmp for the same work.
+    pub(crate) fn nginx(options: &Options) -> Result<Self> {
+        Ok(Self::Nginx(Nginx::start(options.record, options.dir.as_deref())?))
     }
 
     /// The plain loop for the same work.
@@ -99,6 +119,7 @@ impl Target {
         match self {
             Self::Server(server) => server.addr(),
             Self::Running { addr, .. } => *addr,
+            Self::Nginx(nginx) => nginx.addr(),
             Self::Plain(plain) => plain.addr,
         }
     }
@@ -108,11 +129,17 @@ impl Target {
         matches!(self, Self::Plain(_))
     }
 
+    /// Whether it has to be perfect: nginx-rtmp begins with frames that lead nowhere, and repeats headers.
+    pub(crate) fn is_ours(&self) -> bool {
+        !matches!(self, Self::Nginx(_))
+    }
+
     /// What its process costs now.
     pub(crate) fn usage(&self) -> Result<Usage> {
         Ok(Usage::of(match self {
             Self::Server(server) => server.pid(),
             Self::Running { pid, .. } => *pid,
+            Self::Nginx(nginx) => nginx.pid(),
             Self::Plain(plain) => plain.child.id(),
         })?)
     }
@@ -126,7 +153,7 @@ impl Target {
                 }
                 Ok(())
             }
-            Self::Running { .. } => self.rest(),
+            Self::Running { .. } | Self::Nginx(_) => self.rest(),
             Self::Plain(plain) => {
                 let mut line = String::new();
                 plain.stdout.read_line(&mut line)?;
@@ -151,10 +178,12 @@ impl Target {
 
     /// The recordings that it has made.
     pub(crate) fn recordings(&self) -> Result<Vec<PathBuf>> {
+        let none = Ok(Vec::new());
         match self {
             Self::Server(server) => Ok(server.recordings()),
-            Self::Running { recordings: Some(dir), .. } => check::list(dir),
-            Self::Running { recordings: None, .. } | Self::Plain(_) => Ok(Vec::new()),
+            Self::Running { recordings, .. } => recordings.as_deref().map_or(none, check::list),
+            Self::Nginx(nginx) => nginx.recordings().map_or(none, check::list),
+            Self::Plain(_) => none,
         }
     }
 
@@ -163,6 +192,7 @@ impl Target {
         match self {
             Self::Server(_) => true,
             Self::Running { recordings, .. } => recordings.is_some(),
+            Self::Nginx(nginx) => nginx.recordings().is_some(),
             Self::Plain(_) => false,
         }
     }
@@ -184,6 +214,7 @@ impl Target {
                 Ok(trouble)
             }
             Self::Running { .. } => Ok(None),
+            Self::Nginx(nginx) => nginx.stop(),
             Self::Plain(mut plain) => {
                 plain.stdin.take();
                 let status = process::wait(&mut plain.child, DEADLINE)?;

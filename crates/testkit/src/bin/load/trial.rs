@@ -11,7 +11,8 @@ use testkit::process::Usage;
 use crate::Result;
 use crate::bank::{Bank, Framing};
 use crate::check;
-use crate::options::{FLAT_OUT_MAX, Options};
+use crate::frozen::Disk;
+use crate::options::{Beside, FLAT_OUT_MAX, Options};
 use crate::play::{self, Seats, Seen};
 use crate::publish::{self, Plan, Publisher, micros};
 use crate::report;
@@ -20,6 +21,8 @@ use crate::target::Target;
 /// How long the players may take to join, and so much more for each.
 const JOIN: Duration = Duration::from_secs(20);
 const JOIN_EACH: Duration = Duration::from_millis(200);
+/// How long a run goes on before its disk is frozen.
+const BEFORE_FREEZE: Duration = Duration::from_secs(2);
 /// How often the memory is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -38,6 +41,8 @@ pub(crate) struct Outcome {
     pub(crate) stream_minutes: f64,
     /// How much more memory the server had with the streams than before them, for each.
     pub(crate) rss_per_stream: f64,
+    /// The length of a group of pictures with its sound, in bytes.
+    pub(crate) group_bytes: f64,
     /// The latest that a frame was put out after it was due, in ms.
     pub(crate) late_ms: f64,
     /// What the players have seen.
@@ -48,23 +53,43 @@ pub(crate) struct Outcome {
     pub(crate) errors: Vec<String>,
 }
 
+/// All runs of a command.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    /// Of the server.
+    pub(crate) servers: Vec<Outcome>,
+    /// Of the server beside it.
+    pub(crate) besides: Vec<Outcome>,
+    /// Of the plain loop.
+    pub(crate) plains: Vec<Outcome>,
+}
+
 /// Runs everything and prints the report; whether nothing was wrong.
 pub(crate) fn run(options: &Options) -> Result<bool> {
     if options.flat_out && options.publishers > FLAT_OUT_MAX {
         return Err(format!("--flat-out takes at most {FLAT_OUT_MAX} publishers").into());
     }
     raise_file_limit();
-    let (mut servers, mut plains) = (Vec::new(), Vec::new());
+    let disk = options.freeze.map(|_| Disk::new()).transpose()?;
+    let dir = disk.as_ref().map(|disk| disk.path().to_owned()).or_else(|| options.dir.clone());
+    let options = &Options { dir, ..options.clone() };
+    let disk = disk.as_ref();
+    let mut runs = Runs::default();
     for number in 1..=options.repeat {
-        servers.push(trial(options, Target::server(options)?)?);
-        report::progress(options, "server", number, servers.last());
+        runs.servers.push(trial(options, Target::server(options)?, disk)?);
+        report::progress(options, "server", number, runs.servers.last());
+        if options.beside == Some(Beside::NginxRtmp) {
+            runs.besides.push(trial(options, Target::nginx(options)?, disk)?);
+            report::progress(options, "nginx-rtmp", number, runs.besides.last());
+        }
         if options.plain {
-            plains.push(trial(options, Target::plain(options)?)?);
-            report::progress(options, "plain", number, plains.last());
+            runs.plains.push(trial(options, Target::plain(options)?, disk)?);
+            report::progress(options, "plain", number, runs.plains.last());
         }
     }
-    report::print(options, &servers, &plains);
-    Ok(servers.iter().chain(&plains).all(|outcome| outcome.errors.is_empty()))
+    report::print(options, &runs);
+    // What another server does wrong is told, and is its own affair.
+    Ok(runs.servers.iter().chain(&runs.plains).all(|outcome| outcome.errors.is_empty()))
 }
 
 /// Every connection takes a descriptor.
@@ -76,8 +101,8 @@ fn raise_file_limit() {
 }
 
 /// One run, to the end of what was started for it.
-fn trial(options: &Options, mut target: Target) -> Result<Outcome> {
-    match measure(options, &mut target) {
+pub(crate) fn trial(options: &Options, mut target: Target, disk: Option<&Disk>) -> Result<Outcome> {
+    match measure(options, &mut target, disk) {
         Ok(mut outcome) => {
             outcome.errors.extend(target.stop()?);
             Ok(outcome)
@@ -89,7 +114,7 @@ fn trial(options: &Options, mut target: Target) -> Result<Outcome> {
     }
 }
 
-fn measure(options: &Options, target: &mut Target) -> Result<Outcome> {
+fn measure(options: &Options, target: &mut Target, disk: Option<&Disk>) -> Result<Outcome> {
     let source = options.source();
     let framing = match target.is_plain() && options.players > 0 {
         true => Framing::Length,
@@ -125,10 +150,16 @@ fn measure(options: &Options, target: &mut Target) -> Result<Outcome> {
         window = Window::open(target, &plan, seats.received.load(Ordering::Relaxed))?;
         seats.window_us.store(micros(plan.epoch.elapsed()), Ordering::Relaxed);
     }
+    if let (Some(disk), Some(seconds)) = (disk, options.freeze) {
+        thread::sleep(BEFORE_FREEZE);
+        disk.freeze()?;
+        thread::sleep(Duration::from_secs(seconds));
+        disk.thaw()?;
+    }
     let loaded = watch(options, target, || publishing.iter().all(|t| t.is_finished()))?;
     plan.stop.store(true, Ordering::Relaxed);
     let mut outcome = Outcome::default();
-    let mut sent = BTreeMap::new();
+    let (mut sent, mut ended) = (BTreeMap::new(), Vec::new());
     for thread in publishing {
         let publishers = thread.join().map_err(|_| "a publisher's thread failed")??;
         let streamed = window.begun.elapsed().as_secs_f64() / 60.0;
@@ -137,12 +168,15 @@ fn measure(options: &Options, target: &mut Target) -> Result<Outcome> {
             sent.insert(publisher.stream, publisher.frames);
             outcome.late_ms = outcome.late_ms.max(ms(publisher.late_us));
             outcome.stream_minutes += streamed;
+            ended.push(publisher);
         }
     }
+    ended.iter_mut().try_for_each(Publisher::wait_closed)?;
     outcome.seen = playing.join().map_err(|_| "the players' thread failed")??;
     target.settle(if options.record { sent.len() } else { 0 })?;
     window.close(target, &plan, &seats, &mut outcome)?;
     outcome.rss_per_stream = rss_per_stream(&idle, &loaded, options.publishers);
+    outcome.group_bytes = group_bytes(options);
     outcome.errors = verify(options, target, &plan, &sent, &mut outcome)?;
     Ok(outcome)
 }
@@ -151,6 +185,7 @@ fn seats(options: &Options, target: &Target, plan: &Plan) -> Arc<Seats> {
     Arc::new(Seats {
         addr: target.addr(),
         players: options.players,
+        joining: options.joining,
         publishers: options.publishers,
         is_plain: target.is_plain(),
         epoch: plan.epoch,
@@ -226,7 +261,8 @@ fn verify(
 ) -> Result<Vec<String>> {
     let seen = &outcome.seen;
     let mut errors = seen.errors.clone();
-    if seen.lost > 0 || seen.wrong > 0 {
+    // Another server passes over what it has no key frame for; that is told as a figure.
+    if target.is_ours() && seen.lost > 0 || seen.wrong > 0 {
         errors.push(format!("players lost {} frames, {} are wrong", seen.lost, seen.wrong));
     }
     let is_short = |(stream, last): &&(u32, u64)| sent.get(stream) != Some(&(last + 1));
@@ -237,7 +273,7 @@ fn verify(
     if options.record && target.has_recordings() {
         let files = target.recordings()?;
         outcome.recordings = files.len();
-        errors.extend(check::recordings(&files, &plan.source, &plan.bank, sent)?);
+        errors.extend(check::recordings(&files, &plan.source, &plan.bank, sent, target.is_ours())?);
         check::delete(&files)?;
     }
     Ok(errors)
@@ -246,6 +282,11 @@ fn verify(
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn rss_per_stream(idle: &Usage, loaded: &Usage, streams: u32) -> f64 {
     loaded.rss_bytes.saturating_sub(idle.rss_bytes) as f64 / f64::from(streams)
+}
+
+fn group_bytes(options: &Options) -> f64 {
+    let seconds = f64::from(options.key_interval) / f64::from(options.fps);
+    f64::from(options.kbps + options.audio_kbps) * 125.0 * seconds
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]

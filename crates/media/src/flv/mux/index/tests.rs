@@ -45,6 +45,17 @@ fn a_configuration_among_frames_or_long_before_is_not_the_place_to_start() {
 }
 
 #[test]
+fn a_configuration_that_is_later_than_its_key_frame_is_not_the_place_to_start() {
+    let mut index = Index::new(100);
+    // A configuration stands at the newest time of the file: that of audio which runs ahead.
+    index.push(&config(), 90_000, 1);
+    index.push(&key(), 40, 2);
+    index.push(&config(), 1_050, 3);
+    index.push(&key(), 1_010, 4);
+    assert_eq!(entries(&index), [(40, 2), (1_010, 3)]);
+}
+
+#[test]
 fn key_frames_of_one_time_are_one_entry() {
     let mut index = Index::new(100);
     for position in 0..4 {

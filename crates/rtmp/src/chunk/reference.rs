@@ -1,5 +1,5 @@
-//! A second reader: slow, plain, with all input at once. It has no limits and wants streams without
-//! errors.
+//! A second reader: slow, plain, with all input at once. It has no limits, and behind the first
+//! error of a stream it reads on as chance will have it. For tests and fuzzers alone.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ struct State {
 }
 
 /// All messages that are complete in `bytes`.
-pub(super) fn read(bytes: &[u8]) -> Vec<Message> {
+pub(crate) fn read(bytes: &[u8]) -> Vec<Message> {
     let mut reader =
         Reader { bytes, at: 0, chunk_size: 128, streams: BTreeMap::new(), omits: false };
     let mut messages = Vec::new();
@@ -73,11 +73,16 @@ impl Reader<'_> {
             }
         } else if state.extended && !(self.omits && state.body.is_some()) {
             let here = self.at;
-            if self.number(4) == Some(state.field) {
+            let rest = self.bytes.get(here..)?;
+            match self.number(4) {
                 // Repeated.
-            } else {
-                self.at = here;
-                self.omits |= state.body.is_some();
+                Some(field) if field == state.field => {}
+                // Perhaps repeated: that is for the bytes to come to tell.
+                None if state.field.to_be_bytes().starts_with(rest) => return None,
+                _ => {
+                    self.at = here;
+                    self.omits |= state.body.is_some();
+                }
             }
         }
         let fresh = state.body.is_none();

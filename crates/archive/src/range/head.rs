@@ -1,0 +1,99 @@
+//! What a segment's file says in its first tag.
+
+use std::io;
+
+use media::amf0::Value;
+use media::flv::meta;
+use media::flv::tag::FILE_HEADER;
+
+use super::index::Index;
+use crate::ledger::{find, millis, whole};
+use crate::{About, DiskFile, Gap, Ledger, segment};
+
+/// Bytes that are read at first: more than the metadata of our files takes.
+const FIRST_BYTES: usize = 64 << 10;
+/// Largest metadata that is read, in bytes.
+const BYTES_MAX: u64 = 8 << 20;
+
+/// The start of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    pub(super) about: About,
+    /// The first gaps inside the file, on its own clock.
+    pub(super) gaps: Vec<Gap>,
+    /// Packets of the header that it begins with, at most.
+    pub(super) repeated: u64,
+    /// What it says, without its index.
+    pub(super) properties: Vec<(String, Value)>,
+    /// Whether it was finished.
+    pub(super) is_complete: bool,
+    /// Whether it is as long as it says: false while it grows.
+    pub(super) is_whole: bool,
+    /// Bytes of the file when it was looked at.
+    pub(super) size_bytes: u64,
+    /// Where the first tag after the metadata begins.
+    pub(super) data_start: u64,
+    /// How long it is, in ms; `None` before it is finished.
+    pub(super) length_ms: Option<u64>,
+    pub(super) has_video: bool,
+    pub(super) has_audio: bool,
+    pub(super) index: Index,
+}
+
+impl Head {
+    /// Reads it; `None` for a file that this program did not record.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn read(file: &mut dyn DiskFile) -> io::Result<Option<Self>> {
+        let size_bytes = file.size()?;
+        let mut start = vec![0; FIRST_BYTES];
+        let read = file.read_at(0, &mut start)?;
+        start.truncate(read);
+        let header_bytes = FILE_HEADER.len() as u64;
+        let Some(mut region) = meta::region(&start) else { return Ok(None) };
+        let data_start = header_bytes.saturating_add(region.size_bytes);
+        let wanted = data_start.min(BYTES_MAX).min(size_bytes);
+        if wanted > start.len() as u64 {
+            start.resize(usize::try_from(wanted).unwrap_or(FIRST_BYTES), 0);
+            let read = file.read_at(0, &mut start)?;
+            start.truncate(read);
+            let Some(all) = meta::region(&start) else { return Ok(None) };
+            region = all;
+        }
+        Ok(Self::of_properties(region.properties, size_bytes, data_start))
+    }
+
+    fn of_properties(
+        mut properties: Vec<(String, Value)>,
+        size_bytes: u64,
+        data_start: u64,
+    ) -> Option<Self> {
+        let about = About::from_properties(&properties)?;
+        let ledger = Ledger::from_properties(&properties).unwrap_or_default();
+        let flag = |name: &str| find(&properties, name).and_then(Value::as_bool);
+        let is_complete = flag("complete").unwrap_or_default();
+        let (has_video, has_audio) =
+            (flag("hasVideo").unwrap_or_default(), flag("hasAudio").unwrap_or_default());
+        let declared = find(&properties, "filesize").and_then(Value::as_f64).map(whole);
+        let duration = find(&properties, "duration").and_then(Value::as_f64);
+        let length_ms = segment::length_ms(&properties)
+            .or(duration.map(|seconds| millis(seconds).unsigned_abs()));
+        let index = find(&properties, "keyframes").map(Index::of_property).unwrap_or_default();
+        properties.retain(|(name, _)| name != "keyframes" && !name.starts_with("padding"));
+        Some(Self {
+            about,
+            gaps: ledger.gaps,
+            repeated: ledger.repeated_packets,
+            properties,
+            is_complete,
+            is_whole: is_complete && declared == Some(size_bytes),
+            size_bytes,
+            data_start,
+            length_ms: length_ms.filter(|_| is_complete),
+            has_video,
+            has_audio,
+            index,
+        })
+    }
+}

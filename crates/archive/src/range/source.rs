@@ -1,0 +1,218 @@
+//! Segments, put in order on the wall clock.
+//!
+//! Each file tells when it was begun. Segments that follow each other without a gap go by the
+//! recording's own clock instead, which is exact, as long as the two agree within a second: so
+//! the time of a packet depends on the segments alone, not on the range that is asked for. Where they
+//! differ by more (encoders' clocks drift, by seconds a day) the wall wins; unless it is far behind,
+//! as after a file that was published faster than it plays.
+//!
+//! Each segment has a *window*, a stretch of the wall clock that is its own. Windows do not overlap:
+//! where two recordings do, the one that began first goes on to its end, and the other joins at its
+//! first key frame after that.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Error, Flv, Reader, Segment};
+use crate::Disk;
+
+/// A stretch of time: from the first moment to before the last, in ms since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The first moment.
+    pub from_unix_ms: i64,
+    /// The moment after the last.
+    pub to_unix_ms: i64,
+    /// What becomes of its ends.
+    pub cut: Cut,
+}
+
+impl Range {
+    /// All there is.
+    pub const ALL: Self = Self { from_unix_ms: i64::MIN, to_unix_ms: i64::MAX, cut: Cut::KeyFrame };
+}
+
+/// Where a range begins and ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Cut {
+    /// At key frames: the last one at or before its first moment, and before the first one at or
+    /// after its end. Without video at any packet of audio.
+    #[default]
+    KeyFrame,
+    /// To the ms. The video from the key frame before its first moment on is there as well, for
+    /// decoders ([`super::Timed::is_before`]).
+    Exact,
+}
+
+/// Segments to read from.
+#[derive(Clone)]
+pub struct Source {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) parts: Arc<[Part]>,
+}
+
+/// A segment and what of the wall clock it has.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) segment: Segment,
+    /// When its file's clock is at 0.
+    pub(super) start_unix_ms: i64,
+    /// Its window.
+    pub(super) begin_unix_ms: i64,
+    pub(super) end_unix_ms: i64,
+}
+
+impl Part {
+    /// When a packet was recorded that is at `file_ms` of the file.
+    pub(super) fn unix_ms(&self, file_ms: i64) -> i64 {
+        self.start_unix_ms.saturating_add(file_ms).min(self.end_unix_ms.saturating_sub(1))
+    }
+}
+
+impl Source {
+    /// Puts segments in order, all of one stream. To have each packet at the same time whatever is
+    /// asked for, give all segments of a recording, and those that are gone as well.
+    pub fn new(disk: Arc<dyn Disk>, segments: impl IntoIterator<Item = Segment>) -> Self {
+        Self { disk, parts: arrange(segments).into() }
+    }
+
+    /// The segments among `paths`, each a file, or a directory whose `.flv` files are meant. Reads
+    /// the first bytes of each. Returns what was left out, and why, as well.
+    pub fn of_files(
+        disk: Arc<dyn Disk>,
+        paths: impl IntoIterator<Item = PathBuf>,
+    ) -> (Self, Vec<(PathBuf, io::Error)>) {
+        let (mut segments, mut left) = (Vec::new(), Vec::new());
+        for path in paths {
+            let files = match disk.entry(&path) {
+                Ok(entry) if entry.is_dir => disk.list(&path).map(|entries| {
+                    let is_media = |path: &Path| path.extension().is_some_and(|e| e == "flv");
+                    let files = entries.into_iter().filter(|e| !e.is_dir && is_media(&e.path));
+                    files.map(|entry| entry.path).collect()
+                }),
+                Ok(_) => Ok(vec![path.clone()]),
+                Err(error) => Err(error),
+            };
+            let files: Vec<PathBuf> = files.unwrap_or_else(|error| {
+                left.push((path, error));
+                Vec::new()
+            });
+            for file in files {
+                match Segment::of_file(&*disk, &file) {
+                    Ok(Some(segment)) => segments.push(segment),
+                    Ok(None) => {
+                        let text = "not a recording of this program";
+                        left.push((file, io::Error::new(io::ErrorKind::InvalidData, text)));
+                    }
+                    Err(error) => left.push((file, error)),
+                }
+            }
+        }
+        (Self::new(disk, segments), left)
+    }
+
+    /// The segments in their order; those that others cover are not among them.
+    pub fn segments(&self) -> impl ExactSizeIterator<Item = &Segment> {
+        self.parts.iter().map(|part| &part.segment)
+    }
+
+    /// When the first segment begins.
+    pub fn start_unix_ms(&self) -> Option<i64> {
+        self.parts.first().map(|part| part.begin_unix_ms)
+    }
+
+    /// When the last segment ends; `None` while it grows, and where there is none.
+    pub fn end_unix_ms(&self) -> Option<i64> {
+        self.parts.last().map(|part| part.end_unix_ms).filter(|end| *end < i64::MAX)
+    }
+
+    /// The packets of a range.
+    pub fn read(&self, range: Range) -> Reader {
+        Reader::new(self, range)
+    }
+
+    /// One file of a range. Looks at tags near its ends and at the first bytes of the files between.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn flv(&self, range: Range) -> Result<Flv, Error> {
+        Flv::new(self, range)
+    }
+}
+
+/// How far the recording's clock and the wall's may be apart before the wall's wins, in ms.
+const DRIFT_MS: i64 = 1_000;
+
+fn arrange(segments: impl IntoIterator<Item = Segment>) -> Vec<Part> {
+    let mut recordings: BTreeMap<_, BTreeMap<u32, Segment>> = BTreeMap::new();
+    for segment in segments {
+        let recording = recordings.entry(segment.recording).or_default();
+        // Of copies the first.
+        recording.entry(segment.number).or_insert(segment);
+    }
+    let recordings = recordings.into_values().map(|recording| settle(recording.into_values()));
+    let mut recordings: Vec<Vec<Part>> = recordings.collect();
+    recordings.sort_by_key(|parts| parts.first().map(|part| part.begin_unix_ms));
+    let mut all: Vec<Part> = Vec::new();
+    for recording in recordings {
+        for part in recording {
+            if let Some((at, part)) = fit(&mut all, part) {
+                all.insert(at, part);
+            }
+        }
+    }
+    all
+}
+
+/// Puts the segments of one recording on the wall clock.
+fn settle(segments: impl Iterator<Item = Segment>) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for segment in segments {
+        let mut start_unix_ms = segment.start_unix_ms;
+        if let Some(before) = parts.last_mut() {
+            let passed = millis(segment.start_ms) - millis(before.segment.start_ms);
+            let by_clock = before.start_unix_ms.saturating_add(passed);
+            let drift_ms = start_unix_ms.saturating_sub(by_clock);
+            // The wall far behind: the publisher sent faster than it played, or the clock was set.
+            let behind_ms = DRIFT_MS.saturating_add(passed / 10);
+            if drift_ms.saturating_abs() <= DRIFT_MS || drift_ms < -behind_ms {
+                start_unix_ms = by_clock;
+            }
+            start_unix_ms = start_unix_ms.max(before.start_unix_ms.saturating_add(1));
+            before.end_unix_ms = before.end_unix_ms.min(start_unix_ms);
+        }
+        let end_unix_ms = match segment.length_ms {
+            Some(length_ms) => start_unix_ms.saturating_add(millis(length_ms).max(1)),
+            None => i64::MAX,
+        };
+        parts.push(Part { segment, start_unix_ms, begin_unix_ms: start_unix_ms, end_unix_ms });
+    }
+    parts
+}
+
+/// Where a part goes among those that there are, with what they leave of its window.
+fn fit(all: &mut [Part], mut part: Part) -> Option<(usize, Part)> {
+    let mut at = all.partition_point(|known| known.end_unix_ms <= part.begin_unix_ms);
+    while let Some(known) = all.get_mut(at) {
+        // The end of one that was left unfinished is not known: it must not hide what came later.
+        if known.end_unix_ms == i64::MAX && known.begin_unix_ms < part.begin_unix_ms {
+            known.end_unix_ms = part.begin_unix_ms;
+            at += 1;
+            continue;
+        }
+        if known.begin_unix_ms > part.begin_unix_ms {
+            part.end_unix_ms = part.end_unix_ms.min(known.begin_unix_ms);
+            break;
+        }
+        part.begin_unix_ms = known.end_unix_ms;
+        at += 1;
+    }
+    (part.begin_unix_ms < part.end_unix_ms).then_some((at, part))
+}
+
+/// A length as a difference.
+pub(super) fn millis(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}

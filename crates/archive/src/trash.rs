@@ -1,0 +1,111 @@
+//! The bin: where deleted recordings wait for somebody who wants them back.
+//!
+//! `BASE/.rtmp-server/bin/RECORDING/PATH` is what was `BASE/PATH`: `BASE` is the directory that was
+//! recorded to, or the highest one below it that is on the file system of the file, so that moving
+//! it is one rename. A note in the directory of the recording says since when it is there. So the
+//! files alone say what is in the bin and where it belongs.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::RecordingId;
+use crate::catalog::DIR;
+use crate::disk::Disk;
+use crate::sidecar::{if_there, write_whole};
+
+const NAME: &str = "bin";
+/// In the directory of a recording.
+const NOTE: &str = "binned.json";
+const NOTE_BYTES: usize = 4 << 10;
+
+/// The bin of a directory.
+pub(crate) fn of(base: &Path) -> PathBuf {
+    base.join(DIR).join(NAME)
+}
+
+/// Which recording a directory in the bin is of.
+pub(crate) fn recording(dir: &Path) -> Option<RecordingId> {
+    dir.file_name()?.to_str()?.parse().ok()
+}
+
+/// Where a file is in the bin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The directory of its recording.
+    pub(crate) dir: PathBuf,
+    /// It.
+    pub(crate) path: PathBuf,
+}
+
+/// Where the file at `path` goes, which is in one of `roots`.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] when it is in none; those of the disk.
+pub(crate) fn place(
+    disk: &dyn Disk,
+    roots: &[PathBuf],
+    path: &Path,
+    id: RecordingId,
+) -> io::Result<Place> {
+    let within = roots.iter().filter(|root| path.starts_with(root));
+    let root = within.max_by_key(|root| root.components().count());
+    let root = root.ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = path.parent().unwrap_or(path);
+    let device = disk.space(folder)?.device;
+    let mut base = folder;
+    for dir in folder.ancestors().take_while(|dir| dir.starts_with(root)) {
+        if disk.space(dir)?.device != device {
+            break;
+        }
+        base = dir;
+    }
+    let dir = of(base).join(id.to_string());
+    let below = path.strip_prefix(base).map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok(Place { path: dir.join(below), dir })
+}
+
+/// Notes since when a recording is in the bin, unless that is noted.
+///
+/// # Errors
+/// Those of the disk.
+pub(crate) fn note(disk: &dyn Disk, dir: &Path, now_unix_ms: i64) -> io::Result<()> {
+    if since(disk, dir).is_some() {
+        return Ok(());
+    }
+    disk.create_dir_all(dir)?;
+    let now = Timestamp::from_millisecond(now_unix_ms).unwrap_or_default();
+    let text = format!("{:#}\n", serde_json::json!({ "binned": now.to_string() }));
+    write_whole(disk, &dir.join(NOTE), &text)
+}
+
+/// Since when a recording is in the bin, in ms since 1970, as far as that is noted.
+pub(crate) fn since(disk: &dyn Disk, dir: &Path) -> Option<i64> {
+    let mut text = vec![0; NOTE_BYTES];
+    let read = disk.read_head(&dir.join(NOTE), &mut text).ok()?;
+    let note: serde_json::Value = serde_json::from_slice(text.get(..read)?).ok()?;
+    let binned: Timestamp = note.get("binned")?.as_str()?.parse().ok()?;
+    Some(binned.as_millisecond())
+}
+
+/// Removes the directory of a recording in the bin, as far as nothing is in it any more, beginning
+/// with `folder`.
+pub(crate) fn tidy(disk: &dyn Disk, dir: &Path, folder: &Path) {
+    for folder in folder.ancestors().take_while(|folder| *folder != dir && folder.starts_with(dir))
+    {
+        if disk.remove_dir(folder).is_err() {
+            return;
+        }
+    }
+    let is_last = disk.list(dir).is_ok_and(|entries| {
+        entries.iter().all(|entry| entry.path.file_name().is_some_and(|name| name == NOTE))
+    });
+    if is_last && if_there(disk.remove(&dir.join(NOTE))).is_ok() {
+        let _ = disk.remove_dir(dir);
+        let _ = dir.parent().map(|bin| disk.remove_dir(bin));
+    }
+}
+
+#[cfg(test)]
+mod tests;

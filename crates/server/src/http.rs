@@ -1,0 +1,122 @@
+//! The HTTP API: what people and programs see and change while the server runs.
+//!
+//! `router` puts the parts together: each file below has the calls of one noun, as handlers and
+//! as their description. `guard` stands before all of them, `problem` has every refusal,
+//! `extract` how a request is read and `disk` how a disk is waited for. The OpenAPI document
+//! is made from the same handlers. No handler blocks its thread, and none makes a disk call but
+//! through `Api::disk`.
+
+mod disk;
+mod docs;
+mod events;
+mod extract;
+mod files;
+mod guard;
+mod health;
+mod listener;
+mod media;
+pub mod metrics;
+mod openapi;
+mod problem;
+mod rates;
+pub(crate) mod recordings;
+mod retention;
+mod server;
+pub(crate) mod shape;
+mod streams;
+pub(crate) mod time;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::middleware;
+use jiff::Zoned;
+use tokio::sync::Semaphore;
+use tokio::time::MissedTickBehavior;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::rtmp::Context;
+
+pub(crate) use disk::DiskCalls;
+use files::Downloads;
+pub(crate) use health::Outlook;
+pub(crate) use listener::{Limits, bind, serve};
+pub(crate) use problem::Problem;
+pub use problem::{Code, Meaning};
+
+/// What handlers work on.
+pub(crate) struct Api {
+    pub(crate) context: Arc<Context>,
+    /// Where work is done that waits for a disk.
+    pub(crate) disk: DiskCalls,
+    /// Files on their way to clients.
+    downloads: Downloads,
+    /// What streams carry.
+    rates: rates::Seen,
+    /// Places for those who read events.
+    subscribers: Arc<Semaphore>,
+    /// When the server began.
+    started: (Zoned, Instant),
+}
+
+impl Api {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        Self {
+            context,
+            disk: DiskCalls::default(),
+            downloads: Downloads::new(files::Limits::default()),
+            rates: rates::Seen::default(),
+            subscribers: Arc::new(Semaphore::new(events::SUBSCRIBERS)),
+            started: (Zoned::now(), Instant::now()),
+        }
+    }
+
+    /// Looks at what streams carry, for ever. Cancel safe.
+    pub(crate) async fn watch_rates(&self) {
+        let mut every = tokio::time::interval(rates::LOOK);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            every.tick().await;
+            self.rates.look(&self.context.registry, Instant::now());
+        }
+    }
+}
+
+/// The calls below `/api/v1`. A new noun is a file with a `routes()` and a line here.
+fn v1() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .merge(streams::routes())
+        .merge(recordings::routes())
+        .merge(media::routes())
+        .merge(retention::routes())
+        .merge(server::routes())
+        .merge(events::routes())
+}
+
+/// The calls at the root.
+fn root() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().merge(health::routes()).merge(metrics::routes())
+}
+
+/// The whole API, with what stands before it.
+pub(crate) fn router(api: &Arc<Api>) -> Router {
+    let calls = OpenApiRouter::with_openapi(openapi::base()).nest("/api/v1", v1()).merge(root());
+    let (router, document) = calls.split_for_parts();
+    router
+        .merge(docs::pages(openapi::finish(document)))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(api.clone(), guard::guard))
+        .with_state(api.clone())
+}
+
+async fn not_found(request: Request) -> Problem {
+    Problem::new(Code::NotFound, format!("nothing at {}", request.uri().path()))
+}
+
+async fn not_allowed(method: Method) -> Problem {
+    Problem::new(Code::MethodNotAllowed, format!("not {method}"))
+}

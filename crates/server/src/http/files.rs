@@ -1,0 +1,300 @@
+//! Files over HTTP: recordings as they stand on disk, finished or growing, with ranges of bytes;
+//! and one FLV made of a range of time.
+//!
+//! A download is a body whose pieces are read ahead in threads that may wait: at most
+//! [`Limits::ahead`] of them, and no thread while the client does not take them. Each has one of
+//! [`Limits::downloads`] places, which a call that hangs keeps until it comes back. A disk that does
+//! not answer is a refusal before the first byte, and the end of the body after it.
+//!
+//! Sources: RFC 9110 (conditional requests 13, ranges 14), RFC 6266 (`Content-Disposition`).
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use archive::{Disk, DiskFile, range, words};
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, Method, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+mod body;
+mod condition;
+mod name;
+mod part;
+
+use condition::{Validators, is_unchanged};
+use name::disposition;
+use part::{Part, asked};
+
+/// The media type of FLV.
+pub(crate) const FLV: &str = "video/x-flv";
+
+/// What downloads may cost.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// Downloads at once.
+    pub(crate) downloads: usize,
+    /// Bytes that are read at once.
+    pub(crate) block_bytes: usize,
+    /// Blocks that wait for the client.
+    pub(crate) ahead: usize,
+    /// Longest wait for the disk before the first byte: to open a file.
+    pub(crate) open_time: Duration,
+    /// And to look at all files that a range of time is of.
+    pub(crate) plan_time: Duration,
+    /// Longest wait for a block.
+    pub(crate) read_time: Duration,
+    /// Longest wait for a client that takes nothing.
+    pub(crate) stall_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            downloads: 64,
+            block_bytes: 256 << 10,
+            ahead: 4,
+            open_time: Duration::from_secs(5),
+            plan_time: Duration::from_secs(10),
+            read_time: Duration::from_secs(5),
+            stall_time: Duration::from_secs(60),
+        }
+    }
+}
+
+/// All downloads of a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Downloads {
+    limits: Limits,
+    places: Arc<Semaphore>,
+}
+
+/// A file to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    /// Its media type.
+    pub(crate) kind: &'static str,
+    /// What it is called where it is saved.
+    pub(crate) name: String,
+    /// Tells it apart from all other files: recording and number.
+    pub(crate) identity: String,
+    /// Whether it is still being written.
+    pub(crate) is_growing: bool,
+}
+
+/// Why there is no download.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// There is no such file.
+    #[error("the file is not there")]
+    Missing,
+    /// As many are running as may.
+    #[error("{limit} downloads are running, which is the limit")]
+    Busy {
+        /// How many.
+        limit: usize,
+    },
+    /// The disk did not answer.
+    #[error("no answer in {} ms", .waited.as_millis())]
+    Timeout {
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The disk failed.
+    #[error("{0}")]
+    Disk(String),
+    /// There is no file of the range.
+    #[error(transparent)]
+    Range(#[from] range::Error),
+}
+
+impl Downloads {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let places = Arc::new(Semaphore::new(limits.downloads));
+        Self { limits, places }
+    }
+
+    /// Answers a request for a file: all of it or a part, up to the size that it has now.
+    ///
+    /// One range of bytes is answered with it, several with the whole file, as RFC 9110 14.2
+    /// allows: whoever asks for a thousand of them gets no more than the file. A growing file has
+    /// no strong validator, for its first bytes change; a part of it says that its end is not known.
+    ///
+    /// # Errors
+    /// [`Refusal`], before anything was sent.
+    pub(crate) async fn file(
+        &self,
+        disk: Arc<dyn Disk>,
+        file: &File,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Response, Refusal> {
+        let place = self.place()?;
+        let path = file.path.clone();
+        let open = move || {
+            let entry = disk.entry(&path)?;
+            if entry.is_dir {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            let mut open = disk.open_read(&path)?;
+            let size_bytes = open.size()?;
+            // One that changes right now is not what the entry says.
+            let is_settled = size_bytes == entry.size_bytes;
+            Ok((open, size_bytes, entry.modified_ms, is_settled))
+        };
+        let opened = self.wait(&place, self.limits.open_time, open).await?;
+        let (open, size_bytes, modified_ms, is_settled) = opened.map_err(refused)?;
+        let is_growing = file.is_growing || !is_settled;
+        let validators = Validators::new(&file.identity, size_bytes, modified_ms, is_growing);
+        if is_unchanged(headers, &validators) {
+            return Ok(respond(StatusCode::NOT_MODIFIED, validators.headers(), Body::empty()));
+        }
+        let part = if *method == Method::GET && validators.allow_part(headers) {
+            asked(headers, size_bytes)
+        } else {
+            Part::Whole
+        };
+        let mut answer = validators.headers();
+        answer.push((CONTENT_TYPE, HeaderValue::from_static(file.kind)));
+        answer.push((CONTENT_DISPOSITION, disposition(&file.name)));
+        answer.push((ACCEPT_RANGES, HeaderValue::from_static("bytes")));
+        let (status, start, end) = match part {
+            Part::Whole => (StatusCode::OK, 0, size_bytes),
+            Part::Some { start, end } => {
+                let last = end.saturating_sub(1);
+                let total = if is_growing { "*".to_owned() } else { size_bytes.to_string() };
+                answer.push((CONTENT_RANGE, value(&format!("bytes {start}-{last}/{total}"))));
+                (StatusCode::PARTIAL_CONTENT, start, end)
+            }
+            Part::None => {
+                answer.push((CONTENT_RANGE, value(&format!("bytes */{size_bytes}"))));
+                let status = StatusCode::RANGE_NOT_SATISFIABLE;
+                return Ok(respond(status, answer, Body::empty()));
+            }
+        };
+        answer.push((CONTENT_LENGTH, HeaderValue::from(end - start)));
+        if *method == Method::HEAD {
+            return Ok(respond(status, answer, Body::empty()));
+        }
+        let blocks = Blocks { file: open, at: start, end, bytes: self.limits.block_bytes };
+        Ok(respond(status, answer, body::of(&self.limits, place, blocks)))
+    }
+
+    /// Answers a request for one FLV of a range of time, which `make` finds in a thread that may
+    /// wait. Its size is told; it has no ranges of bytes, since segments may be deleted between two
+    /// requests.
+    ///
+    /// # Errors
+    /// [`Refusal`], before anything was sent.
+    pub(crate) async fn range(
+        &self,
+        make: impl FnOnce() -> Result<range::Flv, Refusal> + Send + 'static,
+        name: &str,
+        method: &Method,
+    ) -> Result<Response, Refusal> {
+        let place = self.place()?;
+        let flv = self.wait(&place, self.limits.plan_time, make).await??;
+        let answer = vec![
+            (CONTENT_TYPE, HeaderValue::from_static(FLV)),
+            (CONTENT_DISPOSITION, disposition(name)),
+            (ACCEPT_RANGES, HeaderValue::from_static("none")),
+            (CONTENT_LENGTH, HeaderValue::from(flv.info().size_bytes)),
+        ];
+        let is_head = *method == Method::HEAD;
+        let body = if is_head { Body::empty() } else { body::of(&self.limits, place, flv) };
+        Ok(respond(StatusCode::OK, answer, body))
+    }
+
+    fn place(&self) -> Result<Place, Refusal> {
+        let place = self.places.clone().try_acquire_owned();
+        let busy = |_| Refusal::Busy { limit: self.limits.downloads };
+        place.map(Arc::new).map_err(busy)
+    }
+
+    /// Runs `work` in a thread that may wait.
+    async fn wait<T: Send + 'static>(
+        &self,
+        place: &Place,
+        waited: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let place = place.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work()
+        });
+        match tokio::time::timeout(waited, work).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(Refusal::Disk(error.to_string())),
+            Err(_) => Err(Refusal::Timeout { waited }),
+        }
+    }
+}
+
+/// A place among the downloads, kept by its body and by the call that it waits for.
+type Place = Arc<OwnedSemaphorePermit>;
+
+/// The blocks of a part of a file.
+struct Blocks {
+    file: Box<dyn DiskFile>,
+    at: u64,
+    end: u64,
+    bytes: usize,
+}
+
+impl Iterator for Blocks {
+    type Item = io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        if left == 0 {
+            return None;
+        }
+        let mut block = vec![0; self.bytes.min(left)];
+        match self.file.read_at(self.at, &mut block) {
+            Ok(0) => {
+                Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file was cut off")))
+            }
+            Ok(read) => {
+                block.truncate(read);
+                self.at = self.at.saturating_add(read as u64);
+                Some(Ok(block.into()))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+fn refused(error: io::Error) -> Refusal {
+    match error.kind() {
+        io::ErrorKind::NotFound => Refusal::Missing,
+        _ => Refusal::Disk(words(&error)),
+    }
+}
+
+fn respond(status: StatusCode, headers: Vec<(HeaderName, HeaderValue)>, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().extend(headers.into_iter().map(|(name, value)| (Some(name), value)));
+    let fixed = [(X_CONTENT_TYPE_OPTIONS, "nosniff"), (CACHE_CONTROL, "private, no-cache")];
+    for (name, value) in fixed {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A header's value of our own making, which is ASCII.
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! What a file is known by, and whether the client has it already (RFC 9110 8.8, 13).
+
+use axum::http::HeaderName;
+use axum::http::header::{
+    ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED,
+};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::{DateTimeParser, DateTimePrinter};
+
+use super::value;
+
+/// What tells two states of a file apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Validators {
+    /// The opaque text, in its quotes.
+    tag: String,
+    is_weak: bool,
+    /// To the second, as the header has it.
+    modified: Timestamp,
+}
+
+impl Validators {
+    pub(super) fn new(identity: &str, size_bytes: u64, modified_ms: i64, is_weak: bool) -> Self {
+        let identity: String = identity.chars().filter(char::is_ascii_alphanumeric).collect();
+        let modified = Timestamp::from_second(modified_ms.div_euclid(1_000)).unwrap_or_default();
+        Self { tag: format!("\"{identity}-{size_bytes:x}-{modified_ms:x}\""), is_weak, modified }
+    }
+
+    /// `ETag` and `Last-Modified`.
+    pub(super) fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let weak = if self.is_weak { "W/" } else { "" };
+        let mut headers = vec![(ETAG, value(&format!("{weak}{}", self.tag)))];
+        let printer = DateTimePrinter::new();
+        if let Ok(date) = printer.timestamp_to_rfc9110_string(&self.modified) {
+            headers.push((LAST_MODIFIED, value(&date)));
+        }
+        headers
+    }
+
+    /// Whether a part may be sent: not when the client has a part of another state of the file. A
+    /// date does not tell two states within a second apart, and so allows nothing (13.1.5).
+    pub(super) fn allow_part(&self, headers: &HeaderMap) -> bool {
+        match headers.get(IF_RANGE) {
+            Some(known) => !self.is_weak && known.as_bytes() == self.tag.as_bytes(),
+            None => true,
+        }
+    }
+}
+
+/// Whether the client has this state of the file: `If-None-Match`, or without it
+/// `If-Modified-Since`.
+pub(super) fn is_unchanged(headers: &HeaderMap, validators: &Validators) -> bool {
+    let mut tags = headers.get_all(IF_NONE_MATCH).iter().peekable();
+    if tags.peek().is_some() {
+        // Tags of ours have no comma.
+        let tags = tags.filter_map(|tags| tags.to_str().ok()).flat_map(|tags| tags.split(','));
+        return tags
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == validators.tag);
+    }
+    let since = headers.get(IF_MODIFIED_SINCE).and_then(|since| since.to_str().ok());
+    let since = since.and_then(|since| DateTimeParser::new().parse_timestamp(since).ok());
+    since.is_some_and(|since| validators.modified <= since)
+}

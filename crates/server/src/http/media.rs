@@ -1,0 +1,238 @@
+//! What was recorded, downloaded: one file of a recording, a recording as one file, or any stretch
+//! of time of a stream.
+//!
+//! Which segments there are the catalog says; how they are read and sent is `files`.
+
+use std::sync::Arc;
+
+use archive::range::{self, Cut, Range, Source};
+use archive::{RecordingId, SystemDisk, catalog};
+use axum::extract::State as Shared;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+use super::extract::{Params, PathParts, StreamKey, bad_value};
+use super::files::{File, Refusal};
+use super::problem::{Code, Problem};
+use super::recordings::{Id, ask, moment};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(segment)).routes(routes!(recording)).routes(routes!(stream))
+}
+
+/// A file of a recording.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct Numbered {
+    /// 16 hex digits.
+    #[param(example = "8c1f4e2a90b7d635", pattern = "^[0-9a-fA-F]{16}$")]
+    id: String,
+    /// The file's number, from 1.
+    #[param(example = 1, minimum = 1)]
+    number: u32,
+}
+
+/// Download a file of a recording
+///
+/// As it stands on disk, bit for bit. Ranges of bytes, `ETag` and conditional requests as for any
+/// file; one that is still being written is sent up to the size that it has now.
+#[utoipa::path(get, path = "/recordings/{id}/segments/{number}/file", tag = "recordings",
+    operation_id = "downloadSegment",
+    params(Numbered, ("Range" = Option<String>, Header, description = "A range of bytes")),
+    responses(
+        (status = 200, description = "The file", body = [u8], content_type = "video/x-flv"),
+        (status = 206, description = "A part of it", body = [u8], content_type = "video/x-flv"),
+        (status = 304, description = "It is as the client has it"),
+        (status = 404, description = "`unknown-recording`, `unknown-segment`, `file-missing`"),
+        (status = 416, description = "The file has no such bytes"),
+        (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
+async fn segment(
+    Shared(api): Shared<Arc<Api>>,
+    method: Method,
+    headers: HeaderMap,
+    PathParts(Numbered { id, number }): PathParts<Numbered>,
+) -> Result<Response, Problem> {
+    let id = Id { id }.read()?;
+    let segments = segments_of(&api, id).await?;
+    let segment = segments.into_iter().find(|segment| segment.number == number);
+    let segment = segment.ok_or_else(|| {
+        Problem::new(Code::UnknownSegment, format!("recording {id} has no file {number}"))
+    })?;
+    if !matches!(segment.state, catalog::State::Open | catalog::State::Finished) {
+        let detail = format!("the file is {}", segment.state.name());
+        return Err(Problem::new(Code::FileMissing, detail));
+    }
+    let name = segment.path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let file = File {
+        name: name.unwrap_or_else(|| format!("{id}_{number}.flv")),
+        kind: super::files::FLV,
+        identity: format!("{id}-{number}"),
+        is_growing: segment.state == catalog::State::Open,
+        path: segment.path,
+    };
+    let answer = api.downloads.file(Arc::new(SystemDisk), &file, &method, &headers).await;
+    answer.map_err(refused)
+}
+
+/// A stretch of time, and where it is cut.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Stretch {
+    /// The first moment; the beginning, unless said.
+    #[param(example = "2026-11-29T20:00:00+01:00", format = DateTime)]
+    from: Option<String>,
+    /// The moment after the last; the end, unless said.
+    #[param(format = DateTime)]
+    to: Option<String>,
+    /// Where the file begins and ends: at key frames, or to the ms.
+    #[param(inline)]
+    cut: Option<Where>,
+}
+
+/// A stretch of time of a stream.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct StreamStretch {
+    /// The first moment.
+    #[param(example = "2026-11-29T20:00:00+01:00", format = DateTime)]
+    from: String,
+    /// The moment after the last; all that there is, unless said.
+    #[param(format = DateTime)]
+    to: Option<String>,
+    /// Where the file begins and ends: at key frames, or to the ms.
+    #[param(inline)]
+    cut: Option<Where>,
+    /// Only what this recorder made; needed where several recorded the stream at that time.
+    recorder: Option<String>,
+}
+
+/// Where a range begins and ends.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Where {
+    /// At key frames.
+    #[default]
+    Keyframe,
+    /// To the ms: pictures before the first moment are there for decoders, at time 0.
+    Exact,
+}
+
+impl From<Where> for Cut {
+    fn from(cut: Where) -> Self {
+        match cut {
+            Where::Keyframe => Self::KeyFrame,
+            Where::Exact => Self::Exact,
+        }
+    }
+}
+
+/// Download a recording, or a part of it, as one file
+///
+/// Over all its files, with times that begin at 0 and go on over gaps. Without `from` and `to` it is
+/// the whole of it.
+#[utoipa::path(get, path = "/recordings/{id}/media.flv", tag = "recordings",
+    operation_id = "downloadRecording", params(Id, Stretch),
+    responses(
+        (status = 200, description = "The file", body = [u8], content_type = "video/x-flv"),
+        (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`"),
+        (status = 422, description = "`range-too-long`"),
+        (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
+async fn recording(
+    Shared(api): Shared<Arc<Api>>,
+    method: Method,
+    PathParts(id): PathParts<Id>,
+    Params(Stretch { from, to, cut }): Params<Stretch>,
+) -> Result<Response, Problem> {
+    let id = id.read()?;
+    let from = moment("from", from.as_deref())?;
+    let to = moment("to", to.as_deref())?;
+    let range = range_of(from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX), cut)?;
+    let segments = segments_of(&api, id).await?;
+    send(&api, segments, range, &format!("{id}.flv"), &method).await
+}
+
+/// Download a stretch of time of a stream as one file
+///
+/// Over any number of recordings and files, with the gaps between them as long as they were.
+#[utoipa::path(get, path = "/streams/{key}/media.flv", tag = "streams",
+    operation_id = "downloadStream",
+    params(("key" = String, Path, description = "The stream, percent-encoded", example = "live/test"),
+        StreamStretch),
+    responses(
+        (status = 200, description = "The file", body = [u8], content_type = "video/x-flv"),
+        (status = 404, description = "`nothing-recorded`, `file-missing`"),
+        (status = 409, description = "`several-recorders`: say which one"),
+        (status = 422, description = "`range-too-long`"),
+        (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
+async fn stream(
+    Shared(api): Shared<Arc<Api>>,
+    method: Method,
+    StreamKey(key): StreamKey,
+    Params(stretch): Params<StreamStretch>,
+) -> Result<Response, Problem> {
+    let StreamStretch { from, to, cut, recorder } = stretch;
+    let from = moment("from", Some(&from))?.unwrap_or(i64::MIN);
+    let to = moment("to", to.as_deref())?.unwrap_or(i64::MAX);
+    let range = range_of(from, to, cut)?;
+    let name = format!("{}_{from}.flv", key.as_str().replace('/', "_"));
+    let question = move |reader: &catalog::Reader| {
+        reader.segments_between(key.as_str(), from, to, recorder.as_deref())
+    };
+    let segments = ask(&api, question).await?.unwrap_or_default();
+    let mut recorders: Vec<_> = segments.iter().map(|segment| &*segment.recorder).collect();
+    recorders.sort_unstable();
+    recorders.dedup();
+    if recorders.len() > 1 {
+        let detail = format!("recorder: {} recorded it then", recorders.join(", "));
+        return Err(Problem::new(Code::SeveralRecorders, detail).with("field", "recorder"));
+    }
+    send(&api, segments, range, &name, &method).await
+}
+
+fn range_of(from_unix_ms: i64, to_unix_ms: i64, cut: Option<Where>) -> Result<Range, Problem> {
+    if from_unix_ms >= to_unix_ms {
+        return Err(bad_value("to", "it is not after from"));
+    }
+    Ok(Range { from_unix_ms, to_unix_ms, cut: cut.unwrap_or_default().into() })
+}
+
+/// The segments of a recording that there is.
+async fn segments_of(api: &Api, id: RecordingId) -> Result<Vec<catalog::Segment>, Problem> {
+    let segments = ask(api, move |reader| reader.of_recording(id)).await?.unwrap_or_default();
+    match segments.is_empty() && api.context.archive.status(id).is_none() {
+        true => Err(Problem::new(Code::UnknownRecording, format!("no recording {id}"))),
+        false => Ok(segments),
+    }
+}
+
+async fn send(
+    api: &Api,
+    segments: Vec<catalog::Segment>,
+    range: Range,
+    name: &str,
+    method: &Method,
+) -> Result<Response, Problem> {
+    let segments = segments.iter().map(range::Segment::from).collect::<Vec<_>>();
+    let make = move || {
+        let source = Source::new(Arc::new(SystemDisk), segments);
+        source.flv(range).map_err(Refusal::from)
+    };
+    api.downloads.range(make, name, method).await.map_err(refused)
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    let code = match &refusal {
+        Refusal::Missing | Refusal::Range(range::Error::Lost { .. }) => Code::FileMissing,
+        Refusal::Busy { .. } => Code::TooManyDownloads,
+        Refusal::Timeout { .. } => Code::DiskTimeout,
+        Refusal::Range(range::Error::Nothing) => Code::NothingRecorded,
+        Refusal::Range(range::Error::TooLong { .. }) => Code::RangeTooLong,
+        Refusal::Disk(_) | Refusal::Range(_) => Code::DiskFailed,
+    };
+    Problem::new(code, refusal.to_string())
+}

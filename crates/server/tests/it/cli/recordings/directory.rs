@@ -1,0 +1,92 @@
+//! A record directory without a server.
+
+use std::fs;
+
+use serde_json::Value;
+use testkit::flv::Flv;
+
+use super::{error_line, file, with_recording};
+use crate::cli::{code, run};
+use crate::record::{recorded, tree};
+
+fn text(args: &[&str]) -> String {
+    let output = run(["recordings"].iter().chain(args));
+    assert_eq!((code(&output), &*output.stderr), (Some(0), ""), "{args:?}");
+    output.text()
+}
+
+#[test]
+fn a_directory_is_asked_without_a_server() {
+    let (mut server, id) = with_recording();
+    let of_server = super::json(&server, &["show", &id]);
+    server.stop();
+    let dir = server.record_dir().to_str().unwrap();
+    let at = ["-record-dir", dir];
+    let ask = |args: &[&str]| text(&[args, &at].concat());
+
+    let listed: Value = serde_json::from_str(&ask(&["list", "-json"])).unwrap();
+    assert_eq!(listed["id"], id.as_str());
+    assert!(ask(&["list", "-stream", "live/*", "-state", "complete"]).contains(&id));
+    assert_eq!(ask(&["list", "-held"]), "no recordings\n");
+    // The same as the server says.
+    let shown: Value = serde_json::from_str(&ask(&["show", &id[..6], "-json"])).unwrap();
+    assert_eq!(shown, of_server);
+
+    let hold = file(&server).with_extension("flv.hold");
+    assert!(ask(&["hold", "last"]).ends_with(" is held: nothing deletes it\n"));
+    assert!(hold.exists());
+    ask(&["hold", "last"]);
+    assert!(ask(&["release", &id]).ends_with(" is released\n"));
+    assert!(!hold.exists());
+    assert!(ask(&["verify", &id]).contains("proven whole: 1 recording\n"));
+    assert!(ask(&["repair", &id, "-dry-run"]).ends_with(": nothing to repair\n"));
+
+    let out = server.dir().join("out.flv");
+    let told = ask(&["export", "-stream", "live/test", "-o", out.to_str().unwrap()]);
+    assert!(told.starts_with(&format!("{}: ", out.display())), "{told}");
+    assert_eq!(recorded(&out), recorded(&file(&server)));
+}
+
+#[test]
+fn an_export_from_a_directory_is_cut_and_never_overwrites() {
+    let (mut server, id) = with_recording();
+    server.stop();
+    let dir = server.record_dir().to_str().unwrap();
+    let out_dir = tempfile::tempdir().unwrap();
+    let out = out_dir.path().to_str().unwrap();
+    let export =
+        |args: &[&str]| run(["recordings", "export", "-record-dir", dir].iter().chain(args));
+    // Into a directory it goes under a name of its own.
+    let output = export(&[&id, "-o", out, "-json"]).success();
+    let report: Value = serde_json::from_str(&output.text()).unwrap();
+    let made = report["file"].as_str().unwrap().to_owned();
+    assert!(made.contains("/live_test_2") && made.ends_with(".flv"), "{made}");
+    assert_eq!(report["size_bytes"], fs::metadata(&made).unwrap().len());
+    assert_eq!(
+        (&report["recordings"][0], &report["gaps_total"]),
+        (&Value::from(id.as_str()), &0.into())
+    );
+    let line = error_line(&export(&[&id, "-o", out]), 1);
+    assert!(
+        line.ends_with("exists already; -overwrite puts the new file into its place"),
+        "{line}"
+    );
+    let _ = export(&[&id, "-o", out, "-overwrite"]).success();
+    assert_eq!(tree(out_dir.path()).len(), 1);
+    // To standard output; what is told goes elsewhere.
+    let output = export(&["last", "-o", "-"]).success();
+    assert_eq!(output.stdout, fs::read(&made).unwrap());
+    assert!(output.stderr.starts_with("exported: "), "{}", output.stderr);
+    // A part of it.
+    let start: jiff::Timestamp = report["start"].as_str().unwrap().parse().unwrap();
+    let from = (start + jiff::Span::new().milliseconds(1_500)).to_string();
+    let part = out_dir.path().join("part.flv");
+    let args = [&id, "-from", &from, "-cut", "exact", "-o", part.to_str().unwrap()];
+    let _ = export(&args).success();
+    let (part, whole) =
+        (Flv::read(&part).unwrap().media(), Flv::read(made.as_ref()).unwrap().media());
+    assert!(!part.is_empty() && part.len() < whole.len(), "{} of {}", part.len(), whole.len());
+    let nothing =
+        export(&["-stream", "live/test", "-from", "2020-01-01", "-to", "2020-01-02", "-o", "-"]);
+    assert_eq!(error_line(&nothing, 1), "nothing was recorded in that time");
+}

@@ -1,0 +1,156 @@
+//! The server itself over the API: what it is, its settings, its disks, its log, whether it works.
+
+use serde_json::json;
+
+use super::{builder, publish, server, until};
+
+#[test]
+fn the_server_tells_what_it_is() {
+    let (mut server, http) = server();
+    let shown = http.get("/api/v1/server").ok();
+    assert_eq!(shown["name"], "rtmp-server");
+    assert_eq!(shown["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(shown["pid"], server.pid());
+    assert_eq!((&shown["publishers"], &shown["players"]), (&0.into(), &0.into()));
+    testkit::block_on(async {
+        let publisher = publish(&server, "live/test", 40).await;
+        let shown = until("all packets", || {
+            let shown = http.get("/api/v1/server").ok();
+            (shown["traffic"]["received_packets"] == 40).then_some(shown)
+        });
+        assert_eq!((&shown["connections"], &shown["publishers"]), (&1.into(), &1.into()));
+        publisher.close().await.unwrap();
+    });
+    // What a connection has carried is not forgotten with it.
+    let shown = until("the connection's end", || {
+        let shown = http.get("/api/v1/server").ok();
+        (shown["connections"] == 0).then_some(shown)
+    });
+    assert_eq!(shown["traffic"]["received_packets"], 40);
+    assert!(shown["traffic"]["received_bytes"].as_u64().unwrap() > 10_000, "{shown}");
+    assert!(shown["traffic"]["sent_bytes"].as_u64().unwrap() > 3_000, "{shown}");
+    server.stop();
+}
+
+#[test]
+fn settings_are_shown_with_where_they_come_from() {
+    let mut server = builder()
+        .args(["-max-players", "77"])
+        .env("RTMP_SERVER_MAX_STREAMS", "88")
+        .env("RTMP_SERVER_API_TOKEN", "a-token-that-nobody-guesses")
+        .start();
+    let http = server.api().token("a-token-that-nobody-guesses");
+    let answer = http.get("/api/v1/server/config");
+    assert!(!answer.text().contains("nobody"), "{}", answer.text());
+    let shown = answer.ok();
+    let setting = |name: &str| {
+        let settings = shown["settings"].as_array().unwrap();
+        let setting = settings.iter().find(|setting| setting["name"] == name).unwrap();
+        (setting["value"].clone(), setting["source"].clone())
+    };
+    assert_eq!(setting("max-players"), ("77".into(), "flag".into()));
+    assert_eq!(setting("max-streams"), ("88".into(), "environment".into()));
+    assert_eq!(setting("api-token"), ("set".into(), "environment".into()));
+    assert_eq!(setting("play-timeout"), ("15s".into(), "default".into()));
+    server.stop();
+}
+
+#[test]
+fn disks_are_shown_without_asking_them() {
+    let mut server = builder().args(["-record-all", "true"]).start();
+    let http = server.api();
+    let disk = until("a look at the disk", || {
+        let disks = http.get("/api/v1/server/disks").ok();
+        disks["disks"].get(0).cloned()
+    });
+    assert_eq!(disk["state"], "good");
+    let bytes = |name: &str| disk[name].as_u64().unwrap();
+    assert!(bytes("total_bytes") >= bytes("free_bytes") && bytes("free_bytes") > 0, "{disk}");
+    server.stop();
+}
+
+#[test]
+fn the_log_level_changes_while_the_server_runs() {
+    let (mut server, http) = server();
+    let level = "/api/v1/server/log-level";
+    assert_eq!(http.get(level).ok(), json!({"level": "info"}));
+    for word in ["error", "warn", "info", "debug"] {
+        let set = http.send("PUT", level, Some(&json!({ "level": word })));
+        assert_eq!(set.ok(), json!({ "level": word }));
+        assert_eq!(http.get(level).ok(), json!({ "level": word }));
+    }
+    server.wait_for_log("log level changed", &[("from", "info"), ("to", "debug")]);
+    testkit::block_on(async {
+        publish(&server, "live/loud", 3).await.close().await.unwrap();
+        server.wait_for_logs("Media packet", &[], 3);
+        http.send("PUT", level, Some(&json!({"level": "error"}))).ok();
+        publish(&server, "live/quiet", 3).await.close().await.unwrap();
+        http.send("PUT", level, Some(&json!({"level": "info"}))).ok();
+    });
+    server.wait_for_log("publish started", &[("stream_key", "live/loud")]);
+    server.stop();
+    let quiet =
+        |line: &testkit::server::LogLine| line.field("stream_key").as_deref() == Some("live/quiet");
+    let lines: Vec<_> =
+        server.logs().into_iter().filter(|l| quiet(l) && l.message == "publish started").collect();
+    assert!(lines.is_empty(), "{lines:?}");
+}
+
+#[test]
+fn a_server_that_cannot_record_is_not_ready_until_it_can() {
+    // Somebody has left a file where the directory is to be.
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("recordings");
+    std::fs::write(&place, "in the way").unwrap();
+    let mut server = builder().args(["-record-all", "true"]).record_dir(&place).start();
+    for line in ["failed to create recorder", "catalog unavailable", "free space is unknown"] {
+        server.allow(line);
+    }
+    server.allow("record directory cannot be read");
+    let http = server.api();
+    assert_eq!(http.get("/ready").ok(), json!({"ready": true, "reasons": []}));
+    testkit::block_on(async {
+        let mut publisher = publish(&server, "live/test", 100).await;
+        let answer = until("trouble", || {
+            let answer = http.get("/ready");
+            (answer.status == 503).then_some(answer)
+        });
+        assert_eq!(answer.json()["ready"], false);
+        assert!(!answer.json()["reasons"][0].as_str().unwrap().is_empty());
+        assert_eq!(http.get("/health").ok(), json!({"status": "ok"}));
+        std::fs::remove_file(&place).unwrap();
+        // It is tried again by itself; the next key frame begins a file.
+        let source = testkit::Source::new(1, testkit::SourceConfig::default());
+        let mut packets = source.skip(100);
+        let deadline = std::time::Instant::now() + testkit::server::DEADLINE;
+        while http.get("/ready").status != 200 {
+            assert!(std::time::Instant::now() < deadline, "not ready in time");
+            let batch: Vec<_> = packets.by_ref().take(60).collect();
+            publisher.send_all(&batch).await.unwrap();
+        }
+        publisher.close().await.unwrap();
+    });
+    server.stop();
+}
+
+#[test]
+fn a_server_that_stops_is_not_ready_and_answers_to_its_end() {
+    let mut server = builder().args(["-record-all", "true"]).start();
+    let http = server.api();
+    testkit::block_on(async {
+        // One that reads nothing of its end keeps the server from stopping at once.
+        let publisher = publish(&server, "live/test", 3_000).await;
+        let player = testkit::Player::connect(&server.url("live/test")).await.unwrap().stall();
+        let _more = publisher;
+        server.terminate();
+        server.wait_for_log("stopping; a second signal exits at once", &[]);
+        drop(player);
+    });
+    // Either it still answers, and then with why, or it has ended already.
+    let answer = std::panic::catch_unwind(|| http.get("/ready"));
+    if let Ok(answer) = answer {
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.json()["reasons"][0], "the server is stopping");
+    }
+    server.wait();
+}

@@ -1,0 +1,124 @@
+//! One FLV of a range of time of a recording in several files, as other programs see it.
+
+#![cfg(unix)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use archive::SystemDisk;
+use archive::range::{Cut, Range, Source, export};
+use media::{Kind, Packet};
+use testkit::{Publisher, Server, block_on, tools};
+
+use crate::files::judge::{self, PATIENCE, programs};
+use crate::files::sender;
+use crate::record::closed;
+use crate::support::recording;
+
+/// Three rounds of the clip, 24 s, in files of about 4 s.
+fn recorded() -> Server {
+    recorded_of(|_| true)
+}
+
+fn recorded_of(is_sent: impl Fn(&Packet) -> bool) -> Server {
+    let mut server = recording().args(["-record-rotate-duration", "4s"]).start();
+    block_on(async {
+        let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
+        let length = sender::clip().len();
+        let packets = sender::endless().take(length * 3 - 10).filter(is_sent);
+        let packets: Vec<_> = packets.collect();
+        publisher.send_all(&packets).await.unwrap();
+        publisher.close().await.unwrap();
+    });
+    closed(&server, "live/test");
+    server.stop();
+    server
+}
+
+fn source(server: &Server) -> Source {
+    let (source, left) = Source::of_files(Arc::new(SystemDisk), server.recordings());
+    assert!(left.is_empty(), "{left:?}");
+    source
+}
+
+/// Writes the stretch of a recording, in ms from its start.
+fn exported(server: &Server, name: &str, from_ms: i64, to_ms: i64, cut: Cut) -> PathBuf {
+    let source = source(server);
+    let start = source.start_unix_ms().unwrap();
+    let range = Range { from_unix_ms: start + from_ms, to_unix_ms: start + to_ms, cut };
+    let output = server.dir().join(name);
+    export(&source, range, &SystemDisk, &output, &mut |_| true).unwrap();
+    output
+}
+
+/// Time (ms) and hash of each picture that FFmpeg shows.
+fn pictures(ffmpeg: &Path, file: &Path) -> Vec<(i64, String)> {
+    let mut command = Command::new(ffmpeg);
+    command.args(["-nostdin", "-v", "warning", "-i"]).arg(file);
+    command.args(["-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "1:1000"]);
+    let output = tools::run(command.args(["-f", "framemd5", "-"]), PATIENCE).success();
+    assert!(output.stderr.is_empty(), "{}: {}", file.display(), output.stderr);
+    let text = output.text();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let picture = |line: &str| {
+        let fields: Vec<_> = line.split(',').map(str::trim).collect();
+        (fields[2].parse().unwrap(), fields[5].to_owned())
+    };
+    lines.map(picture).collect()
+}
+
+#[test]
+fn range_over_several_files_is_read_without_a_warning() {
+    let Some([ffmpeg, ffprobe]) = programs(["ffmpeg", "ffprobe"]) else { return };
+    let server = recorded();
+    assert!(server.recordings().len() > 3);
+    let all = exported(&server, "all.flv", 0, 100_000, Cut::KeyFrame);
+    let at_keys = exported(&server, "keys.flv", 5_000, 15_000, Cut::KeyFrame);
+    let exact = exported(&server, "exact.flv", 5_130, 15_370, Cut::Exact);
+    for file in [&all, &at_keys, &exact] {
+        judge::sound(file);
+        judge::ffprobe(&ffprobe, file).assert_demo();
+    }
+    let shown = pictures(&ffmpeg, &all);
+    // From the first picture on each one, as late as it was after that.
+    let follow = |from_ms: i64, count: usize| -> Vec<(i64, String)> {
+        let after = shown.iter().filter(|(ms, _)| *ms >= from_ms).take(count);
+        after.map(|(ms, hash)| (ms - from_ms, hash.clone())).collect()
+    };
+
+    let found = pictures(&ffmpeg, &at_keys);
+    // The key frames are each two seconds, 4.0 s and 16.0 s among them.
+    let first = found[0].0;
+    let since_first: Vec<_> = found.iter().map(|(ms, hash)| (ms - first, hash.clone())).collect();
+    assert_eq!(since_first, follow(4_040, found.len()));
+    assert_eq!(since_first.len(), 300, "12 s");
+
+    // All that the decoder runs through has the time 0; then each picture when it is to be shown.
+    let found = pictures(&ffmpeg, &exact);
+    let before = found.iter().take_while(|(ms, _)| *ms == 0).count();
+    assert!((1..=51).contains(&before), "{before}");
+    let first = found[before].0;
+    let after: Vec<_> =
+        found[before..].iter().map(|(ms, hash)| (ms - first, hash.clone())).collect();
+    assert_eq!(after, follow(5_130 + first, after.len()));
+    assert_eq!(first, 30, "the picture at 5.160 s");
+    // A frame that is decoded before the end is shown at most its delay later.
+    let last = found.last().unwrap().0;
+    assert!((10_240 - 40..10_240 + 120).contains(&last), "{last}");
+    let seconds = judge::ffprobe(&ffprobe, &exact).seconds();
+    assert!((seconds - 10.24).abs() < 0.04, "{seconds}");
+}
+
+#[test]
+fn range_without_video_or_without_audio_is_read_without_a_warning() {
+    let Some([ffprobe]) = programs(["ffprobe"]) else { return };
+    for kind in [Kind::Audio, Kind::Video] {
+        let server = recorded_of(|packet| packet.kind == kind);
+        let file = exported(&server, "one.flv", 3_300, 9_700, Cut::Exact);
+        judge::sound(&file);
+        let probed = judge::ffprobe(&ffprobe, &file);
+        assert!((probed.seconds() - 6.4).abs() < 0.05, "{}", probed.seconds());
+        assert_eq!(probed.streams(), 1, "of {}", kind.name());
+    }
+}
