@@ -37,7 +37,9 @@ fn key_of(name: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = escaped.as_bytes();
     while let [first, after @ ..] = rest {
-        let hex = after.get(..2).and_then(|h| std::str::from_utf8(h).ok());
+        // `from_str_radix` takes a sign as well, which is no digit.
+        let hex = after.get(..2).filter(|h| h.iter().all(u8::is_ascii_hexdigit));
+        let hex = hex.and_then(|h| std::str::from_utf8(h).ok());
         match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
             Some(byte) if *first == b'%' => {
                 bytes.push(byte);
