@@ -41,7 +41,7 @@ use crate::gate::Place;
 use crate::segment::Segment;
 use crate::{Counters, Cut, Gap, GapReason, Hash, Notice, Plan, Reason, telemetry};
 use books::Books;
-use file::rfc3339;
+use file::{Back, rfc3339};
 use hold::Hold;
 use rotation::{At, Rotation, Step, differs};
 pub use task::State;
@@ -113,6 +113,8 @@ pub(crate) struct Recorder {
     backoff: Backoff,
     /// How long to wait before the next try.
     delay: Duration,
+    /// A recording that began back in the run, while it catches up.
+    back: Option<Back>,
     /// Whether the publisher came back and has not sent anything yet.
     returning: bool,
     /// Files that the disk did not let end.
@@ -158,7 +160,7 @@ impl Recorder {
         let (batch, backlog, segment, rebase, header, skip, shut_since) = Default::default();
         let (trouble, delay, returning, unfinished, doubted, chain) = Default::default();
         let (last_file, told, flushed_bytes, next_plan, asked_ms) = Default::default();
-        let (hold, is_complete, is_lossy) = Default::default();
+        let (hold, is_complete, is_lossy, back) = Default::default();
         Self {
             wait: Wait { bytes: BATCH_BYTES, timeout },
             rotation: Rotation::new(plan.rotation.clone(), timeout),
@@ -183,6 +185,7 @@ impl Recorder {
             shut_since,
             trouble,
             delay,
+            back,
             returning,
             unfinished,
             doubted,
@@ -282,7 +285,10 @@ impl Recorder {
         let is_ended = matches!(read, Read::Ended { .. });
         match read {
             Read::Packets => self.take_all(&mut batch)?,
-            Read::Joined { header, lost, .. } => self.join(&header, lost)?,
+            Read::Joined { header, lost, dts_ms } => {
+                self.begin_back(dts_ms, lost);
+                self.join(&header, lost)?;
+            }
             Read::Idle => self.release()?,
             Read::Ended { lost } => {
                 let released = self.release();
@@ -291,6 +297,7 @@ impl Recorder {
             }
         }
         self.batch = batch;
+        self.back = self.back.filter(|_| !self.cursor.is_current());
         self.flush()?;
         self.refresh()?;
         self.sync()?;
@@ -565,7 +572,7 @@ impl Recorder {
         self.books.away();
         self.rotation.begin_run();
         self.filter.begin_run();
-        (self.header, self.rebase, self.skip) = Default::default();
+        (self.header, self.rebase, self.skip, self.back) = Default::default();
         self.cut = Cut::Rejoin;
         self.returning = true;
         true

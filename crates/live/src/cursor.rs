@@ -218,6 +218,18 @@ impl Cursor {
         self.seen.unwrap_or(self.began).since(self.began)
     }
 
+    /// How much older a packet of `dts_ms` is than the newest of the run, in ms of the stream's own clock; never
+    /// negative.
+    pub fn lag_ms(&self, dts_ms: i64) -> u64 {
+        let newest_ms = self.timeline.lock().newest_dts_ms;
+        u64::try_from(newest_ms.saturating_sub(dts_ms)).unwrap_or(0)
+    }
+
+    /// Whether the last [`Cursor::read_blocking`] left nothing behind.
+    pub fn is_current(&self) -> bool {
+        self.seen_keys.is_some()
+    }
+
     /// Until its next read no publisher is held back for this recorder: it is behind and cannot help it, for the
     /// disk is in trouble. What comes meanwhile is kept as ever, within the bounds.
     pub fn pause(&mut self) {

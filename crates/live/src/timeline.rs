@@ -55,7 +55,7 @@ pub(crate) struct State {
     displaced: u32,
     /// The video track whose key frames are the places to start.
     video_track: Option<u8>,
-    newest_dts_ms: i64,
+    pub(crate) newest_dts_ms: i64,
     /// Packets and body bytes appended since the run began.
     pub(crate) end: Position,
     pub(crate) ended: bool,

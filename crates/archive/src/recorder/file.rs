@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use jiff::Zoned;
+use jiff::{SignedDuration, Zoned};
+use live::Lost;
 use media::Packet;
 use media::time::{Placed, Rebase};
 
@@ -22,6 +23,19 @@ const REFRESH: Duration = Duration::from_secs(10);
 const REFRESH_CHANGED: Duration = Duration::from_secs(1);
 /// Most files that are remembered as unfinished; recovery finds the others at the next start.
 const UNFINISHED_MAX: usize = 16;
+/// A recording that seems to begin earlier than this has a jump of the stream's clock in what was
+/// kept: that says nothing about when.
+const BACK_MAX_MS: u64 = Rebase::GAP_MAX_MS.unsigned_abs();
+
+/// What a recording catches up with that began back in the run: its files are of the time of what
+/// is in them, not of the moment of their writing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Back {
+    /// How far back it began: no packet is older.
+    kept_ms: u64,
+    /// When.
+    joined: Instant,
+}
 
 impl Recorder {
     /// Finds out now, and not at the first packet, whether files can be made.
@@ -47,7 +61,8 @@ impl Recorder {
             return Err(Failure::Space);
         }
         self.mend();
-        let start = self.shared.clock.now();
+        let now = self.shared.clock.now();
+        let start = self.start(&now, packet);
         let (start_ms, gap) = self.books.next_start(first_ms, self.now);
         let about = self.about(&start, start_ms, gap);
         let name = self.name(&about, &start, None);
@@ -69,7 +84,7 @@ impl Recorder {
         }
         self.books.open(start_ms, gap, segment.repeated_packets());
         self.doubted = None;
-        self.rotation.begin(&start);
+        self.rotation.begin(&now);
         self.rebase = Rebase::default();
         self.header = opening;
         (self.told, self.flushed_bytes) = (false, 0);
@@ -339,12 +354,42 @@ impl Recorder {
     }
 
     fn end(&self, segment: &Segment, length_ms: u64) -> End {
-        let now = self.shared.clock.now();
+        let end = match self.back {
+            Some(_) => later(&self.started, millis(length_ms)),
+            None => self.shared.clock.now(),
+        };
         let has_end = self.plan.template.has_end();
-        let final_name = has_end.then(|| self.name(segment.about(), &self.started, Some(&now)));
+        let final_name = has_end.then(|| self.name(segment.about(), &self.started, Some(&end)));
         let checksum_files = self.plan.checksum_files;
-        End { length_ms, end_time: rfc3339(&now), final_name, checksum_files }
+        End { length_ms, end_time: rfc3339(&end), final_name, checksum_files }
     }
+
+    /// The run was joined at `dts_ms`. If that is where the recording begins it catches up from
+    /// there, until a read leaves nothing behind.
+    pub(super) fn begin_back(&mut self, dts_ms: i64, lost: Lost) {
+        let is_first = self.segment.is_none() && self.books.segments() == 0 && !self.returning;
+        let kept_ms = self.cursor.lag_ms(dts_ms);
+        if is_first && lost == Lost::default() && kept_ms <= BACK_MAX_MS {
+            self.back = Some(Back { kept_ms, joined: self.now });
+        }
+    }
+
+    /// When a file begins with what is held and `packet`: now, or when the first of them came.
+    fn start(&self, now: &Zoned, packet: &Packet) -> Zoned {
+        let Some(Back { kept_ms, joined }) = self.back else { return now.clone() };
+        let since = self.now.saturating_duration_since(joined).as_millis();
+        let most_ms = kept_ms.saturating_add(u64::try_from(since).unwrap_or(u64::MAX));
+        let lag_ms = self.cursor.lag_ms(self.rotation.first_dts_ms(packet)).min(most_ms);
+        later(now, -millis(lag_ms))
+    }
+}
+
+fn millis(ms: u64) -> SignedDuration {
+    SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX))
+}
+
+fn later(time: &Zoned, by: SignedDuration) -> Zoned {
+    time.checked_add(by).unwrap_or_else(|_| time.clone())
 }
 
 pub(super) fn rfc3339(time: &Zoned) -> String {

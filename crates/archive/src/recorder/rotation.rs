@@ -188,6 +188,12 @@ impl Rotation {
         coded.map_or(placed, |(_, placed)| placed).time_ms
     }
 
+    /// Likewise, on the stream's own clock.
+    pub(super) fn first_dts_ms(&self, packet: &Packet) -> i64 {
+        let mut held = self.held.iter().map(|(packet, _)| packet);
+        held.find(|packet| packet.is_media()).unwrap_or(packet).dts_ms
+    }
+
     /// The header of a file that begins with what is held and `packet`: `header` without what they
     /// say anew, and without the configuration of a codec that is not used any more.
     pub(super) fn opening(&self, header: &Header, packet: &Packet) -> Header {

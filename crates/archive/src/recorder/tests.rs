@@ -296,7 +296,8 @@ fn a_recording_from_mid_run_begins_with_the_header_and_a_key_frame() {
     rig.archive.start(StartRequest { cursor, ..rig.request(&stream) }).unwrap();
     drop(stream);
     rig.wait_for_end();
-    let packets = scan(&rig.file("live_late_20251011_143052.flv"));
+    let packets = scan(&rig.file("live_late_20251011_143051.flv"));
+    assert_eq!(rig.take_finished()[0].about.start_time, "2025-10-11T14:30:51.200+02:00");
     assert_eq!(packets[0].body, video_config(1).body);
     assert_eq!(packets[1].body, audio_config().body);
     assert_eq!((packets[2].role, packets[2].dts_ms), (Role::Key, 0));

@@ -25,18 +25,78 @@ fn a_recording_with_pre_roll_begins_at_a_key_frame_in_the_past() {
     stream.push(clip(10));
     let cursor = stream.publisher.cursor(Class::Record, Start::Back { ms: 3_000 });
     let id = rig.begin(StartRequest { cursor, ..rig.request(&stream) });
+    rig.wait_for_packets(80);
     stream.push((10..12).flat_map(second));
     rig.wait_until_read(id);
     let sent = std::mem::take(&mut stream.sent);
     drop(stream);
     rig.wait_for_end();
-    let packets = scan(&rig.file("length_pre-roll_20251011_143052.flv"));
+    let packets = scan(&rig.file("length_pre-roll_20251011_143048.flv"));
     assert_eq!([&packets[0].body, &packets[1].body], [&video_config(1).body, &audio_config().body]);
     assert_eq!((packets[2].role, packets[2].dts_ms), (Role::Key, 0));
     // From 6 s on, which is at least 3 s before 9.923 s.
     let expected = &sent[2 + 6 * 20..];
     assert_eq!(assert_begins(&packets[2..], expected), expected.len());
-    assert_eq!(rig.take_finished()[0].ledger.received.packets, expected.len() as u64);
+    let finished = rig.take_finished();
+    assert_eq!(finished[0].ledger.received.packets, expected.len() as u64);
+    // 3.923 s before it was asked for.
+    assert_eq!(finished[0].about.start_time, "2025-10-11T14:30:48.200+02:00");
+}
+
+/// A recording of `clip(10)` that began `back` before it was asked for, with a file each 2 s, and
+/// has caught up.
+fn caught_up(rig: &Rig, stream: &mut Stream, back: i64) {
+    stream.publisher.stream().set_pre_roll(back);
+    stream.push(clip(10));
+    let cursor = stream.publisher.cursor(Class::Record, Start::Back { ms: back });
+    let plan = rig.plan(|plan| plan.rotation.duration = Some(Duration::from_secs(2)));
+    rig.begin(StartRequest { cursor, plan, ..rig.request(stream) });
+    let first_ms = (9_923 - back) / 1_000 * 1_000;
+    let packets = stream.sent.iter().filter(|p| p.is_media() && p.dts_ms >= first_ms).count();
+    rig.wait_for_packets(packets as u64);
+}
+
+#[test]
+fn what_is_caught_up_with_is_of_the_time_when_it_came() {
+    let rig = rig(Duration::ZERO);
+    let mut stream = Stream::publish("length", "times");
+    caught_up(&rig, &mut stream, 6_000);
+    // From here on it is recorded as it comes. Another 77 ms tell the clocks apart.
+    rig.clock.advance(Duration::from_millis(1_077 + 77));
+    stream.push((10..12).flat_map(second));
+    rig.wait_for_packets(180);
+    drop(stream);
+    rig.wait_for_end();
+    let finished = rig.take_finished();
+    let times: Vec<_> = finished
+        .iter()
+        .map(|f| (&f.about.start_time[17..23], &f.end_time[17..23], f.length_ms))
+        .collect();
+    // The packet of 9.923 s was the newest at 52.123 s.
+    assert_eq!(
+        times,
+        [
+            ("45.200", "47.200", 2_000),
+            ("47.200", "49.200", 2_000),
+            ("49.200", "51.200", 2_000),
+            ("51.200", "53.277", 2_000),
+            ("53.277", "53.277", 1_023),
+        ]
+    );
+}
+
+#[test]
+fn a_jump_in_what_was_kept_moves_no_start() {
+    let rig = rig(Duration::ZERO);
+    let mut stream = Stream::publish("length", "jump");
+    stream.publisher.stream().set_pre_roll(5_000);
+    stream.push(clip(2).into_iter().chain(second(90_000)));
+    let cursor = stream.publisher.cursor(Class::Record, Start::Back { ms: 5_000 });
+    rig.begin(StartRequest { cursor, ..rig.request(&stream) });
+    rig.wait_for_packets(40);
+    drop(stream);
+    rig.wait_for_end();
+    assert_eq!(rig.take_finished()[0].about.start_time, "2025-10-11T14:30:52.123+02:00");
 }
 
 #[test]

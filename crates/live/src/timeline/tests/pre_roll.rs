@@ -151,6 +151,25 @@ fn a_recording_that_is_overrun_before_it_reads_begins_later() {
 }
 
 #[test]
+fn a_cursor_tells_how_far_back_it_is_and_when_it_has_caught_up() {
+    let mut run = Run::new(Limits::default());
+    run.timeline.set_pre_roll(100_000);
+    run.push_all(&GROUP.repeat(200));
+    let newest_ms = 799 * 40;
+    let mut cursor = back(&run, 600 * 40);
+    let wait = Wait { bytes: 0, timeout: Duration::ZERO };
+    let mut batch = Vec::new();
+    let Read::Joined { dts_ms, .. } = cursor.read_blocking(&mut batch, &wait) else { panic!() };
+    assert_eq!(cursor.lag_ms(dts_ms), u64::try_from(newest_ms - dts_ms).unwrap());
+    assert_eq!((cursor.lag_ms(newest_ms + 1), cursor.lag_ms(i64::MIN)), (0, i64::MAX as u64));
+    assert!(!cursor.is_current());
+    assert_eq!(cursor.read_blocking(&mut batch, &wait), Read::Packets);
+    assert!(!cursor.is_current(), "{} packets", batch.len());
+    assert_eq!(cursor.read_blocking(&mut batch, &wait), Read::Packets);
+    assert!(cursor.is_current());
+}
+
+#[test]
 fn audio_alone_can_be_had_back_too() {
     let mut run = Run::new(Limits::default());
     run.timeline.set_pre_roll(5_000);
