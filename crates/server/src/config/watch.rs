@@ -187,16 +187,23 @@ impl Watched {
 }
 
 impl Eyes {
-    /// Watches where the file, and what it links to, is now.
+    /// Watches where the file, and what it links to, is now. While it is not there, where it was is
+    /// watched on.
     fn follow(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
         let target = std::fs::canonicalize(&self.path).ok();
-        let places = [Some(self.path.clone()), target];
-        let parent = |path: &PathBuf| match path.parent() {
-            Some(dir) if dir == Path::new("") => Some(PathBuf::from(".")),
-            other => other.map(Path::to_owned),
+        let places = [Some(self.path.clone()), target.clone()];
+        // By one name each: the system has one watch for a directory, whatever it is called, and
+        // to end it by one name ends it for all.
+        let parent = |path: &PathBuf| {
+            let dir = path.parent()?;
+            let dir = if dir == Path::new("") { Path::new(".") } else { dir };
+            Some(std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned()))
         };
-        let dirs: BTreeSet<_> = places.iter().flatten().filter_map(parent).collect();
+        let mut dirs: BTreeSet<_> = places.iter().flatten().filter_map(parent).collect();
+        if target.is_none() {
+            dirs.extend(self.dirs.iter().cloned());
+        }
         for gone in self.dirs.difference(&dirs) {
             // It may not be there any more.
             let _ = watcher.unwatch(gone);

@@ -62,6 +62,30 @@ fn another_file_in_its_place_is_seen() {
     });
 }
 
+/// Its directory has two names then, as with a path that is relative.
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_gone_for_a_while_is_seen_again_through_a_link_to_its_directory() {
+    block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("real")).unwrap();
+        std::os::unix::fs::symlink("real", dir.path().join("link")).unwrap();
+        let [path, away] =
+            ["server.toml", "away.toml"].map(|name| dir.path().join("link").join(name));
+        fs::write(&path, "").unwrap();
+        let mut watch = Watch::new(&settings(&path)).unwrap();
+        for text in ["record-all = true", "record-all = false"] {
+            fs::rename(&path, &away).unwrap();
+            nothing(&mut watch).await;
+            fs::rename(&away, &path).unwrap();
+            fs::write(&path, text).unwrap();
+            changed(&mut watch).await;
+        }
+        fs::write(&path, "record-all = true").unwrap();
+        changed(&mut watch).await;
+    });
+}
+
 /// As Kubernetes mounts a ConfigMap: `server.toml` links to `..data/server.toml`, and `..data` to a
 /// directory that another one is put in the place of.
 #[cfg(unix)]
