@@ -18,10 +18,14 @@ use crate::http;
 
 /// Most recordings of one page: as many as the API gives.
 const PAGE: usize = 1_000;
+/// Recordings of a page where the first one will do, most likely.
+const FIRST: usize = 10;
 /// Most pages that are looked through for the beginning of an id.
 const PAGES: usize = 100;
 /// What a recording does that is not over.
 const ACTIVE: [&str; 5] = ["waiting", "recording", "trouble", "paused", "away"];
+/// What a recording is that has begun, unless it was deleted, is in the bin or has lost its files.
+const BEGUN: [&str; 6] = ["recording", "trouble", "paused", "away", "complete", "interrupted"];
 /// Digits that the beginning of an id has at least: fewer are a slip of the finger.
 const DIGITS: usize = 4;
 
@@ -66,7 +70,7 @@ pub(super) enum Name {
     Id(RecordingId),
     /// The first digits of an id.
     Beginning(String),
-    /// The newest one.
+    /// The newest one that has begun.
     Last,
 }
 
@@ -91,7 +95,7 @@ impl std::str::FromStr for Name {
 /// Which recording, by an id or by its stream.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Which {
-    /// The recording: its id, the first 4 or more digits of it, or last for the newest one
+    /// The recording: its id, the first 4 or more digits of it, or last for the newest one begun
     #[arg(value_name = "ID", required_unless_present = "stream")]
     id: Option<Name>,
 
@@ -176,17 +180,22 @@ impl Place {
         }
     }
 
-    /// The recording that is meant.
+    /// The recording that is meant: by `last`, or by its stream, one that has begun.
     pub(super) async fn find(&self, which: &Which) -> Result<RecordingId, Error> {
-        self.find_among(which, &[]).await
+        self.find_among(which, "there is", &BEGUN).await
     }
 
     /// The recording that is meant: by `last`, or by its stream, one that is not over.
     pub(super) async fn find_active(&self, which: &Which) -> Result<RecordingId, Error> {
-        self.find_among(which, &ACTIVE).await
+        self.find_among(which, "there runs", &ACTIVE).await
     }
 
-    async fn find_among(&self, which: &Which, states: &[&str]) -> Result<RecordingId, Error> {
+    async fn find_among(
+        &self,
+        which: &Which,
+        what: &str,
+        states: &[&str],
+    ) -> Result<RecordingId, Error> {
         let stream = match (&which.id, &which.stream) {
             (Some(Name::Id(id)), _) => return Ok(*id),
             (Some(Name::Beginning(digits)), _) => return self.beginning(digits).await,
@@ -198,30 +207,51 @@ impl Place {
             for id in running(api, stream).await? {
                 let found = self.show(id).await?;
                 let start = start_of(&found);
+                // One may have ended since.
+                if !is_one_of(&found, states) {
+                    continue;
+                }
                 if newest.as_ref().is_none_or(|(known, _)| *known < start) {
                     newest = Some((start, id));
                 }
             }
         }
-        newest.map(|(_, id)| id).ok_or_else(|| {
-            let what = if states.is_empty() { "there is" } else { "there runs" };
-            match stream {
-                None => format!("{what} no recording").into(),
-                Some(stream) => format!("{what} no recording of {}", printable(stream)).into(),
-            }
+        newest.map(|(_, id)| id).ok_or_else(|| match stream {
+            None => format!("{what} no recording").into(),
+            Some(stream) => format!("{what} no recording of {}", printable(stream)).into(),
         })
     }
 
-    /// The newest recording of a stream, or of all, and when it began.
+    /// The newest recording of a stream, or of all, in one of these states, and when it began.
     async fn newest(
         &self,
         stream: Option<&str>,
         states: &[&str],
     ) -> Result<Option<(i64, RecordingId)>, Error> {
-        let states = states.iter().map(|state| (*state).to_owned()).collect();
-        let search = Search { stream: stream.map(escaped), states, ..Search::default() };
-        let (page, _) = self.page(&search, None, 1).await?;
-        page.first().map(|found| Ok((start_of(found), id_of(found)?))).transpose()
+        // A catalog has no more exact ones than these, which are what it lists unless asked.
+        let asked: &[&str] = if matches!(self, Self::Server(_)) { states } else { &[] };
+        let asked = asked.iter().map(|state| (*state).to_owned()).collect();
+        let search = Search { stream: stream.map(escaped), states: asked, ..Search::default() };
+        let mut after = None;
+        for _ in 0..PAGES {
+            let (page, next) = self.page(&search, after.as_deref(), FIRST).await?;
+            for found in page {
+                // A pattern may fit other streams too.
+                if stream.is_some_and(|stream| found.get("stream") != Some(&stream.into())) {
+                    continue;
+                }
+                // The catalog may not know yet that it has ended.
+                let id = id_of(&found)?;
+                if is_one_of(&self.show(id).await?, states) {
+                    return Ok(Some((start_of(&found), id)));
+                }
+            }
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(None)
     }
 
     /// The one recording whose id begins so, among all that are known.
@@ -282,6 +312,11 @@ async fn running(api: &Api, stream: &str) -> Result<Vec<RecordingId>, ApiError> 
     };
     let list = answer.get("recordings").and_then(Value::as_array).into_iter().flatten();
     Ok(list.filter_map(|recording| recording.get("id")?.as_str()?.parse().ok()).collect())
+}
+
+fn is_one_of(recording: &Value, states: &[&str]) -> bool {
+    let state = recording.get("state").and_then(Value::as_str);
+    state.is_some_and(|state| states.contains(&state))
 }
 
 /// When it began, in ms since 1970; one that waits for its stream is newer than all others.

@@ -176,6 +176,46 @@ fn what_was_started_just_now_is_the_newest_of_its_stream() {
 }
 
 #[test]
+fn a_stop_by_the_stream_takes_the_newest_that_runs() {
+    let mut server = builder().start();
+    block_on(async {
+        let mut publisher = Publisher::connect(&server.url("live/two")).await.unwrap();
+        publisher.send_all(&packets(2, small(), 60)).await.unwrap();
+        let begin = || {
+            let begun = json(&server, &["start", "live/two", "-wait", "begun"]);
+            begun["id"].as_str().unwrap().to_owned()
+        };
+        let (a, b) = (begin(), begin());
+        for (id, wait) in [(b, "10s"), (a, "0")] {
+            let args = ["recordings", "stop", "-stream", "live/two", "-wait", wait, "-json"];
+            let output = ask(&server, &args[1..]);
+            let stopped: Value = serde_json::from_str(&output.text()).unwrap();
+            assert_eq!(stopped["id"], id.as_str(), "{stopped}");
+        }
+        let mut line = String::new();
+        wait_until("none runs", || {
+            let output = ask(&server, &["stop", "-stream", "live/two"]);
+            let is_none = code(&output) == Some(1);
+            line = output.stderr;
+            is_none
+        });
+        assert!(line.contains("there runs no recording of live/two"), "{line}");
+        publisher.close().await.unwrap();
+    });
+    server.stop();
+}
+
+#[test]
+fn last_is_one_that_has_begun() {
+    let (mut server, id) = with_recording();
+    json(&server, &["start", "live/never"]);
+    assert_eq!(json(&server, &["show", "last"])["id"], id.as_str());
+    let line = error_line(&ask(&server, &["show", "-stream", "live/never"]), 1);
+    assert_eq!(line, "there is no recording of live/never");
+    server.stop();
+}
+
+#[test]
 fn a_recording_is_held_labelled_deleted_and_restored() {
     let (mut server, id) = with_recording();
     let name = format!("recording {id} of live/test");
