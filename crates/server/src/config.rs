@@ -27,10 +27,10 @@ pub use sample::SAMPLE;
 pub use secret::Secret;
 pub use settings::{Reloaded, Settings, Shown, Source, examine, load, reload};
 use value::{
-    age, boolean, count, file_size, flush, grace, message_size, min_free, off_or, parsed, pre_roll,
-    room, size,
+    age, boolean, count, file_size, flush, grace, message_size, min_free, off_or, parsed, room,
+    size,
 };
-pub(crate) use value::{duration, duration_or_zero, rotation};
+pub(crate) use value::{duration, duration_or_zero, pre_roll, rotation};
 pub use watch::{Cause, Watch};
 pub use window::{Window, Windows};
 

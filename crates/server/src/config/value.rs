@@ -45,7 +45,7 @@ pub(crate) fn duration_or_zero(text: &str) -> Result<Duration, String> {
 }
 
 /// What is kept of a stream in memory.
-pub(super) fn pre_roll(text: &str) -> Result<Duration, String> {
+pub(crate) fn pre_roll(text: &str) -> Result<Duration, String> {
     match duration_or_zero(text) {
         Ok(time) if time <= PRE_ROLL_MAX => Ok(time),
         _ => Err("expected a time such as 5s or 2m, at most 10m, or 0".to_owned()),

@@ -64,7 +64,10 @@ async fn segment(
         Problem::new(Code::UnknownSegment, format!("recording {id} has no file {number}"))
     })?;
     if !matches!(segment.state, catalog::State::Open | catalog::State::Finished) {
-        let detail = format!("the file is {}", segment.state.name());
+        let detail = match segment.state {
+            catalog::State::Binned => IN_BIN.to_owned(),
+            state => format!("the file is {}", state.name()),
+        };
         return Err(Problem::new(Code::FileMissing, detail));
     }
     let name = segment.path.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -78,6 +81,9 @@ async fn segment(
     let answer = api.downloads.file(Arc::new(SystemDisk), &file, &method, &headers).await;
     answer.map_err(refused)
 }
+
+/// Why a file of a recording that was deleted is not sent.
+const IN_BIN: &str = "in the bin: restore it first";
 
 /// A stretch of time, and where it is cut.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -153,6 +159,10 @@ async fn recording(
     let to = moment("to", to.as_deref())?;
     let range = range_of(from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX), cut)?;
     let segments = segments_of(&api, id).await?;
+    let is_binned = |segment: &catalog::Segment| segment.state == catalog::State::Binned;
+    if !segments.is_empty() && segments.iter().all(is_binned) {
+        return Err(Problem::new(Code::FileMissing, IN_BIN));
+    }
     send(&api, segments, range, &format!("{id}.flv"), &method).await
 }
 

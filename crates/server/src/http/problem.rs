@@ -89,7 +89,7 @@ codes! {
     NothingRecorded 404 "nothing-recorded" "Nothing was recorded"
         "Nothing of the stream, or of the recording, was recorded in that time.";
     UnknownRecorder 404 "unknown-recorder" "No such recorder"
-        "The configuration has no recorder of this name.";
+        "The configuration has no recorder of this name, or it is disabled.";
     MethodNotAllowed 405 "method-not-allowed" "Method not allowed"
         "The path exists but does not know this method; `Allow` lists those that it knows.";
     RequestTimeout 408 "request-timeout" "The body did not arrive"

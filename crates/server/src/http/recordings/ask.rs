@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use archive::{Plan, Tracks};
 use axum::http::HeaderMap;
+use live::Key;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::config::{self, Recorder};
 use crate::director::Wanted;
 use crate::http::Api;
-use crate::http::extract::{bad_value, stream_key};
+use crate::http::extract::bad_value;
 use crate::http::problem::{Code, Problem};
 
 /// Bytes of a recording's name, and of a request key.
@@ -76,7 +77,7 @@ enum Part {
 impl Start {
     /// As the director takes it.
     pub(super) fn wanted(self, api: &Api, headers: &HeaderMap) -> Result<Wanted, Problem> {
-        let key = stream_key(&self.stream)?;
+        let key = stream(&self.stream)?;
         let request_key = self.key(headers)?;
         let settings = api.context.settings.load();
         let (base, mut labels) = match &self.recorder {
@@ -96,8 +97,8 @@ impl Start {
             None => base.max_length,
             Some(text) => Some(length("max_length", text)?),
         };
-        let pre_roll =
-            self.pre_roll.as_deref().map_or(Ok(Duration::ZERO), |text| time("pre_roll", text))?;
+        let pre_roll = self.pre_roll.as_deref().map_or(Ok(Duration::ZERO), config::pre_roll);
+        let pre_roll = pre_roll.map_err(|why| bad_value("pre_roll", why))?;
         labels.extend(self.labels.unwrap_or_default());
         archive::check_labels(&labels).map_err(|error| bad_value("labels", error))?;
         let name = self.name.map(|name| named("name", name)).transpose()?;
@@ -128,11 +129,33 @@ impl Start {
     }
 }
 
+/// The key of a stream as publishers name it: what none can have would be waited for for ever.
+fn stream(text: &str) -> Result<Key, Problem> {
+    let refused = |why: &str| {
+        let form = "expected the name of a stream as app/name";
+        Err(bad_value("stream", format!("{text:?}: {form}, {why}")))
+    };
+    if text.contains("://") {
+        return refused("not a URL");
+    }
+    if text.contains('?') {
+        return refused("without what comes after `?` in its URL");
+    }
+    if text.chars().any(char::is_control) {
+        return refused("without control characters");
+    }
+    Key::new("", text).map_err(|error| bad_value("stream", error))
+}
+
 /// The plan and the labels of a recorder, for a recording that is not its own.
 fn taken_over(api: &Api, name: &str) -> Result<(Plan, BTreeMap<String, String>), Problem> {
     let plan = api.context.director.plan_of(name);
     let (plan, labels) = plan.ok_or_else(|| {
-        let detail = format!("recorder: the configuration has none of the name {name:?}");
+        let settings = api.context.settings.load();
+        let detail = match settings.recorders.iter().any(|recorder| recorder.name == name) {
+            true => format!("recorder: {name:?} is disabled"),
+            false => format!("recorder: the configuration has none of the name {name:?}"),
+        };
         Problem::new(Code::UnknownRecorder, detail).with("field", "recorder")
     })?;
     Ok((Plan { recorder: Recorder::API.to_owned(), ..Plan::clone(&plan) }, labels))

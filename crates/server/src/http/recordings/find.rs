@@ -40,7 +40,7 @@ pub(super) struct Search {
     /// What it does or has become of it; several may be given.
     #[serde(default)]
     #[param(inline)]
-    state: Vec<State>,
+    state: Vec<Sought>,
     /// `name` or `name:value`; several may be given, and all have to be there.
     #[serde(default)]
     #[param(example = json!(["event:concert"]))]
@@ -58,6 +58,49 @@ pub(super) struct Search {
     /// Most of a page, 1 to 1000; 100 unless said.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+}
+
+/// What a recording may be looked for by: what it does, or what has become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Sought {
+    /// Its stream is not there yet, or has sent nothing yet.
+    Waiting,
+    /// Its files are written.
+    Recording,
+    /// Its disk is in trouble and is tried again.
+    Trouble,
+    /// There is too little free space.
+    Paused,
+    /// Its publisher is away and may come back.
+    Away,
+    /// It is over.
+    Complete,
+    /// Its server ended before it did; its files are whole.
+    Interrupted,
+    /// It is in the bin.
+    Binned,
+    /// It was deleted.
+    Deleted,
+    /// Its files are not where they were.
+    Missing,
+}
+
+impl From<Sought> for State {
+    fn from(sought: Sought) -> Self {
+        match sought {
+            Sought::Waiting => Self::Waiting,
+            Sought::Recording => Self::Recording,
+            Sought::Trouble => Self::Trouble,
+            Sought::Paused => Self::Paused,
+            Sought::Away => Self::Away,
+            Sought::Complete => Self::Complete,
+            Sought::Interrupted => Self::Interrupted,
+            Sought::Binned => Self::Binned,
+            Sought::Deleted => Self::Deleted,
+            Sought::Missing => Self::Missing,
+        }
+    }
 }
 
 /// What comes first.
@@ -267,7 +310,7 @@ pub(super) async fn many(
     api: &Arc<Api>,
     search: Search,
 ) -> Result<(Vec<Recording>, Option<String>), Problem> {
-    let states = search.state.clone();
+    let states: Vec<_> = search.state.iter().copied().map(State::from).collect();
     let query = search.query(&states)?;
     query.check().map_err(refused)?;
     let running = api.context.archive.list();
@@ -323,12 +366,20 @@ impl Search {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (text.clone(), None),
         };
+        if self.label.iter().map(label).any(|(name, _)| name.is_empty()) {
+            return Err(bad_value("label", "expected name, or name:value"));
+        }
+        let from_unix_ms = moment("from", self.from.as_deref())?;
+        let to_unix_ms = moment("to", self.to.as_deref())?;
+        if matches!((from_unix_ms, to_unix_ms), (Some(from), Some(to)) if from > to) {
+            return Err(bad_value("to", "it is before from"));
+        }
         let after = self.after.as_deref().map(str::parse::<Mark>).transpose();
         Ok(Query {
             stream: self.stream.clone(),
             recorder: self.recorder.clone(),
-            from_unix_ms: moment("from", self.from.as_deref())?,
-            to_unix_ms: moment("to", self.to.as_deref())?,
+            from_unix_ms,
+            to_unix_ms,
             states: wanted,
             labels: self.label.iter().map(label).collect(),
             text: self.text.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use archive::catalog::{self, RecordingState};
 use archive::{Reason, RecordingId, Status};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::director::Wanted;
@@ -72,7 +72,7 @@ pub(crate) struct Recording {
 }
 
 /// What a recording does, or what has become of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
     /// Its stream is not there yet, or has sent nothing yet.

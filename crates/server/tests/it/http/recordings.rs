@@ -119,6 +119,12 @@ fn what_cannot_be_asked_for_says_why() {
     let post = |body: Value| refused(&http, "POST", RECORDINGS, &body);
     let bad = (400, "bad-value".to_owned());
     assert_eq!(post(json!({"stream": ""})), bad);
+    for stream in ["", "rtmp://host/live/x", "live/a?token=1", "live/a\n"] {
+        let answer = http.send("POST", RECORDINGS, Some(&json!({"stream": stream})));
+        assert_eq!(answer.json()["field"], "stream", "{stream:?}");
+        assert_eq!(answer.problem(), bad, "{stream:?}");
+    }
+    assert_eq!(post(json!({"stream": "live/a", "pre_roll": "11m"})), bad);
     assert_eq!(post(json!({"stream": "live/a", "max_length": "soon"})), bad);
     assert_eq!(post(json!({"stream": "live/a", "pre_roll": "-1s"})), bad);
     assert_eq!(post(json!({"stream": "live/a", "format": "avi"})), bad);
@@ -139,6 +145,10 @@ fn what_cannot_be_asked_for_says_why() {
         "after=x",
         "from=yesterday",
         "state=lost",
+        "state=cancelled",
+        "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+        "label=",
+        "label=:x",
         "order=random",
         "stream=***",
         "text=",
@@ -161,6 +171,20 @@ fn what_cannot_be_asked_for_says_why() {
     assert_eq!(refused(&http, "PATCH", &none, &json!({"labels": {"a": "b"}})), unknown);
     let body = json!({"wait": "26s"});
     assert_eq!(refused(&http, "POST", &format!("{none}/stop"), &body), bad);
+    server.stop();
+}
+
+#[test]
+fn a_recorder_that_is_disabled_is_said_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("server.toml");
+    let text = "[[recorder]]\nname = 'night'\nstreams = ['live/*']\nenabled = false\n";
+    std::fs::write(&file, text).unwrap();
+    let mut server = builder().arg("-config").arg(&file).start();
+    let body = json!({"stream": "live/a", "recorder": "night"});
+    let answer = server.api().send("POST", RECORDINGS, Some(&body));
+    assert_eq!(answer.json()["detail"], "recorder: \"night\" is disabled");
+    assert_eq!(answer.problem(), (404, "unknown-recorder".to_owned()));
     server.stop();
 }
 
@@ -306,6 +330,11 @@ fn labels_holds_and_the_bin() {
         assert!(binned["purge"].is_string(), "{binned}");
         assert_eq!(server.recordings(), [""; 0].map(std::path::PathBuf::from));
         assert_eq!(http.get(RECORDINGS).ok()["recordings"], json!([]));
+        for file in ["segments/1/file", "media.flv"] {
+            let answer = http.get(&format!("{path}/{file}"));
+            assert_eq!(answer.json()["detail"], "in the bin: restore it first");
+            assert_eq!(answer.problem(), (404, "file-missing".to_owned()));
+        }
         let bin = http.get(&format!("{RECORDINGS}?state=binned")).ok();
         assert_eq!(bin["recordings"][0]["id"], recording["id"]);
         let (status, restored) = ask(&http, "POST", &format!("{path}/restore"), &json!({}));
