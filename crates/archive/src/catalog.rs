@@ -59,6 +59,9 @@ pub enum Error {
     /// Somebody else works on it.
     #[error("another program uses the catalog: a server, or one that makes it anew")]
     InUse,
+    /// Another server runs for the record directory.
+    #[error("another server uses the record directory")]
+    Served,
     /// A later version of the program wrote it.
     #[error("the catalog has version {found}, and this program knows {known}: use a newer one")]
     Newer {

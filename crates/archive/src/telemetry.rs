@@ -214,6 +214,11 @@ pub(crate) fn catalog_unavailable(dir: &Path, error: &dyn Display) {
     warn!(error, record_dir = %path::display(dir), "catalog unavailable");
 }
 
+/// Another server runs for the record directory, and looks after what is in it.
+pub(crate) fn record_dir_taken(dir: &Path) {
+    error!(record_dir = %path::display(dir), "record directory is used by another server");
+}
+
 /// The catalog can be used again and has what it missed.
 pub(crate) fn catalog_again(dir: &Path) {
     info!(record_dir = %path::display(dir), "catalog available again");

@@ -42,6 +42,17 @@ const BLOCKS_MAX: usize = 2;
 /// Most deletions that are entered together: a crash has them found missing at the next start.
 const DELETED_MAX: usize = 64;
 
+/// Who looks after a record directory: the first server that runs for it.
+#[derive(Default)]
+enum Standing {
+    #[default]
+    Unknown,
+    /// This one; kept where others can be told.
+    First { _presence: Option<Presence> },
+    /// Another one: what is in the catalog is its affair.
+    Second,
+}
+
 pub(super) struct Clerk {
     pub(super) shared: Arc<Shared>,
     pub(super) asked: Arc<Asked>,
@@ -50,8 +61,8 @@ pub(super) struct Clerk {
     pub(super) catalog: Option<Catalog>,
     /// While it is open.
     lock: Option<Lock>,
-    /// That this server runs, from its first turn on.
-    presence: Option<Presence>,
+    /// Whether it is the only server of the record directory.
+    standing: Standing,
     /// What is not in the catalog yet.
     waiting: Vec<Event>,
     /// The catalog may lack what only the files know.
@@ -90,7 +101,7 @@ impl Clerk {
             events,
             catalog: None,
             lock: None,
-            presence: None,
+            standing: Standing::default(),
             waiting: Vec::new(),
             is_behind: true,
             is_unsettled: true,
@@ -109,15 +120,24 @@ impl Clerk {
     }
 
     pub(super) fn run(&mut self) {
-        // Two servers of one directory hinder each other in nothing else either.
-        self.presence = Presence::tell(&self.shared.config.record_dir).ok().flatten();
         loop {
             let is_last = self.asked.is_stopped();
             let came = self.receive(is_last);
+            self.claim();
             self.work();
             if is_last && came < BATCH_MAX {
                 return;
             }
+        }
+    }
+
+    /// Tells others that this server runs, until it is the only one that does. Two servers may record
+    /// to one directory, but one alone knows which recordings run.
+    pub(super) fn claim(&mut self) {
+        let is_time = self.shared.clock.instant() >= self.try_at;
+        if is_time && !matches!(self.standing, Standing::First { .. }) {
+            self.standing = Presence::tell(&self.shared.config.record_dir)
+                .map_or(Standing::Second, |presence| Standing::First { _presence: presence });
         }
     }
 
@@ -217,6 +237,9 @@ impl Clerk {
         if self.catalog.is_none() {
             if self.shared.clock.instant() < self.try_at {
                 return Ok(());
+            }
+            if matches!(self.standing, Standing::Second) {
+                return Err(Error::Served);
             }
             // Where there is nothing to enter there is no catalog either.
             if self.is_empty()? {
@@ -319,7 +342,10 @@ impl Clerk {
         }
         self.lock = None;
         if !std::mem::replace(&mut self.is_catalog_told, true) {
-            telemetry::catalog_unavailable(&config.record_dir, error);
+            match error {
+                Error::Served => telemetry::record_dir_taken(&config.record_dir),
+                error => telemetry::catalog_unavailable(&config.record_dir, error),
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use super::clerk::ROUND_MAX;
 use super::*;
 use crate::catalog::made::{KEY, START, about_of, bytes, finished, write};
-use crate::catalog::{Catalog, Lock, Reader, RecordingState, Segment, State};
+use crate::catalog::{Catalog, Lock, Presence, Reader, RecordingState, Segment, State};
 use crate::clock::fixed::FixedClock;
 use crate::disk::fake::{Call, FakeDisk, Fault};
 use crate::disk::{Disk, Space, SystemDisk};
@@ -504,6 +504,51 @@ fn a_catalog_that_another_program_has_is_waited_for() {
     assert!(lines_of(dir.path())[1].starts_with("INFO catalog available again"));
     // Between two turns it is free for others, and the disk can be taken out.
     drop(Lock::take(&SystemDisk, dir.path()).unwrap());
+}
+
+#[test]
+fn a_second_server_leaves_the_catalog_and_all_files_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Presence::tell(dir.path()).unwrap();
+    // One that the first server is recording, and one that is too old.
+    let running = dir.path().join("running.flv");
+    fs::write(&running, bytes(&about_of(1, 1, 0), false)).unwrap();
+    let old = write(dir.path(), "old.flv", &about_of(2, 1, -9));
+    let catalog = Catalog::open(&SystemDisk, dir.path()).unwrap();
+    catalog.reconcile(&SystemDisk, &[], &|| true, &mut |_| {}).unwrap();
+    drop(catalog);
+    let states = || {
+        let state = |n| self::catalog(dir.path()).recording(about_of(n, 1, 0).recording);
+        [1, 2, 3].map(|n| state(n).unwrap().map(|recording| recording.state))
+    };
+    let told = [Some(RecordingState::Recording), Some(RecordingState::Complete), None];
+    let hour = Rules { age: Some(Duration::from_secs(3_600)), ..Rules::default() };
+    let mut steps = Steps::in_dir(dir.path(), hour);
+    let mut clerk = steps.clerk();
+    let own = write(dir.path(), "own.flv", &about_of(3, 1, 0));
+    steps.shared.events.send(Event::Finished(finished(own, &about_of(3, 1, 0))));
+    for _ in 0..3 {
+        clerk.claim();
+        turn(&mut clerk);
+        assert_eq!(states(), told);
+        assert!(old.exists());
+        steps.pass(61);
+    }
+    let shown = crate::path::display(dir.path()).to_string();
+    let line = format!("ERROR record directory is used by another server record_dir={shown}");
+    assert_eq!(lines_of(dir.path()), [line.as_str()], "at once, and once");
+    // The other one has stopped.
+    drop(first);
+    clerk.claim();
+    assert!(Presence::tell(dir.path()).is_err());
+    turn(&mut clerk);
+    let now = [RecordingState::Interrupted, RecordingState::Deleted, RecordingState::Complete];
+    assert_eq!(states(), now.map(Some));
+    assert!(!old.exists());
+    let lines = lines_of(dir.path());
+    assert!(lines.iter().any(|line| line.starts_with("INFO catalog available again")), "{lines:?}");
+    drop(clerk);
+    assert!(Presence::tell(dir.path()).is_ok());
 }
 
 #[test]
