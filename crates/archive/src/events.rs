@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use live::Key;
 
-use crate::{About, Hash, Labels, Ledger, Reason, RecordingId};
+use crate::{About, Hash, Labels, Ledger, Reason, RecordingId, Tracks};
 
 /// Most events that wait for the catalog; each is some hundred bytes. Beyond it they are lost, and
 /// the catalog reads the directory again when it comes to itself.
@@ -42,6 +42,7 @@ pub(crate) struct Started {
     pub(crate) name: Option<String>,
     pub(crate) labels: Labels,
     pub(crate) request_key: Option<String>,
+    pub(crate) tracks: Tracks,
     /// When it was asked for: RFC 3339 with ms and offset.
     pub(crate) start_time: String,
 }

@@ -589,6 +589,7 @@ impl Recorder {
             name: name.clone(),
             labels: labels.clone(),
             request_key: request_key.clone(),
+            tracks: self.plan.tracks,
             start_time: rfc3339(&self.started),
         }));
         let notice = || Notice::Started { id: *id, key: key.clone(), recorder: recorder.clone() };

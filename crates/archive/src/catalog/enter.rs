@@ -48,7 +48,7 @@ impl Phase {
 
 impl Catalog {
     pub(super) fn started(&self, started: &Started) -> Result<(), Error> {
-        let Started { id, key, recorder, name, labels, request_key, start_time } = started;
+        let Started { id, key, recorder, name, labels, request_key, tracks, start_time } = started;
         let about = About {
             recording: *id,
             stream_key: key.as_str().to_owned(),
@@ -64,7 +64,7 @@ impl Catalog {
             name: name.clone(),
             labels: labels.clone(),
             request_key: request_key.clone(),
-            tracks: crate::Tracks::All,
+            tracks: *tracks,
         };
         let start_unix_ms = unix_ms(start_time).unwrap_or_default();
         self.enter_recording(&about, start_unix_ms, Phase::Recording)
@@ -230,8 +230,8 @@ impl Catalog {
             return Ok(());
         }
         db.prepare_cached(
-            "INSERT INTO recordings (id, stream_key, recorder, name, request_key, phase, \
-             start_time, start_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO recordings (id, stream_key, recorder, name, request_key, tracks, phase, \
+             start_time, start_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             id,
@@ -239,6 +239,7 @@ impl Catalog {
             recorder(about),
             about.name,
             about.request_key,
+            about.tracks.name(),
             phase.name(),
             about.start_time,
             start_unix_ms

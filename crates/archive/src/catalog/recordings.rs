@@ -43,7 +43,8 @@ const RECORDING: &str = "seq, id, stream_key, recorder, name, state, start_unix_
     coalesce(closed_dropped_packets, dropped_packets), \
     coalesce(closed_dropped_bytes, dropped_bytes), \
     coalesce(closed_late_packets, late_packets), held, reason, request_key, \
-    iif(binned_segments > 0, binned_unix_ms, NULL), iif(binned_segments > 0, purge_unix_ms, NULL)";
+    iif(binned_segments > 0, binned_unix_ms, NULL), iif(binned_segments > 0, purge_unix_ms, NULL), \
+    tracks";
 
 impl Reader {
     /// One recording.
@@ -200,5 +201,7 @@ fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
         request_key: row.get(22)?,
         binned_unix_ms: row.get(23)?,
         purge_unix_ms: row.get(24)?,
+        // A word that is not known is of a later version.
+        tracks: row.get_ref(25)?.as_str()?.parse().unwrap_or_default(),
     })
 }

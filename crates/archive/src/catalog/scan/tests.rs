@@ -42,6 +42,18 @@ fn further_directories_are_compared_too() {
 }
 
 #[test]
+fn files_say_which_tracks_they_have() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(&SystemDisk, dir.path()).unwrap();
+    let about = crate::About { tracks: crate::Tracks::KeyFrames, ..about_of(1, 1, 0) };
+    write(dir.path(), "a.flv", &about);
+    write(dir.path(), "b.flv", &about_of(2, 1, 0));
+    reconcile(&catalog, &[]);
+    let tracks = [1, 2].map(|id| recording(catalog.reader(), id).tracks);
+    assert_eq!(tracks, [crate::Tracks::KeyFrames, crate::Tracks::All]);
+}
+
+#[test]
 fn what_is_in_a_directory_that_cannot_be_read_stays_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let (record_dir, other) = (dir.path().join("recordings"), dir.path().join("other"));

@@ -9,6 +9,8 @@ CREATE TABLE recordings_2 (
     recorder          TEXT NOT NULL,
     name              TEXT,
     request_key       TEXT,
+    -- What of the stream is in it, as it began.
+    tracks            TEXT NOT NULL DEFAULT 'all',
     -- recording: it runs, as far as is known; interrupted: its server ended before it did.
     phase             TEXT NOT NULL CHECK (phase IN ('recording', 'complete', 'interrupted')),
     reason            TEXT,

@@ -568,6 +568,7 @@ fn labels_wait_for_the_first_file_and_all_that_is_beside_one_follows_it() {
         name: None,
         labels: BTreeMap::new(),
         request_key: None,
+        tracks: crate::Tracks::All,
         start_time: about.start_time.clone(),
     }));
     let _running = made.steps.shared.pretend_running(id(5), "kept/test");

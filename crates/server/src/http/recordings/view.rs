@@ -172,7 +172,7 @@ impl Recording {
             name: recording.name.clone(),
             state: State::kept(recording.state),
             format: FORMAT,
-            tracks: None,
+            tracks: Some(recording.tracks.name()),
             start: Some(time::of_ms(recording.start_unix_ms)),
             end: recording.end_unix_ms.map(time::of_ms),
             length_ms: recording.length_ms,

@@ -286,6 +286,9 @@ fn a_recording_ends_by_itself_at_its_length_and_has_the_tracks_that_were_asked_f
         publisher.close().await.unwrap();
         let (_, ended) = ask(&http, "POST", &format!("{}/stop", path_of(&sound)), &json!({}));
         assert!(ended["ledger"]["received"]["packets"].as_u64().unwrap() < 900, "{ended}");
+        // The catalog alone says when it ended.
+        let kept = shown(&http, &sound, |r| r["end"].is_string());
+        assert_eq!(kept["tracks"], "audio");
         let has_video = |file: &std::path::PathBuf| {
             let flv = testkit::flv::Flv::read(file).unwrap();
             flv.tags.iter().any(|tag| tag.packet.kind == media::Kind::Video)
