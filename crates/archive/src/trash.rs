@@ -66,27 +66,52 @@ pub(crate) fn place(
     Ok(Place { path: dir.join(below), dir })
 }
 
-/// Notes since when a recording is in the bin, unless that is noted.
+/// Notes that a recording goes to the bin, and since when it is there, unless that is noted.
 ///
 /// # Errors
 /// Those of the disk.
 pub(crate) fn note(disk: &dyn Disk, dir: &Path, now_unix_ms: i64) -> io::Result<()> {
-    if since(disk, dir).is_some() {
+    let since = since(disk, dir);
+    if since.is_some() && !is_leaving(disk, dir) {
         return Ok(());
     }
     disk.create_dir_all(dir)?;
-    let now = Timestamp::from_millisecond(now_unix_ms).unwrap_or_default();
-    let text = format!("{:#}\n", serde_json::json!({ "binned": now.to_string() }));
-    write_whole(disk, &dir.join(NOTE), &text)
+    let binned = timestamp(since.unwrap_or(now_unix_ms));
+    write(disk, dir, &serde_json::json!({ "binned": binned }))
+}
+
+/// Notes that a recording leaves the bin, which it goes on with after a crash.
+///
+/// # Errors
+/// Those of the disk.
+pub(crate) fn note_leaving(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let binned = since(disk, dir).map(timestamp);
+    write(disk, dir, &serde_json::json!({ "binned": binned, "restoring": true }))
+}
+
+/// Whether a recording leaves the bin, rather than that it goes there.
+pub(crate) fn is_leaving(disk: &dyn Disk, dir: &Path) -> bool {
+    read(disk, dir).and_then(|note| note.get("restoring")?.as_bool()).unwrap_or_default()
 }
 
 /// Since when a recording is in the bin, in ms since 1970, as far as that is noted.
 pub(crate) fn since(disk: &dyn Disk, dir: &Path) -> Option<i64> {
+    let binned: Timestamp = read(disk, dir)?.get("binned")?.as_str()?.parse().ok()?;
+    Some(binned.as_millisecond())
+}
+
+fn timestamp(unix_ms: i64) -> String {
+    Timestamp::from_millisecond(unix_ms).unwrap_or_default().to_string()
+}
+
+fn read(disk: &dyn Disk, dir: &Path) -> Option<serde_json::Value> {
     let mut text = vec![0; NOTE_BYTES];
     let read = disk.read_head(&dir.join(NOTE), &mut text).ok()?;
-    let note: serde_json::Value = serde_json::from_slice(text.get(..read)?).ok()?;
-    let binned: Timestamp = note.get("binned")?.as_str()?.parse().ok()?;
-    Some(binned.as_millisecond())
+    serde_json::from_slice(text.get(..read)?).ok()
+}
+
+fn write(disk: &dyn Disk, dir: &Path, note: &serde_json::Value) -> io::Result<()> {
+    write_whole(disk, &dir.join(NOTE), &format!("{note:#}\n"))
 }
 
 /// Removes the directory of a recording in the bin, as far as nothing is in it any more, beginning

@@ -109,6 +109,19 @@ impl Catalog {
         Ok(ids.into_iter().filter_map(|id| id.parse().ok()).collect())
     }
 
+    /// The recordings of which a part is in the bin and another where it was.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) fn half_binned(&self) -> Result<Vec<RecordingId>, Error> {
+        let sql = "SELECT id FROM recordings WHERE binned_segments > 0 \
+                   AND open_segments + finished_segments > 0";
+        let mut statement = self.reader.db.prepare_cached(sql)?;
+        let ids = statement.query_map([], |row| row.get(0))?;
+        let ids: Vec<String> = ids.collect::<Result<_, _>>()?;
+        Ok(ids.into_iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
     /// Enters whether a segment is held.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! start, and doing the same again goes on where it ended. Each file is either where it was or in
 //! the bin, never in neither: it gets there by one rename.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -115,6 +116,23 @@ impl Clerk {
         };
         self.labels.extend(labels);
         Ok(done)
+    }
+
+    /// Goes on with what a crash came between: a recording of which one part is in the bin and
+    /// another is not goes there or comes back, as is noted in the bin.
+    ///
+    /// # Errors
+    /// Those of the catalog. What the disk refuses stays as it is until it is asked for again.
+    pub(super) fn finish_halves(&self, catalog: &Catalog) -> Result<(), catalog::Error> {
+        let shared = self.shared.clone();
+        let work = Work { clerk: self, shared: &shared, catalog };
+        for id in catalog.half_binned()? {
+            match work.finish_half(id) {
+                Err(Failure::Catalog(error)) => return Err(error),
+                Err(Failure::Change(_)) | Ok(()) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Deletes what has been in the bin for its time.
@@ -252,6 +270,25 @@ impl Work<'_> {
         Ok(changed)
     }
 
+    fn finish_half(&self, id: RecordingId) -> Result<(), Failure> {
+        let disk = &*self.shared.disk;
+        let segments = self.segments(id)?;
+        if segments.iter().filter_map(|s| self.bin_dir(s)).any(|dir| trash::is_leaving(disk, &dir))
+        {
+            return self.restore(id).map(drop);
+        }
+        for segment in &segments {
+            if self.shared.running(id).is_some() || sidecar::is_held(disk, segment.file())? {
+                return Ok(());
+            }
+        }
+        let recording = self.recording(id)?;
+        let binned = self.bin_files(&recording, segments, ms(self.shared.policy().bin_grace))?;
+        let changed = self.changed(id, &binned)?;
+        telemetry::recording_binned(&recording, changed.files, changed.size_bytes);
+        Ok(())
+    }
+
     /// Deletes files for good, and returns which were.
     fn delete_files(&self, segments: Vec<Segment>, cause: Cause) -> Result<Vec<Segment>, Failure> {
         let disk = &*self.shared.disk;
@@ -365,6 +402,12 @@ impl Work<'_> {
         for segment in &segments {
             if is_taken(segment)? {
                 return Err(ChangeError::Exists.into());
+            }
+        }
+        if segments.len() > 1 {
+            for dir in segments.iter().filter_map(|s| self.bin_dir(s)).collect::<BTreeSet<_>>() {
+                // A full disk must not keep it in the bin, where a crash then has it all again.
+                let _ = trash::note_leaving(disk, &dir);
             }
         }
         let mut restored = Vec::new();

@@ -274,6 +274,7 @@ impl Clerk {
             let is_known =
                 |id| self.shared.running(id).is_some() || self.shared.ended(id).is_some();
             catalog.settle(is_known)?;
+            self.finish_halves(catalog)?;
             self.is_unsettled = false;
         }
         for (id, path) in opened {

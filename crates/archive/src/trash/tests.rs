@@ -40,6 +40,12 @@ fn the_first_note_stays() {
     }
     note(&disk, dir, 5).unwrap();
     assert_eq!(since(&disk, dir), Some(5));
+    // The way that it goes is the last that was noted.
+    assert!(!is_leaving(&disk, dir));
+    note_leaving(&disk, dir).unwrap();
+    assert_eq!((since(&disk, dir), is_leaving(&disk, dir)), (Some(5), true));
+    note(&disk, dir, 9).unwrap();
+    assert_eq!((since(&disk, dir), is_leaving(&disk, dir)), (Some(5), false));
 }
 
 #[test]

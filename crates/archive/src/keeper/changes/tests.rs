@@ -377,6 +377,37 @@ fn a_file_that_another_program_has_stays_and_a_retry_finishes() {
 }
 
 #[test]
+fn a_start_goes_on_with_what_a_crash_came_between() {
+    let mut made = Made::new();
+    let restart = |made: &mut Made| {
+        let config = Config { record_dir: made.dir.path().to_owned(), ..Config::default() };
+        made.steps = Steps::observed(config, SystemDisk, Observer::default());
+        made.clerk = made.steps.clerk();
+        turn(&mut made.clerk);
+    };
+    let in_use = SystemDisk.open(&made.paths[1]).unwrap();
+    made.delete().unwrap_err();
+    drop(in_use);
+    // One that was held meanwhile is not deleted.
+    fs::write(beside(&made.paths[2], ".hold"), b"").unwrap();
+    restart(&mut made);
+    assert_eq!(made.there(), [false, true, true, true]);
+    fs::remove_file(beside(&made.paths[2], ".hold")).unwrap();
+    restart(&mut made);
+    assert_eq!(made.state(), RecordingState::Binned);
+    assert_eq!(made.there(), [false, false, false, true]);
+    assert!(made.recording().purge_unix_ms.is_some());
+    // Of one that was coming back one file is there.
+    let dir = made.bin().join(id(1).to_string());
+    trash::note_leaving(&SystemDisk, &dir).unwrap();
+    fs::create_dir_all(made.paths[1].parent().unwrap()).unwrap();
+    fs::rename(made.binned("day1/2.flv"), &made.paths[1]).unwrap();
+    restart(&mut made);
+    assert_eq!((made.state(), made.there()), (RecordingState::Complete, vec![true; 4]));
+    assert!(!made.bin().exists());
+}
+
+#[test]
 fn what_is_gone_is_not_deleted() {
     let mut made = Made::new();
     fs::remove_file(&made.paths[0]).unwrap();
