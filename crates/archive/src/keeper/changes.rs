@@ -214,13 +214,17 @@ impl Work<'_> {
         }
         check_labels(&labels).map_err(|error| ChangeError::Label(error.to_string()))?;
         let first = self.segments(id)?.into_iter().next();
+        let is_running = self.shared.running(id).is_some();
+        if first.is_none() && !is_running {
+            return Err(ChangeError::Gone.into());
+        }
         if let Some(first) = &first {
             sidecar::write_labels(&*self.shared.disk, first.file(), &labels)?;
         }
         self.catalog.set_labels(id, &labels)?;
         telemetry::recording_labelled(&recording, labels.len());
         self.tell_changed(&recording);
-        let is_early = first.is_none() && self.shared.running(id).is_some();
+        let is_early = first.is_none() && is_running;
         Ok((self.changed(id, &[])?, is_early.then_some(labels)))
     }
 
@@ -231,8 +235,12 @@ impl Work<'_> {
             // Before its files are looked at: a new one is either seen here or held by the recorder.
             task.set_held(is_held);
         }
+        let segments = self.segments(id)?;
+        if is_held && task.is_none() && segments.is_empty() {
+            return Err(ChangeError::Gone.into());
+        }
         self.catalog.set_hold_wanted(id, is_held && task.is_some())?;
-        for segment in self.segments(id)? {
+        for segment in segments {
             match is_held {
                 true => sidecar::hold(&*self.shared.disk, segment.file())?,
                 false => sidecar::release(&*self.shared.disk, segment.file())?,

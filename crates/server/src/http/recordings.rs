@@ -373,7 +373,7 @@ async fn change(api: &Arc<Api>, id: RecordingId, change: Change) -> Result<Chang
 
 fn refused(error: &ChangeError) -> Problem {
     let code = match error {
-        ChangeError::Unknown => Code::UnknownRecording,
+        ChangeError::Unknown | ChangeError::Gone => Code::UnknownRecording,
         ChangeError::Running => Code::RecordingRunning,
         ChangeError::Held => Code::RecordingHeld,
         ChangeError::NotInBin => Code::NotInBin,

@@ -341,6 +341,31 @@ fn what_is_not_there_is_unknown() {
 }
 
 #[test]
+fn what_has_no_files_any_more_is_neither_held_nor_labelled() {
+    let mut made = Made::new();
+    made.change(Change::Delete { id: id(1), at_once: true }).unwrap();
+    made.steps.shared.events.send(Event::Started(Started {
+        id: id(5),
+        key: live::Key::new("kept", "test").unwrap(),
+        recorder: "all".to_owned(),
+        name: None,
+        labels: BTreeMap::new(),
+        request_key: None,
+        tracks: crate::Tracks::All,
+        start_time: about_of(5, 1, 0).start_time,
+    }));
+    made.take_notices();
+    for id in [id(1), id(5)] {
+        assert_eq!(made.change(Change::Hold { id }), Err(ChangeError::Gone));
+        let set: BTreeMap<_, _> = [("a".to_owned(), Some("b".to_owned()))].into();
+        assert_eq!(made.change(Change::Label { id, set }), Err(ChangeError::Gone));
+        let recording = made.reader().recording(id).unwrap().unwrap();
+        assert!(!recording.held && !recording.labels.contains_key("a"));
+    }
+    assert_eq!(made.take_notices(), []);
+}
+
+#[test]
 fn without_a_catalog_nothing_is_changed() {
     let mut made = Made::new();
     let file = made.dir.path().join(".rtmp-server/catalog.sqlite");
