@@ -18,6 +18,9 @@ pub(crate) const LABELS: &str = ".labels";
 /// What goes where a segment goes, and with it; but what holds it.
 pub(crate) const FOLLOWERS: [&str; 4] = [".b3", ".chain", COPIED, LABELS];
 
+/// What a small file ends with before it is whole.
+pub(crate) const PART: &str = ".part";
+
 /// Bytes of a label file: 32 labels at most, and room for how JSON writes them.
 const LABELS_BYTES: usize = 64 << 10;
 /// Reads the labels beside the segment at `path`; `None` when there is no file with them.
@@ -50,7 +53,7 @@ pub(crate) fn write_labels(disk: &dyn Disk, path: &Path, labels: &Labels) -> io:
 /// # Errors
 /// Those of the disk.
 pub(crate) fn write_whole(disk: &dyn Disk, path: &Path, text: &str) -> io::Result<()> {
-    let part = beside(path, ".part");
+    let part = beside(path, PART);
     // Left by a process that was killed.
     if_there(disk.remove(&part))?;
     write_new(disk, &part, text)?;

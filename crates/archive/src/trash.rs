@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use crate::RecordingId;
 use crate::catalog::DIR;
-use crate::disk::Disk;
-use crate::sidecar::{if_there, write_whole};
+use crate::disk::{Disk, beside};
+use crate::sidecar::{PART, if_there, write_whole};
 
 const NAME: &str = "bin";
 /// In the directory of a recording.
@@ -123,13 +123,29 @@ pub(crate) fn tidy(disk: &dyn Disk, dir: &Path, folder: &Path) {
             return;
         }
     }
-    let is_last = disk.list(dir).is_ok_and(|entries| {
-        entries.iter().all(|entry| entry.path.file_name().is_some_and(|name| name == NOTE))
-    });
-    if is_last && if_there(disk.remove(&dir.join(NOTE))).is_ok() {
+    let note = dir.join(NOTE);
+    let notes = [beside(&note, PART), note];
+    let is_last =
+        disk.list(dir).is_ok_and(|entries| entries.iter().all(|entry| notes.contains(&entry.path)));
+    if is_last && notes.iter().all(|note| if_there(disk.remove(note)).is_ok()) {
         let _ = disk.remove_dir(dir);
         let _ = dir.parent().map(|bin| disk.remove_dir(bin));
     }
+}
+
+/// Removes the directory of a recording in the bin, and folders in it, as far as no file is in it.
+pub(crate) fn sweep(disk: &dyn Disk, dir: &Path) {
+    let mut folders = vec![dir.to_owned()];
+    let mut looked_at = 0;
+    while let Some(folder) = folders.get(looked_at) {
+        let entries = disk.list(folder).unwrap_or_default();
+        folders.extend(entries.into_iter().filter(|e| e.is_dir).map(|entry| entry.path));
+        looked_at += 1;
+    }
+    for folder in folders.iter().skip(1).rev() {
+        let _ = disk.remove_dir(folder);
+    }
+    tidy(disk, dir, dir);
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::head::{self, HEAD_BYTES};
 use super::lock::Lock;
 use super::{Catalog, DIR, Error, Reader, State, int, stored};
 use crate::disk::{Disk, beside};
-use crate::sidecar::{HOLD, LABELS, read_labels};
+use crate::sidecar::{HOLD, LABELS, PART, read_labels};
 use crate::trash;
 use crate::{RecordingId, telemetry, words};
 
@@ -174,6 +174,8 @@ impl Catalog {
                         inside => Some((entry.path, inside.clone())),
                     };
                     dirs.extend(inside.map(|(path, kind)| (path, depth + 1, kind)));
+                } else if is_leftover(&entry.path) {
+                    let _ = work.disk.remove(&entry.path);
                 } else if !matches!(kind, Kind::Bin(_)) {
                     files += u64::from(self.note(&entry, &kind)?);
                 }
@@ -398,11 +400,23 @@ impl Catalog {
         Ok(())
     }
 
+    fn is_binned(&self, id: RecordingId) -> Result<bool, Error> {
+        let sql = "SELECT binned_segments > 0 FROM recordings WHERE id = ?1";
+        let mut statement = self.reader.db.prepare_cached(sql)?;
+        let is_binned = statement.query_row([id.to_string()], |row| row.get(0)).optional()?;
+        Ok(is_binned.unwrap_or_default())
+    }
+
     /// Enters since when recordings are in the bin, where that is not known. Until when that is
     /// lies with the policy.
     fn enter_binned(&self, work: &Work<'_>) -> Result<(), Error> {
         for dir in &work.binned {
             let Some(id) = trash::recording(dir) else { continue };
+            if !self.is_binned(id)? {
+                // A deletion that was refused, or killed before it began.
+                trash::sweep(work.disk, dir);
+                continue;
+            }
             let since = trash::since(work.disk, dir).unwrap_or_else(|| {
                 work.disk.entry(dir).map(|entry| entry.modified_ms).unwrap_or_default()
             });
@@ -412,6 +426,14 @@ impl Catalog {
         }
         Ok(())
     }
+}
+
+/// Whether a file is labels that were not written to their end: nobody writes any while directories
+/// are compared.
+fn is_leftover(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.and_then(|name| name.strip_suffix(PART)?.strip_suffix(LABELS))
+        .is_some_and(|name| name.ends_with(".flv"))
 }
 
 /// A file that is there.

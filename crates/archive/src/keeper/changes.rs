@@ -365,7 +365,12 @@ impl Work<'_> {
             let since = trash::since(disk, &place.dir).unwrap_or(now_unix_ms);
             let until = since.saturating_add(grace_ms);
             self.catalog.set_binned(recording.id, Some((since, until)))?;
-            let file = match retention::claim(disk, &segment) {
+            let claimed = retention::claim(disk, &segment);
+            if claimed.is_err() {
+                // It may be the first, and nothing else in the bin.
+                trash::tidy(disk, &place.dir, &place.dir);
+            }
+            let file = match claimed {
                 Ok(file) => file,
                 Err(Outcome::Missing) => {
                     self.catalog.missing(&segment)?;

@@ -42,6 +42,32 @@ fn further_directories_are_compared_too() {
 }
 
 #[test]
+fn what_a_killed_server_left_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(&SystemDisk, dir.path()).unwrap();
+    let path = write(dir.path(), "day/a.flv", &about_of(1, 1, 0));
+    let part = beside(&path, ".labels.part");
+    let kept = [beside(&path, ".part"), dir.path().join("x.labels.part")];
+    for file in [&part, &kept[0], &kept[1]] {
+        fs::write(file, b"{").unwrap();
+    }
+    // Noted, and its folder made, but nothing moved.
+    let bin = trash::of(dir.path());
+    let binned = bin.join(about_of(1, 1, 0).recording.to_string());
+    trash::note(&SystemDisk, &binned, 5).unwrap();
+    fs::create_dir_all(binned.join("day/inner")).unwrap();
+    fs::write(binned.join("binned.json.part"), b"{").unwrap();
+    // What nobody knows stays.
+    let unknown = bin.join(about_of(2, 1, 0).recording.to_string()).join("day/b.txt");
+    fs::create_dir_all(unknown.parent().unwrap()).unwrap();
+    fs::write(&unknown, b"").unwrap();
+    reconcile(&catalog, &[]);
+    assert!(path.exists() && kept.iter().all(|file| file.exists()));
+    assert!(!part.exists() && !binned.exists() && unknown.exists());
+    assert_eq!(recording(catalog.reader(), 1).state, RecordingState::Complete);
+}
+
+#[test]
 fn files_say_which_tracks_they_have() {
     let dir = tempfile::tempdir().unwrap();
     let catalog = Catalog::open(&SystemDisk, dir.path()).unwrap();

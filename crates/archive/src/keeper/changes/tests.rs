@@ -402,6 +402,16 @@ fn a_file_that_another_program_has_stays_and_a_retry_finishes() {
 }
 
 #[test]
+fn a_refused_deletion_leaves_nothing_in_the_bin() {
+    let mut made = Made::new();
+    let in_use = SystemDisk.open(&made.paths[0]).unwrap();
+    made.delete().unwrap_err();
+    assert!(!made.bin().exists());
+    drop(in_use);
+    assert_eq!(made.delete().unwrap().files, 3);
+}
+
+#[test]
 fn a_start_goes_on_with_what_a_crash_came_between() {
     let mut made = Made::new();
     let restart = |made: &mut Made| {
