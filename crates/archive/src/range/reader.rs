@@ -203,8 +203,11 @@ impl Reader {
         let from_ms = self.range.from_unix_ms.saturating_sub(part.start_unix_ms);
         let mut start = None;
         if part.begin_unix_ms > part.start_unix_ms {
-            select.join(part.begin_unix_ms.max(self.range.from_unix_ms));
-        } else if from_ms > 0 && !self.is_begun {
+            select.join(part.begin_unix_ms);
+        }
+        // What another recording has before it is not in this one's range.
+        let is_inside = self.range.from_unix_ms > part.begin_unix_ms;
+        if from_ms > 0 && is_inside && !self.is_begun {
             let found = match piece.and_then(|piece| piece.start) {
                 Some(start) => Some(start),
                 None => locate(&mut tags, &head, from_ms, self.range.cut)
