@@ -36,6 +36,7 @@ fn start_again(before: &Server, wait_for: &str) -> Server {
     let mut server = recording().record_dir(before.record_dir()).start();
     server.allow("recording recovered");
     server.allow("file set aside");
+    server.allow(IN_USE);
     server.wait_for_log(wait_for, &[]);
     server.stop();
     server
@@ -68,6 +69,9 @@ fn a_torn_file_is_cut_after_its_last_whole_tag_and_completed() {
     assert!(server.logs().iter().all(|line| line.message != "recording recovered"));
 }
 
+/// What a server says that is not the only one in its directory.
+const IN_USE: &str = "record directory is used by another server";
+
 #[test]
 fn a_file_that_another_server_is_writing_is_left_alone() {
     let (before, torn) = unfinished(&packets(1, small(), 100));
@@ -85,6 +89,7 @@ fn a_file_that_another_server_is_writing_is_left_alone() {
         std::fs::copy(&torn, &copy).unwrap();
         make_unfinished(&copy);
         let second = start_again(&writing, "recording recovered");
+        second.wait_for_log(IN_USE, &[]);
         let recovered = second.wait_for_logs("recording recovered", &[], 1);
         let files: Vec<_> = recovered.iter().filter_map(|line| line.field("file")).collect();
         assert_eq!(files, [copy.display().to_string()]);
