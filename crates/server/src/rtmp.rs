@@ -7,7 +7,9 @@ mod connection;
 mod listener;
 mod play;
 mod publish;
+mod quiet;
 mod report;
+mod socket;
 
 use std::sync::Arc;
 

@@ -23,6 +23,8 @@ use super::Context;
 use super::listener::Handshake;
 use super::play::{Play, Plays};
 use super::publish::Publish;
+use super::quiet::Quiet;
+use super::socket::{Got, Socket};
 use crate::sessions::{Connected, Kick};
 use crate::telemetry;
 
@@ -102,9 +104,11 @@ pub(super) async fn serve(
     let name_bytes = 65_536;
     let limits = rtmp::Limits { message_bytes, name_bytes, ..rtmp::Limits::default() };
     let config = ServerConfig { limits, ..ServerConfig::default() };
+    let now = Instant::now();
     let mut connection = Connection {
-        socket,
-        session: ServerSession::new(config, &entropy, Instant::now()),
+        socket: Socket::Awake(socket),
+        quiet: Quiet::new(now, context.config.record_flush),
+        session: ServerSession::new(config, &entropy, now),
         output: Chunks::new(),
         blocked_since: None,
         publishes: Vec::new(),
@@ -143,7 +147,8 @@ impl Client {
 }
 
 struct Connection {
-    socket: TcpStream,
+    socket: Socket,
+    quiet: Quiet,
     session: ServerSession,
     output: Chunks,
     /// Since when the socket has taken nothing of the output.
@@ -182,6 +187,11 @@ impl Connection {
             {
                 return end;
             }
+            if self.quiet.is_due(now)
+                && let Err(end) = self.pace(now)
+            {
+                return end;
+            }
             if let Err(end) = self.flush() {
                 self.read_rest();
                 return end;
@@ -206,7 +216,7 @@ impl Connection {
                 (play, read) = self.plays.next(&mut self.batch), if self.output.is_empty() => {
                     self.on_read(play, read)
                 }
-                ready = ready(&self.socket, interest(&self.output, held)) => match ready {
+                ready = self.socket.ready(interest(&self.output, held)) => match ready {
                     Ok(ready) => self.on_ready(ready),
                     Err(error) => Err(End::Socket(error)),
                 },
@@ -231,7 +241,7 @@ impl Connection {
         while !self.output.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = self.output.fill(&mut slices);
-            match self.socket.try_write_vectored(slices.get(..filled).unwrap_or_default()) {
+            match self.socket.write_vectored(slices.get(..filled).unwrap_or_default()) {
                 Ok(0) => return Err(End::Closed),
                 Ok(n) => {
                     self.output.advance(n);
@@ -254,6 +264,22 @@ impl Connection {
         if ready.is_readable() { self.read(READS, true) } else { Ok(()) }
     }
 
+    /// Reads a quiet socket, and decides whether it is to be quiet.
+    fn pace(&mut self, now: Instant) -> Result<(), End> {
+        let is_quiet = self.socket.is_quiet();
+        if is_quiet && !self.is_held(now) {
+            self.read(READS, true)?;
+        }
+        let may_be = !self.publishes.is_empty()
+            && !self.publishes.iter().any(Publish::is_watched)
+            && self.plays.is_empty()
+            && self.closing.is_none()
+            && self.output.is_empty()
+            && !self.is_held(now);
+        let quiet = self.quiet.decide(now, is_quiet, may_be);
+        self.socket.set_quiet(quiet).map_err(End::Socket)
+    }
+
     /// Whether nothing more is to be read until recorders have caught up.
     fn is_held(&self, now: Instant) -> bool {
         let cx = &mut task::Context::from_waker(Waker::noop());
@@ -264,20 +290,24 @@ impl Connection {
     fn read(&mut self, most: usize, holds: bool) -> Result<(), End> {
         BUFFER.with_borrow_mut(|buffer| {
             for _ in 0..most {
-                let n = match self.socket.try_read(buffer) {
-                    Ok(0) => return Err(End::Closed),
-                    Ok(n) => n,
+                let got = match self.socket.read(buffer) {
+                    Ok(Got { bytes: 0, .. }) => return Err(End::Closed),
+                    Ok(got) => got,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) => return Err(End::Socket(error)),
                 };
-                self.client.session.peer.traffic.read_bytes(n);
+                self.client.session.peer.traffic.read_bytes(got.bytes);
                 let now = Instant::now();
-                let taken = self.session.handle_input(now, buffer.get(..n).unwrap_or_default());
+                self.quiet.count(got.bytes);
+                let input = buffer.get(..got.bytes).unwrap_or_default();
+                let taken = self.session.handle_input(now, input);
                 self.drain_events(now);
                 taken.map_err(End::Session)?;
-                let is_all = n < buffer.len();
-                if is_all || self.session.output_len() > OUTPUT_MAX || holds && self.is_held(now) {
+                if got.is_all
+                    || self.session.output_len() > OUTPUT_MAX
+                    || holds && self.is_held(now)
+                {
                     break;
                 }
             }
@@ -460,8 +490,9 @@ impl Connection {
         let stall = self.blocked_since.map(|since| since + config.play_timeout);
         let leaves = self.refused.filter(|_| self.is_idle());
         let lives = self.publishes.iter().map(Publish::live_at).filter(|_| held);
-        let due = publishes.chain(self.session.next_timeout()).chain(stall).chain(lives);
-        let due = due.chain(self.closing).chain(leaves).chain(self.kicked);
+        let read = self.socket.is_quiet().then(|| self.quiet.due());
+        let due = publishes.chain(read).chain(self.session.next_timeout()).chain(stall);
+        let due = due.chain(lives).chain(self.closing).chain(leaves).chain(self.kicked);
         due.chain(self.plays.held_until()).min()
     }
 
@@ -596,22 +627,6 @@ fn interest(output: &Chunks, held: bool) -> Ready {
     let read = if held || output.len() > OUTPUT_MAX { Ready::EMPTY } else { Ready::READABLE };
     let write = if output.is_empty() { Ready::EMPTY } else { Ready::WRITABLE };
     read | write
-}
-
-/// Waits for any of `interest`. The socket keeps one waker for each direction, which costs less than
-/// [`TcpStream::ready`] does where thousands wait.
-async fn ready(socket: &TcpStream, interest: Ready) -> io::Result<Ready> {
-    std::future::poll_fn(|cx| {
-        let mut ready = Ready::EMPTY;
-        if interest.is_readable() && socket.poll_read_ready(cx)?.is_ready() {
-            ready |= Ready::READABLE;
-        }
-        if interest.is_writable() && socket.poll_write_ready(cx)?.is_ready() {
-            ready |= Ready::WRITABLE;
-        }
-        if ready.is_empty() { Poll::Pending } else { Poll::Ready(Ok(ready)) }
-    })
-    .await
 }
 
 /// Completes when no recorder is too far behind any more.

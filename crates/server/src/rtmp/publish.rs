@@ -127,6 +127,11 @@ impl Publish {
         if now >= self.pace.live_at() { Poll::Ready(()) } else { self.publisher.poll_room(cx) }
     }
 
+    /// Whether somebody plays it now.
+    pub(super) fn is_watched(&self) -> bool {
+        self.publisher.stats().players > 0
+    }
+
     /// When a publisher that is held back is live again.
     pub(super) fn live_at(&self) -> Instant {
         self.pace.live_at()
