@@ -172,14 +172,26 @@ impl Connection {
     async fn run(&mut self) -> End {
         let stopping = self.context.stopping.clone();
         let mut stopped = stopping.clone();
-        // The sender lives as long as the server does.
-        let mut stopped = pin!(async move { stopped.wait_for(|stop| *stop).await.is_ok() });
+        // The sender lives as long as the server does. It is asked once, which is enough for it to wake this task, and
+        // then looked at: asking takes a lock that all connections share.
+        let stop = async move { stopped.wait_for(|stop| *stop).await.is_ok() };
+        let mut stop = pin!(tokio::task::unconstrained(stop));
+        let mut is_asked = false;
+        let mut stopped = pin!(std::future::poll_fn(|cx| {
+            if stopping.has_changed().unwrap_or(true) {
+                return Poll::Ready(());
+            }
+            match std::mem::replace(&mut is_asked, true) {
+                false => stop.as_mut().poll(cx).map(drop),
+                true => Poll::Pending,
+            }
+        }));
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         let peer = self.client.session.peer.clone();
         loop {
             // Looked at in each turn, so that a connection that always has something to do cannot put them off.
             let now = Instant::now();
-            if self.closing.is_none() && *stopping.borrow() {
+            if self.closing.is_none() && stopping.has_changed().unwrap_or(true) {
                 self.begin_closing();
             }
             if timer.deadline() <= now.into()
@@ -222,7 +234,7 @@ impl Connection {
                 },
                 () = room(&self.publishes), if held => Ok(()),
                 () = timer.as_mut() => Ok(()),
-                _ = &mut stopped, if self.closing.is_none() => Ok(()),
+                () = &mut stopped, if self.closing.is_none() => Ok(()),
                 () = std::future::poll_fn(|cx| peer.poll_kick(cx)) => {
                     self.on_kick();
                     Ok(())
