@@ -38,6 +38,8 @@ const REST_READS: usize = 64;
 const OUTPUT_MAX: usize = 1 << 20;
 /// Parts of one vectored write.
 const SLICES: usize = 128;
+/// Of most: one frame, or a few.
+const FEW_SLICES: usize = 8;
 /// A client that was refused has this long to read why, then it is disconnected: some wait for that.
 const REFUSED: Duration = Duration::from_secs(3);
 /// After something was ended from outside the client has this long to read why.
@@ -251,9 +253,7 @@ impl Connection {
     fn flush(&mut self) -> Result<(), End> {
         self.session.take_output(&mut self.output);
         while !self.output.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let filled = self.output.fill(&mut slices);
-            match self.socket.write_vectored(slices.get(..filled).unwrap_or_default()) {
+            match self.write() {
                 Ok(0) => return Err(End::Closed),
                 Ok(n) => {
                     self.output.advance(n);
@@ -269,6 +269,19 @@ impl Connection {
             self.blocked_since = None;
         }
         Ok(())
+    }
+
+    /// Writes what the socket takes of the output.
+    fn write(&self) -> io::Result<usize> {
+        // One frame is two parts; laying out room for many costs more than all else that is done here.
+        let mut few = [IoSlice::new(&[]); FEW_SLICES];
+        let filled = self.output.fill(&mut few);
+        if filled < few.len() {
+            return self.socket.write_vectored(few.get(..filled).unwrap_or_default());
+        }
+        let mut many = [IoSlice::new(&[]); SLICES];
+        let filled = self.output.fill(&mut many);
+        self.socket.write_vectored(many.get(..filled).unwrap_or_default())
     }
 
     /// Reads what has arrived; what can be written now is written by the loop.
