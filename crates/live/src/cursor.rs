@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use media::{Header, Packet};
@@ -95,6 +95,8 @@ pub struct Cursor {
     /// Where `seen` was at first.
     began: Position,
     waker: wakers::Place,
+    /// The waker that was left, and how often the timeline had changed.
+    waiting: Option<(u64, Waker)>,
     /// A recorder's place among those that a publisher may wait for.
     recorder: Option<usize>,
     /// Key frames of the run when everything was read the last time.
@@ -200,8 +202,8 @@ impl Cursor {
         let seen_bytes = begin_bytes.unwrap_or(state.end.bytes);
         control.seen_bytes.store(seen_bytes, Ordering::Relaxed);
         drop(state);
-        let (began, waker, seen_keys) = Default::default();
-        Self { timeline, class, place, seen, began, waker, recorder, seen_keys, control }
+        let (began, waker, waiting, seen_keys) = Default::default();
+        Self { timeline, class, place, seen, began, waker, waiting, recorder, seen_keys, control }
     }
 
     /// A handle that ends this reader's part of the run.
@@ -255,21 +257,41 @@ impl Cursor {
 
     /// Reads up to 64 packets into `batch`, without waiting; `Pending` leaves the task's waker for the next append.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, batch: &mut Vec<Packet>) -> Poll<Read> {
+        if self.waits(cx.waker()) {
+            return Poll::Pending;
+        }
         let timeline = self.timeline.clone();
         let mut state = timeline.lock();
         let before = self.block();
-        match self.step(&mut state, batch, BATCH_PACKETS) {
-            Some(read) => {
-                if self.block() != before {
-                    timeline.trim(state);
-                }
-                Poll::Ready(read)
-            }
-            None => {
-                state.wakers.register(&mut self.waker, cx.waker());
-                Poll::Pending
-            }
+        let read = self.step(&mut state, batch, BATCH_PACKETS);
+        let is_all = self.seen.is_some_and(|seen| seen.packets >= state.end.packets);
+        if read.is_none() || (is_all && !state.ended) {
+            self.wait(&mut state, cx.waker());
         }
+        if self.block() != before {
+            timeline.trim(state);
+        }
+        read.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Leaves the task's waker for the next append. A reader that has got everything leaves it at once, under the
+    /// lock that it has.
+    fn wait(&mut self, state: &mut State, waker: &Waker) {
+        state.wakers.register(&mut self.waker, waker);
+        let waiting = match self.waiting.take() {
+            Some((_, known)) if known.will_wake(waker) => known,
+            _ => waker.clone(),
+        };
+        self.waiting = Some((self.timeline.changes(), waiting));
+    }
+
+    /// Whether the waker that was left stands, so that there is nothing to read: found out without the lock, which
+    /// all readers share.
+    fn waits(&self, waker: &Waker) -> bool {
+        let waits = |(changes, known): &(u64, Waker)| {
+            *changes == self.timeline.changes() && known.will_wake(waker)
+        };
+        self.control.stop.get().is_none() && self.waiting.as_ref().is_some_and(waits)
     }
 
     /// Waits for packets and reads them into `batch`. Cancel safe: what is not returned is not consumed.

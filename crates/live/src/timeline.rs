@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use media::{Header, Kind, Packet, Role};
 
-use crate::sync::{AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
 use crate::wakers::Wakers;
 use crate::{Class, Limits, Stats};
 
@@ -27,6 +27,8 @@ pub(crate) struct Timeline {
     limits: Limits,
     /// What recorders hold back in all timelines of a registry, in bytes.
     backlogs: Arc<AtomicUsize>,
+    /// See [`Timeline::changes`]. Changed under the lock, read without it.
+    changes: AtomicU64,
     state: Mutex<State>,
     /// For readers in threads; async readers leave a waker in the state.
     pub(crate) arrived: Condvar,
@@ -122,7 +124,8 @@ impl Timeline {
         if let Some(first) = state.blocks.front_mut() {
             first.players = waiting;
         }
-        Self { limits, backlogs, state: Mutex::new(state), arrived: Condvar::new() }
+        let (changes, arrived) = (AtomicU64::new(0), Condvar::new());
+        Self { limits, backlogs, changes, state: Mutex::new(state), arrived }
     }
 
     /// Gives back the place of a player that waited and left.
@@ -147,6 +150,7 @@ impl Timeline {
             key |= packet.role == Role::Key;
             state.append(packet);
         }
+        self.changes.fetch_add(1, Ordering::Release);
         let garbage = self.shrink(&mut state);
         state.wakers.take(wakers);
         let wake_threads = state.sleepers > 0 && (key || state.end.bytes >= state.wake_at_bytes);
@@ -165,12 +169,18 @@ impl Timeline {
         state.ended = true;
         state.newest_start = None;
         state.pre_roll_ms = 0;
+        self.changes.fetch_add(1, Ordering::Release);
         let garbage = self.shrink(&mut state);
         state.wakers.take(&mut wakers);
         drop(state);
         self.arrived.notify_all();
         wakers.drain(..).for_each(Waker::wake);
         drop(garbage);
+    }
+
+    /// How often something was appended, and whether the run ended, counted together.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     pub(crate) fn header(&self) -> Arc<Header> {

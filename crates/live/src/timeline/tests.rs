@@ -533,3 +533,30 @@ fn blocking_reader_does_not_wait_while_a_full_batch_left_something_over() {
     }
     assert_eq!(batch.iter().map(number).collect::<Vec<_>>(), (0..1_300).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_player_that_got_everything_is_woken_without_asking_again() {
+    let mut run = Run::new(Limits::default());
+    run.push_all("ckff");
+    let mut player = Cursor::new(run.timeline.clone(), Class::Play, Start::Newest);
+    let flag = Arc::new(Flag::default());
+    let waker = Waker::from(flag.clone());
+    let cx = &mut Context::from_waker(&waker);
+    let mut batch = Vec::new();
+    assert!(matches!(player.poll_read(cx, &mut batch), Poll::Ready(Read::Joined { .. })));
+    assert_eq!(player.poll_read(cx, &mut batch), Poll::Ready(Read::Packets));
+    assert_eq!(batch.len(), 3);
+    assert!(player.poll_read(cx, &mut batch).is_pending(), "found out without the lock");
+    run.push_all("f");
+    assert!(flag.is_woken());
+    assert_eq!(player.poll_read(cx, &mut batch), Poll::Ready(Read::Packets));
+    assert_eq!(batch.len(), 4);
+
+    let other = Arc::new(Flag::default());
+    let waker = Waker::from(other.clone());
+    let cx = &mut Context::from_waker(&waker);
+    assert!(player.poll_read(cx, &mut batch).is_pending(), "another task asks now");
+    run.timeline.end();
+    assert!(other.is_woken());
+    assert_eq!(player.poll_read(cx, &mut batch), Poll::Ready(ENDED));
+}
