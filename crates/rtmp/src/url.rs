@@ -72,6 +72,17 @@ impl Url {
         Ok(Self { host: host.to_owned(), port, app: app.to_owned(), name })
     }
 
+    /// The same stream behind another `tcUrl`.
+    ///
+    /// # Errors
+    /// As [`Url::parse`].
+    pub fn at(&self, tc_url: &str) -> Result<Self, UrlError> {
+        // A query there is the application's, and may hold slashes.
+        let (place, query) = tc_url.split_at(tc_url.find('?').unwrap_or(tc_url.len()));
+        let url = Self::parse(&format!("{}/{}", place.trim_end_matches('/'), self.name))?;
+        Ok(Self { app: format!("{}{query}", url.app), ..url })
+    }
+
     /// The `tcUrl` of `connect`: the address as far as the application.
     pub fn tc_url(&self) -> String {
         let Self { host, port, app, .. } = self;

@@ -8,6 +8,7 @@
 
 mod disk;
 mod docs;
+mod drain;
 mod events;
 mod extract;
 mod files;
@@ -93,6 +94,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .merge(media::routes())
         .merge(retention::routes())
         .merge(server::routes())
+        .merge(drain::routes())
         .merge(events::routes())
 }
 

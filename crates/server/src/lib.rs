@@ -8,6 +8,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 mod director;
+mod drain;
 pub mod http;
 pub mod hub;
 mod platform;

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::Config;
 use crate::config::Settings;
 use crate::director::Director;
+use crate::drain::Drain;
 use crate::http::Outlook;
 use crate::hub::Hub;
 use crate::sessions::Sessions;
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) director: Arc<Director>,
     /// Who is connected.
     pub(crate) sessions: Arc<Sessions>,
+    /// Whether the server is being emptied.
+    pub(crate) drain: Drain,
     /// Whether recording works.
     pub(crate) outlook: Arc<Outlook>,
     /// What happens.

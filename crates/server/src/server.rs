@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::Config;
 use crate::config::{HttpListen, Settings};
 use crate::director::Director;
+use crate::drain::Drain;
 use crate::http::{self, Api, Outlook};
 use crate::hub::Hub;
 use crate::rtmp::{Context, Listener, bind};
@@ -157,6 +158,7 @@ impl Server {
             archive,
             director,
             sessions,
+            drain: Drain::default(),
             outlook,
             hub,
             stopping,

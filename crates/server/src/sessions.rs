@@ -5,6 +5,7 @@
 //! bounds stand elsewhere. Counters are added to once a read or a batch, never for each packet,
 //! and by one task each; they are summed when somebody asks.
 
+mod reconnect;
 mod traffic;
 
 use std::collections::{BTreeMap, HashMap};
@@ -22,6 +23,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::hub::{Event, Hub, Kind};
+pub(crate) use reconnect::Reconnect;
 pub(crate) use traffic::{Amounts, Traffic};
 
 /// All of them. The lock is held for memory work only.
@@ -54,6 +56,7 @@ pub(crate) struct Peer {
     pub(crate) traffic: Traffic,
     client: OnceLock<String>,
     kicks: Mutex<Vec<Kick>>,
+    reconnect: reconnect::Asked,
     kicked: AtomicBool,
     waker: AtomicWaker,
 }
@@ -105,9 +108,9 @@ impl Sessions {
 
     /// Enters a connection.
     pub(crate) fn connect(self: &Arc<Self>, addr: SocketAddr) -> Connected {
-        let (traffic, client, kicks, kicked, waker) = Default::default();
+        let (traffic, client, kicks, reconnect, kicked, waker) = Default::default();
         let (id, connected) = (self.id(), Zoned::now());
-        let peer = Peer { id, addr, connected, traffic, client, kicks, kicked, waker };
+        let peer = Peer { id, addr, connected, traffic, client, kicks, reconnect, kicked, waker };
         let peer = Arc::new(peer);
         self.lock().peers.insert(id, peer.clone());
         Connected { sessions: self.clone(), peer }
@@ -192,7 +195,8 @@ impl Peer {
         let _ = self.client.set(client.to_owned());
     }
 
-    /// Ready when the connection is to end something: see [`Peer::take_kicks`]. One task polls it.
+    /// Ready when the connection is to end something or to ask its client something: see [`Peer::take_kicks`]
+    /// and [`Peer::take_reconnect`]. One task polls it.
     pub(crate) fn poll_kick(&self, cx: &mut task::Context<'_>) -> Poll<()> {
         self.waker.register(cx.waker());
         match self.kicked.swap(false, Ordering::AcqRel) {
@@ -213,6 +217,10 @@ impl Peer {
             kicks.push(kick);
         }
         drop(kicks);
+        self.wake();
+    }
+
+    fn wake(&self) {
         self.kicked.store(true, Ordering::Release);
         self.waker.wake();
     }

@@ -261,6 +261,21 @@ pub(crate) fn player_kicked(key: &Key, peer: SocketAddr) {
     info!(stream_key = %key, %peer, "player kicked");
 }
 
+/// Through the API; E-RTMP v2 "Reconnect Request".
+pub(crate) fn asked_to_reconnect(key: &Key, peer: SocketAddr) {
+    info!(stream_key = %key, %peer, "client asked to reconnect");
+}
+
+/// Through the API.
+pub(crate) fn drain_started(asked: usize) {
+    info!(asked, "draining: nothing new begins");
+}
+
+/// Through the API.
+pub(crate) fn drain_ended() {
+    info!("draining taken back");
+}
+
 pub(crate) fn play_started(key: &Key, peer: SocketAddr, client: &str) {
     info!(stream_key = %key, %peer, client, "play started");
 }

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 
 pub use player::{Player, PlayerEvent};
 pub use publisher::Publisher;
+pub use rtmp::capabilities::caps_ex;
 pub use rtmp::client::{ClientConfig, ClientEvent};
 pub use wire::Wire;
 

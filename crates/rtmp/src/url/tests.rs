@@ -87,3 +87,17 @@ fn a_reference_is_resolved_against_the_url_of_the_connection() {
     assert_eq!(resolve("nonsense", "/app"), "/app");
     assert_eq!(resolve("", ""), "");
 }
+
+#[test]
+fn a_stream_is_found_behind_another_address() {
+    let url = Url::parse("rtmp://a.example/live/key?token=a/b").unwrap();
+    let at = |tc_url: &str| url.at(tc_url);
+    let there = at("rtmp://b.example:1936/other/").unwrap();
+    assert_eq!(there, Url::parse("rtmp://b.example:1936/other/key?token=a/b").unwrap());
+    let with_query = at("rtmp://b.example/app?x=1/2").unwrap();
+    assert_eq!((with_query.app.as_str(), &with_query.name), ("app?x=1/2", &url.name));
+    assert_eq!(with_query.tc_url(), "rtmp://b.example:1935/app?x=1/2");
+    assert_eq!(at(&url.tc_url()), Ok(url.clone()));
+    assert_eq!(at("rtmps://b.example/live"), Err(UrlError::Variant));
+    assert_eq!(at("rtmp://b.example"), Err(UrlError::Path));
+}

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
 
 use media::{Chunks, Packet};
+use rtmp::capabilities::caps_ex;
 use rtmp::client::{ClientConfig, ClientEvent, ClientSession, Role};
 use rtmp::url::Url;
 use tokio::io::{AsyncWriteExt as _, Interest};
@@ -75,7 +76,11 @@ impl Client {
         let mut entropy = [0; rtmp::handshake::ENTROPY_BYTES];
         getrandom::fill(&mut entropy)?;
         let (socket, server) = connect(url).await?;
-        let config = ClientConfig::new(url, role);
+        let mut config = ClientConfig::new(url, role);
+        if role == Role::Publish {
+            // A player would begin again at a key frame that it has already.
+            config.capabilities.caps_ex |= caps_ex::RECONNECT;
+        }
         let mut client = Self {
             socket,
             session: ClientSession::new(config, &entropy, Instant::now()),
@@ -149,7 +154,7 @@ impl Client {
 
     /// Ends the stream in order and closes the connection, as far as the server lets that happen in
     /// time.
-    pub(super) async fn close(mut self) {
+    pub(super) async fn close(&mut self) {
         self.session.close();
         let goodbye = async {
             while self.queued() > 0 && self.over.is_none() {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use media::Packet;
-use rtmp::client::Role;
+use rtmp::client::{ClientEvent, Role};
 use rtmp::url::Url;
 
 use super::client::Client;
@@ -30,7 +30,8 @@ Examples:
   rtmp-server publish -loop 3 -speed 2 clip.flv rtmp://localhost/live/test
   rtmp-server publish -speed max clip.flv rtmp://example.com/live/key?token=secret
 
-Ctrl-C ends the stream in order.
+Ctrl-C ends the stream in order. A server that asks for it (Enhanced RTMP's reconnect request) is \
+followed to where it says, at the next key frame.
 
 Exit code: 0 when everything was published or Ctrl-C was pressed, 1 when something failed, 2 when \
 the command line is wrong.")]
@@ -81,6 +82,9 @@ impl Publish {
 struct Sender {
     source: Source,
     client: Client,
+    url: Url,
+    /// Where the server has asked to connect instead.
+    asked: Option<String>,
     passes: Passes,
     pacer: Pacer,
     progress: Progress,
@@ -93,6 +97,8 @@ impl Sender {
         Self {
             source,
             client,
+            url: command.url.clone(),
+            asked: None,
             passes: Passes::new(command.repeat),
             pacer: Pacer::new(command.speed, now),
             progress,
@@ -115,6 +121,10 @@ impl Sender {
                 if wake.is_some() {
                     break;
                 }
+                let begins = self.passes.can_begin_with(packet);
+                if let Some(tc_url) = self.asked.take_if(|_| begins) {
+                    self.follow(&tc_url, packet.dts_ms).await?;
+                }
                 self.client.send(packet);
                 self.progress.sent(packet);
                 next = self.next()?;
@@ -124,8 +134,46 @@ impl Sender {
             // With room for more that is due, only a look is taken at what the server says.
             let has_room = next.is_some() && self.client.queued() < QUEUE_MAX;
             if has_room || self.client.queued() > 0 {
-                self.client.turn(wake.or(has_room.then_some(now))).await?;
+                let event = self.client.turn(wake.or(has_room.then_some(now))).await?;
+                if let Some(ClientEvent::ReconnectRequest { tc_url, .. }) = event {
+                    self.asked = Some(tc_url);
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// Connects where the server has asked to, and goes on there from `dts_ms` on. Where that is not possible the
+    /// stream goes on where it is.
+    async fn follow(&mut self, tc_url: &str, dts_ms: i64) -> Result<(), Error> {
+        let shown = format::printable(tc_url.split('?').next().unwrap_or_default());
+        let Ok(url) = self.url.at(tc_url) else {
+            let line = format!("asked to connect to {shown}, which is no RTMP address");
+            self.progress.tell(&line);
+            return Ok(());
+        };
+        let mut before = None;
+        if url == self.url {
+            // The name is free once this connection has ended.
+            self.client.close().await;
+            self.client = Client::open(&url, Role::Publish).await?;
+        } else {
+            match Client::open(&url, Role::Publish).await {
+                Ok(client) => before = Some(std::mem::replace(&mut self.client, client)),
+                Err(error) => {
+                    self.progress
+                        .tell(&format!("asked to reconnect: {error}; goes on where it is"));
+                    return Ok(());
+                }
+            }
+        }
+        self.progress.tell(&format!("asked to reconnect: goes on at {shown}"));
+        self.url = url;
+        for packet in self.passes.header().packets() {
+            self.client.send(&Packet { dts_ms, ..packet.clone() });
+        }
+        if let Some(mut before) = before {
+            before.close().await;
         }
         Ok(())
     }
@@ -151,7 +199,7 @@ impl Sender {
         }
     }
 
-    async fn finish(self, sent: Result<(), Error>) -> Result<ExitCode, Error> {
+    async fn finish(mut self, sent: Result<(), Error>) -> Result<ExitCode, Error> {
         if sent.is_ok() {
             self.client.close().await;
         }
@@ -219,6 +267,11 @@ impl Progress {
         self.shown = now;
         self.bar.set_position(self.done_bytes.saturating_add(position));
         self.bar.set_message(self.text());
+    }
+
+    /// Prints a line, also where no bar is drawn.
+    fn tell(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
     }
 
     fn text(&self) -> String {

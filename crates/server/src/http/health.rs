@@ -48,7 +48,7 @@ struct Ready {
 
 /// Whether the server takes streams and can record them
 ///
-/// Not while it stops, and not while recording is impossible: a disk that is full or does not
+/// Not while it stops or is being emptied, and not while recording is impossible: a disk that is full or does not
 /// answer, or a record directory that cannot be written. Needs no token, and never waits for a
 /// disk: it tells what was seen last.
 #[utoipa::path(get, path = "/ready", tag = "health", operation_id = "ready",
@@ -68,6 +68,7 @@ pub(super) fn reasons(api: &Api) -> Vec<String> {
     if *api.context.stopping.borrow() {
         reasons.push("the server is stopping".to_owned());
     }
+    reasons.extend(api.context.drain.refusal());
     for disk in api.context.archive.disks() {
         let what = match disk.state {
             DiskState::Good | DiskState::Low => continue,

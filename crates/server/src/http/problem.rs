@@ -97,6 +97,9 @@ codes! {
     RequestKeyReused 409 "request-key-reused" "The request key is another request's"
         "Another recording was asked for with the same `request_key`: choose another one, or ask \
          for the same.";
+    CannotReconnect 409 "cannot-reconnect" "The client does not follow such requests"
+        "It did not say with `connect` (`capsEx`) that it follows a request to reconnect: end what \
+         it does instead; many connect again by themselves.";
     RecordingRunning 409 "recording-running" "The recording is running"
         "It has to be stopped first.";
     RecordingWaiting 409 "recording-waiting" "The recording waits for its stream"

@@ -128,20 +128,34 @@ async fn kick_publisher(
     State(api): State<Arc<Api>>,
     StreamKey(key): StreamKey,
 ) -> Result<StatusCode, Problem> {
+    kicked(publisher(&api, &key)?.kick()).await
+}
+
+/// Who publishes a stream.
+pub(super) fn publisher(api: &Api, key: &Key) -> Result<Arc<sessions::Publisher>, Problem> {
     let sessions = &api.context.sessions;
-    let Some(publisher) = sessions.publisher(&key) else {
-        return Err(match sessions.count_players(&key) {
-            0 => unknown_stream(&key),
-            _ => Problem::new(Code::NoPublisher, format!("nobody publishes {key}")),
-        });
-    };
-    kicked(publisher.kick()).await
+    sessions.publisher(key).ok_or_else(|| match sessions.count_players(key) {
+        0 => unknown_stream(key),
+        _ => Problem::new(Code::NoPublisher, format!("nobody publishes {key}")),
+    })
 }
 
 #[derive(Debug, Deserialize)]
-struct PlayerPath {
+pub(super) struct PlayerPath {
     key: String,
     id: u64,
+}
+
+/// Who plays a stream.
+pub(super) fn player(
+    api: &Api,
+    path: &PlayerPath,
+) -> Result<(Key, Arc<sessions::Player>), Problem> {
+    let key = stream_key(&path.key)?;
+    let player = api.context.sessions.player(&key, path.id);
+    let unknown = || Problem::new(Code::UnknownPlayer, format!("{key} has no player {}", path.id));
+    let player = player.ok_or_else(unknown)?;
+    Ok((key, player))
 }
 
 /// End what somebody plays
@@ -161,10 +175,7 @@ async fn kick_player(
     State(api): State<Arc<Api>>,
     PathParts(path): PathParts<PlayerPath>,
 ) -> Result<StatusCode, Problem> {
-    let key = stream_key(&path.key)?;
-    let player = api.context.sessions.player(&key, path.id);
-    let unknown = || Problem::new(Code::UnknownPlayer, format!("{key} has no player {}", path.id));
-    kicked(player.ok_or_else(unknown)?.kick()).await
+    kicked(player(&api, &path)?.1.kick()).await
 }
 
 async fn kicked(kick: impl Future<Output = ()>) -> Result<StatusCode, Problem> {

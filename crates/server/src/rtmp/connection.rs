@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use live::{Key, KeyError, Read};
 use media::{Chunks, Packet};
+use rtmp::capabilities::caps_ex;
 use rtmp::server::{CloseCode, Connect, Event, RejectCode, RequestId, ServerConfig, ServerSession};
 use tokio::io::Ready;
 use tokio::net::TcpStream;
@@ -25,7 +26,7 @@ use super::play::{Play, Plays};
 use super::publish::Publish;
 use super::quiet::Quiet;
 use super::socket::{Got, Socket};
-use crate::sessions::{Connected, Kick};
+use crate::sessions::{Connected, Kick, Reconnect};
 use crate::telemetry;
 
 /// Read at once. One buffer a thread serves all connections: nothing is kept in it between two reads.
@@ -395,6 +396,7 @@ impl Connection {
         self.client.app = info.app.escape_debug().take(128).collect();
         self.client.name = info.flash_ver.escape_debug().take(64).collect();
         self.client.session.peer.introduce(&self.client.name);
+        self.client.session.peer.set_follows(info.capabilities.has(caps_ex::RECONNECT));
         if info.app.len() > Key::MAX_BYTES {
             let why = "the application name is too long";
             telemetry::connection_refused(self.client.peer(), why);
@@ -402,6 +404,25 @@ impl Connection {
         }
         telemetry::connected(self.client.peer(), &self.client.app, &self.client.name);
         self.session.accept(request);
+        if let Some(draining) = self.context.drain.elsewhere()
+            && self.ask(&draining.ask)
+        {
+            draining.count(1);
+        }
+    }
+
+    /// Asks the client to connect again; whether it follows such requests.
+    fn ask(&mut self, ask: &Reconnect) -> bool {
+        self.session.request_reconnect(ask.tc_url.as_deref(), ask.description.as_deref())
+    }
+
+    /// Why nothing new may begin here, if so.
+    fn is_closed_to_new(&self) -> Option<String> {
+        match (self.kicked, self.closing) {
+            (Some(_), _) => Some(End::Kicked.to_string()),
+            (_, Some(_)) => Some("the server is stopping".to_owned()),
+            (None, None) => self.context.drain.refusal(),
+        }
     }
 
     fn on_publish(
@@ -411,10 +432,9 @@ impl Connection {
         stream: u32,
         key: Result<Key, KeyError>,
     ) {
-        let refused = match (&key, self.closing) {
+        let refused = match (&key, self.is_closed_to_new()) {
             (Err(error), _) => (RejectCode::BadName, error.to_string()),
-            _ if self.kicked.is_some() => (RejectCode::Failed, End::Kicked.to_string()),
-            (_, Some(_)) => (RejectCode::Failed, "the server is stopping".to_owned()),
+            (_, Some(why)) => (RejectCode::Failed, why),
             (Ok(key), None) => {
                 match Publish::start(&self.context, key, stream, &self.client, now) {
                     Ok(publish) => {
@@ -434,10 +454,9 @@ impl Connection {
     }
 
     fn on_play(&mut self, request: RequestId, stream: u32, key: Result<Key, KeyError>) {
-        let watched = match (&key, self.closing) {
+        let watched = match (&key, self.is_closed_to_new()) {
             (Err(error), _) => Err((RejectCode::NotFound, error.to_string())),
-            _ if self.kicked.is_some() => Err((RejectCode::Failed, End::Kicked.to_string())),
-            (_, Some(_)) => Err((RejectCode::Failed, "the server is stopping".to_owned())),
+            (_, Some(why)) => Err((RejectCode::Failed, why)),
             (Ok(key), None) => self
                 .context
                 .registry
@@ -568,11 +587,16 @@ impl Connection {
         }
     }
 
-    /// Ends what is to end by somebody's wish, and tells the client. What else the connection publishes or plays goes
+    /// Asks the client, and ends what is to end, by somebody's wish, and tells the client. What else the connection publishes or plays goes
     /// on; when there is nothing, the connection ends as soon as the client had time to read why.
     fn on_kick(&mut self) {
         let (peer, why) = (self.client.peer(), "ended by the operator of the server");
-        for kick in self.client.session.peer.take_kicks() {
+        if let Some(ask) = self.client.session.peer.take_reconnect() {
+            self.ask(&ask);
+        }
+        let kicks = self.client.session.peer.take_kicks();
+        let is_kicked = !kicks.is_empty();
+        for kick in kicks {
             match kick {
                 Kick::Publisher(stream) => {
                     for publish in self.publishes.iter().filter(|p| p.stream == stream) {
@@ -590,7 +614,7 @@ impl Connection {
                 }
             }
         }
-        if self.is_idle() {
+        if is_kicked && self.is_idle() {
             self.kicked = Some(Instant::now() + KICKED);
         }
     }

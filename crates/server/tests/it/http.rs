@@ -5,6 +5,7 @@ mod events;
 mod guard;
 mod limits;
 mod metrics;
+mod reconnect;
 mod recordings;
 mod schemathesis;
 mod server;

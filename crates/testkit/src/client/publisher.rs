@@ -70,6 +70,14 @@ impl Publisher {
         within("the server takes what is sent", self.connection.flush()).await
     }
 
+    /// What the server says next; `None` when it has closed the connection.
+    ///
+    /// # Errors
+    /// When it says nothing.
+    pub async fn next(&mut self) -> Result<Option<ClientEvent>, Error> {
+        within("the server says something", self.connection.next()).await
+    }
+
     /// Waits until the server closes the connection; returns what it said before.
     ///
     /// # Errors

@@ -137,6 +137,16 @@ impl Passes {
         }
     }
 
+    /// What the server has been told that a decoder needs.
+    pub(super) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Whether decoding can begin with a packet.
+    pub(super) fn can_begin_with(&self, packet: &Packet) -> bool {
+        packet.role == Role::Key || self.video.last_ms.is_none() && packet.is_media()
+    }
+
     /// Whether another pass follows this one.
     pub(super) fn has_more(&self) -> bool {
         self.left != Some(0)

@@ -56,6 +56,8 @@ pub(super) struct Publisher {
     /// Since when it is connected.
     #[schema(example = "2026-11-29T14:30:52.003+01:00")]
     connected: String,
+    /// Whether it follows requests to reconnect.
+    follows_reconnect: bool,
 }
 
 impl From<&sessions::Publisher> for Publisher {
@@ -65,6 +67,7 @@ impl From<&sessions::Publisher> for Publisher {
             peer: publisher.peer.addr.to_string(),
             client: publisher.peer.client().to_owned(),
             connected: time::text(&publisher.peer.connected),
+            follows_reconnect: publisher.peer.follows(),
         }
     }
 }
@@ -97,6 +100,8 @@ pub(super) struct Player {
     lost_packets: u64,
     /// Bytes of them.
     lost_bytes: u64,
+    /// Whether it follows requests to reconnect.
+    follows_reconnect: bool,
 }
 
 impl From<&sessions::Player> for Player {
@@ -109,6 +114,7 @@ impl From<&sessions::Player> for Player {
             since: time::text(&player.since),
             lost_packets: lost.packets,
             lost_bytes: lost.bytes,
+            follows_reconnect: player.peer.follows(),
         }
     }
 }

@@ -84,6 +84,60 @@ fn a_loop_is_one_stream_whose_time_goes_on() {
     assert!(step(&all) <= step(&clip).map(|step| step + 50), "no pause between the passes");
 }
 
+fn frames(packets: &[Packet]) -> Vec<bytes::Bytes> {
+    packets.iter().filter(|packet| packet.is_media()).map(|packet| packet.body.clone()).collect()
+}
+
+/// Publishes the clip five times, has the server ask for a reconnect and returns what `publish` said.
+fn publish_and_ask(server: &testkit::Server, body: &serde_json::Value) -> String {
+    let (http, url) = (server.api(), server.url("live/test?token=secret"));
+    let args = ["publish", "-loop", "5", "-speed", "20", "demo", url.as_str()];
+    let running = Running::start(&mut command(args));
+    let file = file_of(server, "live/test");
+    wait_until("something is in the file", || recorded(&file) > 0);
+    let path = "/api/v1/streams/live%2Ftest/publisher/reconnect";
+    assert_eq!(http.send("POST", path, Some(body)).status, 202);
+    let said = running.wait(TIMEOUT).success().stderr;
+    assert!(!said.contains("secret"), "{said}");
+    said
+}
+
+#[test]
+fn a_request_to_reconnect_is_followed_and_the_recording_loses_nothing() {
+    let mut server = recording().http().start();
+    let said = publish_and_ask(&server, &serde_json::json!({}));
+    assert!(said.contains("asked to reconnect: goes on at rtmp://"), "{said}");
+    server.wait_for_log("recording rejoined", &[]);
+    server.stop();
+    let parts = crate::record::parts::files(&server, "live/test");
+    assert_eq!(parts.len(), 2);
+    let got: Vec<_> =
+        parts.iter().flat_map(|file| frames(&flv::Flv::read(file).unwrap().packets())).collect();
+    assert!(got == vec![frames(&demo()); 5].concat(), "every frame once, in order");
+}
+
+#[test]
+fn a_request_that_leads_elsewhere_is_followed_and_one_that_leads_nowhere_is_not() {
+    let (mut here, mut there) = (recording().http().start(), recording().start());
+    let to = serde_json::json!({ "tc_url": format!("rtmp://{}/other?from=here", there.addr()) });
+    let said = publish_and_ask(&here, &to);
+    assert!(said.contains(&format!("goes on at rtmp://{}/other\n", there.addr())), "{said}");
+    here.stop();
+    there.stop();
+    let files = [file_of(&here, "live/test"), file_of(&there, "other/test")];
+    let got = files.iter().flat_map(|file| frames(&flv::Flv::read(file).unwrap().packets()));
+    assert!(got.collect::<Vec<_>>() == vec![frames(&demo()); 5].concat(), "every frame once");
+
+    let mut here = recording().http().start();
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nowhere = serde_json::json!({ "tc_url": format!("rtmp://{unused}/live") });
+    let said = publish_and_ask(&here, &nowhere);
+    assert!(said.contains("goes on where it is"), "{said}");
+    here.stop();
+    let got = frames(&flv::Flv::read(&file_of(&here, "live/test")).unwrap().packets());
+    assert!(got == vec![frames(&demo()); 5].concat(), "every frame");
+}
+
 #[test]
 fn a_publish_that_is_refused_says_why() {
     let server = recording().start();

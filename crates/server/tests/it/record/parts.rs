@@ -73,16 +73,23 @@ fn number(packet: &Packet) -> u64 {
 }
 
 /// All finished files of a stream, those of one recording in the order of their numbers.
-pub(crate) fn parts(server: &Server, stream: &str) -> Vec<Part> {
-    let all = server.recordings();
-    let of_stream = |file: &PathBuf| {
-        let metadata = report(file).metadata;
-        metadata.iter().any(|(name, value)| name == "streamKey" && value.as_str() == Some(stream))
+pub(crate) fn files(server: &Server, stream: &str) -> Vec<PathBuf> {
+    let place = |file: PathBuf| {
+        let metadata = report(&file).metadata;
+        let value = |wanted| metadata.iter().find(|(name, _)| name == wanted).map(|(_, v)| v);
+        let text = |name| value(name).and_then(Value::as_str).map(str::to_owned);
+        let number = value("segment").and_then(Value::as_f64);
+        let is_of_stream = text("streamKey").as_deref() == Some(stream);
+        is_of_stream.then(|| (text("startTime"), number.map(f64::to_bits), file))
     };
-    let mut parts: Vec<_> =
-        all.iter().filter(|file| of_stream(file)).map(|file| Part::read(file)).collect();
-    parts.sort_by_key(|part| (part.value("startTime"), part.count("segment")));
-    parts
+    let mut files: Vec<_> = server.recordings().into_iter().filter_map(place).collect();
+    files.sort();
+    files.into_iter().map(|(_, _, file)| file).collect()
+}
+
+/// Likewise, read.
+pub(crate) fn parts(server: &Server, stream: &str) -> Vec<Part> {
+    files(server, stream).iter().map(|file| Part::read(file)).collect()
 }
 
 /// Checks that these files are one recording, numbered from 1 on.
