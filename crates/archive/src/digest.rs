@@ -1,9 +1,9 @@
 //! The BLAKE3 hash of a file that is appended to while its beginning is still overwritten.
 //!
 //! BLAKE3 hashes 1 KiB chunks and joins them to a binary tree whose left subtrees are powers of two
-//! (BLAKE3 2.1). So the *prefix*, the smallest such subtree that holds all that changes, is kept as
-//! a copy and hashed last; after it come subtrees that begin at P, 2P, 4P, … and are each as long
-//! as all before them. Each is one [`blake3::Hasher`]; of a full one 32 bytes remain.
+//! (BLAKE3 2.1). So the *prefix*, the smallest such subtree that holds all that changes, is hashed
+//! last, as it then is in the file; after it come subtrees that begin at P, 2P, 4P, … and are each
+//! as long as all before them. Each is one [`blake3::Hasher`]; of a full one 32 bytes remain.
 
 use std::io;
 
@@ -19,12 +19,11 @@ use crate::{Hash, telemetry};
 /// Hashes a growing file. [`Digest::rollback`] takes back what came since [`Digest::commit`].
 #[derive(Debug)]
 pub(crate) struct Digest {
-    prefix: Vec<u8>,
     /// Bytes of a whole prefix: a power of two of chunks.
-    prefix_size: usize,
+    prefix_size: u64,
+    /// Bytes of the file.
+    size: u64,
     tail: Tail,
-    /// Bytes after the prefix.
-    position: u64,
     /// Small pieces on their way into the tail: hashing many chunks at once is twice as fast.
     pieces: Vec<u8>,
     /// The full subtrees after the prefix.
@@ -38,7 +37,7 @@ const AT_ONCE: usize = 16 * CHUNK_LEN;
 /// The subtree that is being filled.
 #[derive(Debug, Clone)]
 struct Tail {
-    hasher: Hasher,
+    hasher: Box<Hasher>,
     /// Where it begins in the file, which is also how long it can be.
     offset: u64,
 }
@@ -46,28 +45,33 @@ struct Tail {
 /// What there was at the last commit.
 #[derive(Debug, Clone)]
 struct Mark {
-    prefix: usize,
+    size: u64,
     tail: Tail,
     full: usize,
 }
 
 impl Digest {
     /// Nothing yet, of a file in which only the first `changing_bytes` are ever overwritten.
-    pub(crate) fn new(changing_bytes: usize) -> Self {
-        let prefix_size = changing_bytes.max(CHUNK_LEN).next_power_of_two();
-        let tail = Tail::new(prefix_size as u64);
-        let mark = Mark { prefix: 0, tail: tail.clone(), full: 0 };
-        let (prefix, position, pieces, full) = Default::default();
-        Self { prefix, prefix_size, position, tail, pieces, full, mark }
+    pub(crate) fn new(changing_bytes: u64) -> Self {
+        let prefix_size = changing_bytes.max(CHUNK_LEN as u64).next_power_of_two();
+        let tail = Tail::new(prefix_size);
+        let mark = Mark { size: 0, tail: tail.clone(), full: 0 };
+        let (size, pieces, full) = Default::default();
+        Self { prefix_size, size, tail, pieces, full, mark }
     }
 
     /// Takes the next bytes of the file.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
-        let kept = (self.prefix_size - self.prefix.len()).min(bytes.len());
-        let (kept, rest) = bytes.split_at(kept);
-        self.prefix.extend_from_slice(kept);
-        let over = usize::try_from(self.position % AT_ONCE as u64).unwrap_or(0);
-        self.position += rest.len() as u64;
+        let passed = self.prefix_size.saturating_sub(self.size);
+        let passed = usize::try_from(passed).unwrap_or(usize::MAX).min(bytes.len());
+        let (passed, rest) = bytes.split_at(passed);
+        self.size += passed.len() as u64;
+        if rest.is_empty() {
+            return;
+        }
+        let over = (self.size - self.prefix_size) % AT_ONCE as u64;
+        let over = usize::try_from(over).unwrap_or(0);
+        self.size += rest.len() as u64;
         // All but the first and the last are hashed in whole multiples: ends are hashed block by block.
         let (head, rest) = rest.split_at((AT_ONCE - over).min(rest.len()));
         self.pieces.reserve_exact(AT_ONCE - self.pieces.len());
@@ -101,38 +105,42 @@ impl Digest {
         }
     }
 
-    /// Takes bytes that overwrite those at `offset`: of the changing ones, and there already.
-    pub(crate) fn overwrite(&mut self, offset: u64, bytes: &[u8]) {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let place = self.prefix.get_mut(start..).and_then(|rest| rest.get_mut(..bytes.len()));
-        debug_assert!(place.is_some(), "{} bytes at {offset} are not kept", bytes.len());
-        if let Some(place) = place {
-            place.copy_from_slice(bytes);
-        }
-    }
-
     /// What was appended is in the file.
     pub(crate) fn commit(&mut self) {
         self.hash_pieces();
-        let Self { prefix, tail, full, .. } = self;
-        self.mark = Mark { prefix: prefix.len(), tail: tail.clone(), full: full.len() };
+        // Between two commits hundreds of recordings need no room for pieces.
+        self.pieces = Vec::new();
+        let Self { size, tail, full, .. } = self;
+        self.mark = Mark { size: *size, tail: tail.clone(), full: full.len() };
     }
 
     /// The file was cut to its size at the last commit.
     pub(crate) fn rollback(&mut self) {
         self.pieces.clear();
-        self.prefix.truncate(self.mark.prefix);
+        self.size = self.mark.size;
         self.full.truncate(self.mark.full);
         self.tail = self.mark.tail.clone();
     }
 
-    /// The hash of the file as it is now: what `b3sum` prints.
-    pub(crate) fn finish(&mut self) -> Hash {
+    /// The hash of the file as it is now: what `b3sum` prints. Reads its beginning.
+    ///
+    /// # Errors
+    /// Those of the disk; [`io::ErrorKind::UnexpectedEof`] when the file is shorter.
+    pub(crate) fn finish(&mut self, file: &mut dyn DiskFile) -> io::Result<Hash> {
+        let size = usize::try_from(self.size.min(self.prefix_size)).unwrap_or(usize::MAX);
+        let mut prefix = vec![0; size];
+        if file.read_at(0, &mut prefix)? < size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(self.finish_with(&prefix))
+    }
+
+    fn finish_with(&mut self, prefix: &[u8]) -> Hash {
         self.hash_pieces();
         if self.tail.hasher.count() == 0 {
-            return Hash(blake3::hash(&self.prefix).into());
+            return Hash(blake3::hash(prefix).into());
         }
-        let mut left = Hasher::new().update(&self.prefix).finalize_non_root();
+        let mut left = Hasher::new().update(prefix).finalize_non_root();
         for right in &self.full {
             left = merge_subtrees_non_root(&left, right, Mode::Hash);
         }
@@ -145,7 +153,7 @@ impl Tail {
     fn new(offset: u64) -> Self {
         let mut hasher = Hasher::new();
         hasher.set_input_offset(offset);
-        Self { hasher, offset }
+        Self { hasher: Box::new(hasher), offset }
     }
 
     fn room(&self) -> u64 {

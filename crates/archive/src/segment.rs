@@ -95,7 +95,7 @@ impl Segment {
             repeated_packets,
             merged: Amount::default(),
             pending_merged: Amount::default(),
-            digest: Digest::new(usize::try_from(changing.unwrap_or_default()).unwrap_or(0)),
+            digest: Digest::new(changing.unwrap_or_default()),
             muxer,
             out,
             size: 0,
@@ -171,7 +171,7 @@ impl Segment {
     pub(crate) fn refresh(&mut self, ledger: &Ledger) -> io::Result<()> {
         self.file.check()?;
         self.muxer.set_extra(extra(&self.books(ledger), self.synced, None));
-        patch(&mut *self.file, &self.muxer, Some(&mut self.digest))
+        patch(&mut *self.file, &self.muxer)
     }
 
     /// Waits until what was flushed is on the disk.
@@ -187,7 +187,8 @@ impl Segment {
     }
 
     /// The end: everything is flushed, the metadata brought up to date, and when all of that is on
-    /// the disk the file is said to be complete; then it gets its final name.
+    /// the disk the file is said to be complete; then it gets its final name. Returns also how it is
+    /// named in the end.
     ///
     /// # Errors
     /// Those of the disk. What can be done after one is done, so a file that is not said to be
@@ -197,13 +198,21 @@ impl Segment {
         disk: &dyn Disk,
         ledger: &Ledger,
         end: &End,
-    ) -> (Finished, io::Result<()>) {
+    ) -> (PathBuf, io::Result<Finished>) {
         let flushed = self.flush().map(drop);
         let ledger = self.books(ledger);
         self.muxer.set_extra(extra(&ledger, self.synced, Some(end.length_ms)));
         let completed = match flushed {
-            Ok(()) => complete(&mut *self.file, &self.muxer, Some(&mut self.digest)),
+            Ok(()) => complete(&mut *self.file, &self.muxer),
             Err(error) => self.file.sync_data().and(Err(error)),
+        };
+        let hash = match completed.and_then(|()| self.digest.finish(&mut *self.file)) {
+            Ok(hash) => hash,
+            Err(error) => {
+                // Where the directory is gone too, the first error tells more.
+                let _ = sync_parent(disk, &self.path);
+                return (self.path, Err(error));
+            }
         };
         let whole = Whole {
             path: self.path,
@@ -213,16 +222,9 @@ impl Segment {
             length_ms: end.length_ms,
             end_time: end.end_time.clone(),
         };
-        let mut finished = whole.hashed(self.digest.finish());
-        let named = match completed {
-            Ok(()) => settle(disk, &self.dir, &mut finished, end),
-            Err(error) => {
-                // Where the directory is gone too, the first error tells more.
-                let _ = sync_parent(disk, &finished.path);
-                Err(error)
-            }
-        };
-        (finished, named)
+        let mut finished = whole.hashed(hash);
+        let settled = settle(disk, &self.dir, &mut finished, end);
+        (finished.path.clone(), settled.map(|()| finished))
     }
 
     /// The end after an error of the disk: what was flushed is kept and completed as a file that
@@ -253,8 +255,8 @@ impl Segment {
         self.digest.rollback();
         let ledger = &self.books(ledger);
         let Self { mut file, path, mut digest, .. } = self;
-        let whole = recover::complete_cut(&mut *file, &path, &mut digest, ledger, end)?;
-        let mut finished = whole.hashed(digest.finish());
+        let whole = recover::complete_cut(&mut *file, &path, ledger, end)?;
+        let mut finished = whole.hashed(digest.finish(&mut *file)?);
         drop(file);
         settle(disk, &self.dir, &mut finished, end)?;
         Ok(Left::File(Box::new(finished)))
@@ -357,29 +359,18 @@ fn first_free<T>(
 }
 
 /// Writes the metadata.
-fn patch(file: &mut dyn DiskFile, muxer: &Muxer, digest: Option<&mut Digest>) -> io::Result<()> {
-    let patches = muxer.patches();
-    if let Some(digest) = digest {
-        patches.iter().for_each(|patch| digest.overwrite(patch.offset, &patch.bytes));
-    }
-    patches.iter().try_for_each(|patch| file.write_at(patch.offset, &patch.bytes))
+fn patch(file: &mut dyn DiskFile, muxer: &Muxer) -> io::Result<()> {
+    muxer.patches().iter().try_for_each(|patch| file.write_at(patch.offset, &patch.bytes))
 }
 
 /// Completes a file that has all its media: metadata, and when the disk has all, the byte that says
 /// so.
-pub(crate) fn complete(
-    file: &mut dyn DiskFile,
-    muxer: &Muxer,
-    mut digest: Option<&mut Digest>,
-) -> io::Result<()> {
+pub(crate) fn complete(file: &mut dyn DiskFile, muxer: &Muxer) -> io::Result<()> {
     let checked = file.check();
-    let patched = checked.and_then(|()| patch(file, muxer, digest.as_deref_mut()));
+    let patched = checked.and_then(|()| patch(file, muxer));
     let synced = file.sync_data();
     patched.and(synced)?;
     let patch = muxer.complete_patch();
-    if let Some(digest) = digest {
-        digest.overwrite(patch.offset, &patch.bytes);
-    }
     file.write_at(patch.offset, &patch.bytes)?;
     file.sync_data()
 }

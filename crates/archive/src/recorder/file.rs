@@ -222,12 +222,12 @@ impl Recorder {
         let path = segment.path().to_owned();
         let ledger = self.books.closing(length_ms);
         let call = self.task.calls.enter(self.shared.age());
-        let (finished, result) = segment.finish(&*self.shared.disk, ledger, &end);
+        let (named, result) = segment.finish(&*self.shared.disk, ledger, &end);
         drop(call);
         self.books.close(length_ms);
-        self.end_hold(Some(&finished.path));
+        self.end_hold(Some(&named));
         match result {
-            Ok(()) => {
+            Ok(finished) => {
                 self.last_file = Some(finished.path.clone());
                 self.task.set_file(self.last_file.clone());
                 self.finished(finished);

@@ -14,7 +14,6 @@ use media::flv::scan::{Bodies, Item, Scanner};
 use media::flv::tag::{FILE_HEADER, OVERHEAD, TagHeader};
 
 use super::free_beside;
-use crate::digest::Digest;
 use crate::disk::{Disk, DiskFile, append_all};
 use crate::ledger::whole;
 use crate::segment::{End, Whole, complete, extra, length_ms, sync_parent, synced_bytes};
@@ -92,7 +91,6 @@ pub(super) fn examine(file: &mut dyn DiskFile) -> io::Result<Found> {
 pub(crate) fn complete_cut(
     file: &mut dyn DiskFile,
     path: &Path,
-    digest: &mut Digest,
     ledger: &Ledger,
     end: &End,
 ) -> io::Result<Whole> {
@@ -102,7 +100,7 @@ pub(crate) fn complete_cut(
         return Err(lost());
     }
     muxer.set_extra(extra(ledger, synced_bytes(&known.region.properties), Some(end.length_ms)));
-    complete(file, &muxer, Some(digest))?;
+    complete(file, &muxer)?;
     Ok(Whole {
         path: path.to_owned(),
         about: known.about,
@@ -170,7 +168,7 @@ impl Known {
         let mut muxer = restored.muxer;
         let length_ms = muxer.duration_ms();
         muxer.set_extra(extra(&ledger, synced.min(size_bytes), Some(length_ms)));
-        complete(file, &muxer, None)?;
+        complete(file, &muxer)?;
         sync_parent(disk, path)?;
         let whole = Whole {
             path: path.to_owned(),

@@ -291,8 +291,7 @@ fn what_is_not_ours_finished_or_in_use_is_not_touched() {
     assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     drop(in_use);
     assert_eq!(recover(&SystemDisk, dir.path()).len(), 1);
-    let (finished, result) = segment.finish(&SystemDisk, &Ledger::default(), &end());
-    result.unwrap();
+    let finished = segment.finish(&SystemDisk, &Ledger::default(), &end()).1.unwrap();
     assert_eq!(recover(&SystemDisk, dir.path()), []);
     let error = mend(&SystemDisk, &dir.path().join("text.flv"), false).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);

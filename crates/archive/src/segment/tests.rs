@@ -118,12 +118,11 @@ fn a_finished_file_is_synced_before_it_says_so_and_hashed() {
     push(&mut segment, &packets[20..]);
     let before = disk.calls().len();
     let end = End { final_name: Some(name("live/end")), checksum_files: true, ..end() };
-    let (finished, result) = segment.finish(&disk, &ledger(42), &end);
-    result.unwrap();
-    use Call::{Append, Check, CreateDir, CreateNew, Rename, SyncData, SyncDir, WriteAt};
+    let finished = segment.finish(&disk, &ledger(42), &end).1.unwrap();
+    use Call::{Append, Check, CreateDir, CreateNew, Read, Rename, SyncData, SyncDir, WriteAt};
     let expected = [
-        Append, Check, WriteAt, SyncData, WriteAt, SyncData, CreateDir, Rename, SyncDir, CreateNew,
-        Append, SyncData, CreateNew, Append, SyncData,
+        Append, Check, WriteAt, SyncData, WriteAt, SyncData, Read, CreateDir, Rename, SyncDir,
+        CreateNew, Append, SyncData, CreateNew, Append, SyncData,
     ];
     assert_eq!(disk.calls()[before..], expected);
     let path = Path::new("rec/live_end_20251011_143052.flv");
@@ -157,8 +156,7 @@ fn a_name_that_is_taken_is_not_replaced_at_the_end() {
     disk.put("rec/live_end_20251011_143052.flv", b"somebody's");
     let segment = create(&disk).unwrap();
     let end = End { final_name: Some(name("live/end")), ..end() };
-    let (finished, result) = segment.finish(&disk, &ledger(0), &end);
-    result.unwrap();
+    let finished = segment.finish(&disk, &ledger(0), &end).1.unwrap();
     assert_eq!(finished.path, Path::new("rec/live_end_20251011_143052_2.flv"));
     assert_eq!(path_in(&disk, "live_end_20251011_143052.flv"), b"somebody's");
     assert_eq!(disk.files().len(), 2);

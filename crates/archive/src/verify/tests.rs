@@ -379,8 +379,7 @@ fn bytes() -> [Vec<u8>; 2] {
         let ledger = Ledger { received, written: received, repeated_packets, ..Ledger::default() };
         let (end_time, final_name) = (about.start_time.clone(), None);
         let end = End { length_ms: 440, end_time, final_name, checksum_files: false };
-        let (finished, result) = segment.finish(&disk, &ledger, &end);
-        result.unwrap();
+        let finished = segment.finish(&disk, &ledger, &end).1.unwrap();
         let chain_before = Some(finished.chain);
         about =
             About { segment: 2, start_ms: 440, first_packet: 13, chain_before, ..about.clone() };

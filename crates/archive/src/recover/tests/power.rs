@@ -52,8 +52,7 @@ fn record(disk: &FakeDisk, number: u32, finish: bool) -> Recorded {
     }
     if finish {
         let end = End { final_name: Some(name(&format!("live/end{number}"))), ..end() };
-        let (finished, result) = segment.finish(disk, &ledger(&recorded.sent), &end);
-        result.unwrap();
+        let finished = segment.finish(disk, &ledger(&recorded.sent), &end).1.unwrap();
         recorded.finished = Some((calls(), finished.path));
     }
     recorded
