@@ -22,6 +22,20 @@ impl Noise {
     pub fn below(&mut self, end: u64) -> u64 {
         self.next_u64().checked_rem(end).unwrap_or(0)
     }
+
+    /// One of a list.
+    ///
+    /// # Panics
+    /// When the list is empty.
+    pub fn one<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        let index = usize::try_from(self.below(list.len() as u64)).unwrap_or(0);
+        list.get(index).unwrap_or_else(|| panic!("an empty list"))
+    }
+
+    /// So many bytes.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        std::iter::repeat_with(|| self.next_u64().to_le_bytes()).flatten().take(count).collect()
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-//! What one peer may cost: every limit, by reaching it; and that others go on meanwhile.
+//! What one peer may cost: every limit, by reaching it. That others go on meanwhile is in `hostile`.
 
-mod bystander;
 mod connections;
-mod hostile;
+pub(crate) mod foreign;
 mod messages;
-mod timeouts;
+pub(crate) mod timeouts;
 
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ async fn admitted(server: &Server) -> Wire {
 }
 
 /// Waits until the server has no more descriptors than it had once: until others are gone.
-async fn settled(server: &Server, descriptors: usize) {
+pub(crate) async fn settled(server: &Server, descriptors: usize) {
     for _ in 0..1_000 {
         if server.usage().descriptors <= descriptors {
             return;

@@ -11,6 +11,7 @@ mod ffmpeg;
 mod files;
 mod gstreamer;
 mod guide;
+mod hostile;
 mod http;
 mod limits;
 mod logs;

@@ -3,7 +3,7 @@
 mod control;
 mod hold;
 mod join;
-mod slow;
+pub(crate) mod slow;
 mod tracks;
 
 use media::Packet;

@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 
 use super::{is_rejected, recording, serves};
 
-/// Sends one byte after another until the server closes the connection.
-async fn drip(mut socket: TcpStream, bytes: Vec<u8>) {
-    let mut pace = tokio::time::interval(Duration::from_millis(500));
+/// Sends a byte a second until the server closes the connection.
+pub(crate) async fn drip(mut socket: TcpStream, bytes: Vec<u8>) {
+    let mut pace = tokio::time::interval(Duration::from_secs(1));
     let mut buffer = [0; 4_096];
     for byte in bytes {
         tokio::select! {
@@ -22,7 +22,8 @@ async fn drip(mut socket: TcpStream, bytes: Vec<u8>) {
     panic!("a handshake of hours is let be");
 }
 
-async fn closed(mut socket: TcpStream) {
+/// Waits until the server closes the connection.
+pub(crate) async fn closed(mut socket: TcpStream) {
     let mut buffer = [0; 4_096];
     while matches!(socket.read(&mut buffer).await, Ok(1..)) {}
 }

@@ -13,17 +13,17 @@ use super::{bodies, recorded, relay};
 use crate::support::{BINARY, recording};
 
 /// 20 Mbit/s: what no socket buffer holds much of.
-fn config() -> SourceConfig {
+pub(crate) fn config() -> SourceConfig {
     SourceConfig { video_kbps: 20_000, key_interval: 15, ..SourceConfig::default() }
 }
 
 /// A player whose system takes little that it has not read.
-async fn narrow(server: &Server) -> Wire {
+pub(crate) async fn narrow(server: &Server, name: &str) -> Wire {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(8_192).unwrap();
     let mut wire = Wire::over(socket.connect(server.addr()).await.unwrap()).await.unwrap();
     wire.connect(vec![("app".to_owned(), "live".into())]).await.unwrap();
-    wire.play("test").await.unwrap();
+    wire.play(name).await.unwrap();
     wire
 }
 
@@ -33,7 +33,7 @@ async fn a_stopped_player_is_disconnected_and_nobody_else_notices() {
     // It may lose pictures before its time is over.
     server.allow("player too slow; groups of pictures passed over");
     let url = server.url("live/test");
-    let stopped = narrow(&server).await.into_socket();
+    let stopped = narrow(&server, "test").await.into_socket();
     let peer = stopped.local_addr().unwrap().to_string();
     let mut witness = Player::connect(&url).await.unwrap();
     let mut publisher = Publisher::connect(&url).await.unwrap();
@@ -64,7 +64,7 @@ async fn stopped_players_do_not_make_the_server_grow() {
     let url = server.url("live/test");
     let mut stopped = Vec::new();
     for _ in 0..PLAYERS {
-        stopped.push(narrow(&server).await.into_socket());
+        stopped.push(narrow(&server, "test").await.into_socket());
     }
     let mut witness = Player::connect(&url).await.unwrap();
     let mut publisher = Publisher::connect(&url).await.unwrap();
@@ -125,7 +125,7 @@ async fn a_slow_player_loses_whole_groups_of_pictures_and_then_its_connection() 
         .start();
     server.allow("player too slow; groups of pictures passed over");
     let url = server.url("live/test");
-    let mut wire = narrow(&server).await;
+    let mut wire = narrow(&server, "test").await;
     let mut witness = Player::connect(&url).await.unwrap();
     let mut publisher = Publisher::connect(&url).await.unwrap();
 

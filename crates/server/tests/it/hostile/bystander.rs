@@ -1,0 +1,109 @@
+//! A publisher and a player that notice nothing of others, and a process that keeps nothing of
+//! them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use media::Packet;
+use testkit::flv::assert_recorded;
+use testkit::process::Usage;
+use testkit::server::{Builder, DEADLINE};
+use testkit::{Player, Publisher, Server, Source, SourceConfig};
+
+use crate::limits::settled;
+use crate::publish::{bodies, recorded, relay};
+
+/// What the bystander publishes.
+pub(super) const STREAM: &str = "live/test";
+/// How often each attack is made: what stays behind the first time may be a cache, what grows
+/// with each is a leak.
+const ROUNDS: u64 = 2;
+/// What may stay of the first round: the allocator keeps pages for the next crowd.
+const KEPT_MAX: u64 = 64 << 20;
+/// What may come with each round after it, beyond the most that there was.
+const GROWTH_MAX: u64 = 16 << 20;
+
+/// What a peer's behaviour is allowed to be told as.
+const TOLD: [&str; 6] = [
+    "connection closed: protocol error",
+    "connection refused",
+    "publish refused",
+    "play refused",
+    "player too slow; groups of pictures passed over",
+    "HTTP connection refused: too many",
+];
+
+/// Starts a server and has a stream go through it in real time, to a player and to a file, while
+/// `attack` is made: with the number of the round. Checks that the player gets and the file has all
+/// that was sent, bit for bit, and that memory, descriptors and threads are back where they were.
+/// Recordings wait for nobody, so that they end with their publishers.
+pub(super) async fn unharmed(builder: Builder, attack: impl AsyncFn(&Server, u64)) {
+    let mut server = builder.args(["-record-all", "true", "-record-rejoin", "0"]).start();
+    TOLD.iter().for_each(|message| server.allow(message));
+    let url = server.url(STREAM);
+    let player = Player::connect(&url).await.unwrap();
+    let publisher = Publisher::connect(&url).await.unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let bystanders = tokio::spawn(carry_on(publisher, player, stop.clone()));
+    server.wait_for_log("recorder initialized", &[("stream_key", STREAM)]);
+    let before = server.usage();
+    let mut after = Vec::new();
+    for round in 0..ROUNDS {
+        attack(&server, round).await;
+        settled(&server, before.descriptors).await;
+        after.push(server.usage());
+    }
+    threads_settled(&server, before.threads).await;
+    stop.store(true, Ordering::Relaxed);
+    let sent = bystanders.await.unwrap();
+    assert_recorded(&recorded(&server, STREAM), &sent);
+    assert_memory(before, &after);
+    server.stop();
+}
+
+/// Publishes in real time until `stop` and checks that the player gets all of it; what was sent.
+async fn carry_on(
+    mut publisher: Publisher,
+    mut player: Player,
+    stop: Arc<AtomicBool>,
+) -> Vec<Packet> {
+    let config = SourceConfig { key_interval: 30, ..SourceConfig::default() };
+    let mut source = Source::new(1, config);
+    let mut sent: Vec<Packet> = source.by_ref().take(10).collect();
+    let played = relay(&mut publisher, &mut player, &sent).await;
+    assert!(bodies(&played) == bodies(&sent));
+    let mut pace = tokio::time::interval(Duration::from_millis(40));
+    while !stop.load(Ordering::Relaxed) {
+        let part: Vec<Packet> = source.by_ref().take(3).collect();
+        publisher.send_all(&part).await.unwrap();
+        let played = player.packets(part.len()).await;
+        assert!(bodies(&played) == bodies(&part), "a gap");
+        sent.extend(part);
+        pace.tick().await;
+    }
+    publisher.close().await.unwrap();
+    assert!(player.until_end().await.is_empty());
+    sent
+}
+
+/// Threads that wait for disks end when they have had nothing to do for 10 s.
+async fn threads_settled(server: &Server, threads: usize) {
+    let fewer = async {
+        while server.usage().threads > threads {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(DEADLINE, fewer).await;
+    assert!(waited.is_ok(), "{} threads, there were {threads}", server.usage().threads);
+}
+
+fn assert_memory(before: Usage, after: &[Usage]) {
+    let mut most = before.rss_bytes + KEPT_MAX;
+    for usage in after {
+        let (is, may) = (usage.rss_bytes >> 20, most >> 20);
+        assert!(is <= may, "{is} MiB, {may} at most: {before:?} {after:?}");
+        // What was needed once is found again by the allocator.
+        most = usage.rss_peak_bytes + GROWTH_MAX;
+    }
+}
