@@ -29,6 +29,8 @@ use crate::platform::{HangupMeans, StopSignals};
 
 pub use catalog::Catalog;
 pub use check_config::CheckConfig;
+#[cfg(any(test, fuzzing))]
+pub(crate) use check_config::told;
 pub use completions::Completions;
 pub use man::Man;
 pub use probe::Probe;

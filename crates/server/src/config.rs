@@ -25,6 +25,8 @@ pub use problem::Problem;
 pub use recorder::{Format, Recorder, Verdict};
 pub use sample::SAMPLE;
 pub use secret::Secret;
+#[cfg(any(test, fuzzing))]
+pub(crate) use settings::examine_bytes;
 pub use settings::{Reloaded, Settings, Shown, Source, examine, load, reload};
 use value::{
     age, boolean, count, file_size, flush, grace, message_size, min_free, off_or, parsed, room,

@@ -43,6 +43,8 @@ use crate::rtmp::Context;
 
 pub(crate) use disk::DiskCalls;
 use files::Downloads;
+#[cfg(any(test, fuzzing))]
+pub(crate) use files::fuzz::range;
 pub(crate) use health::Outlook;
 pub(crate) use listener::{Limits, bind, serve};
 pub(crate) use problem::Problem;

@@ -9,6 +9,8 @@ pub mod command;
 pub mod config;
 mod director;
 mod drain;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod http;
 pub mod hub;
 mod platform;

@@ -87,5 +87,15 @@ impl CheckConfig {
     }
 }
 
+/// What is printed of settings, for programs and for people.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn told(
+    settings: &crate::config::Settings,
+    streams: &[Key],
+    now: &Zoned,
+) -> (serde_json::Value, String) {
+    (json::object(settings, streams, now), text::report(settings, streams, now))
+}
+
 #[cfg(test)]
 mod tests;

@@ -151,13 +151,30 @@ pub fn examine(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, Vec<Problem>> {
+    given(args, env).read(file::read)
+}
+
+/// The same with the bytes of a file that need not be there.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn examine_bytes(
+    args: impl IntoIterator<Item = OsString>,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+    bytes: &[u8],
+) -> Result<Settings, Vec<Problem>> {
+    given(args, env).read(|_| Ok(bytes.to_vec()))
+}
+
+fn given(
+    args: impl IntoIterator<Item = OsString>,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Given {
     let is_ours = |(name, value): (OsString, OsString)| {
         let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
         // An empty one is as good as none: there is no other way to say so in many places.
         (!value.is_empty()).then_some((name, value))
     };
     let args = args.into_iter().collect();
-    Given { args, env: env.into_iter().filter_map(is_ours).collect() }.read(file::read)
+    Given { args, env: env.into_iter().filter_map(is_ours).collect() }
 }
 
 /// Reads the file again. The command line and the environment are those of the start.

@@ -26,6 +26,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 mod body;
 mod condition;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod name;
 mod part;
 
