@@ -26,8 +26,13 @@ use std::fmt;
 
 use crate::flv;
 
+pub(crate) use ac3::{ac3_specific, eac3_specific};
+pub(crate) use av1::color as av1_color;
 pub use channels::{Channel, ChannelLayout, ChannelOrder};
 pub use color::{ColorInfo, Mastering, video_metadata};
+pub(crate) use flac::blocks as flac_blocks;
+pub(crate) use opus::specific as opus_specific;
+pub(crate) use vpx::color as vp9_color;
 
 /// A codec's four-character code, as Enhanced RTMP ("Enhanced Video", "Enhanced Audio") and MP4
 /// spell it.
@@ -506,4 +511,4 @@ fn legacy_audio(codec: AudioCodec, sound: flv::audio::Sound) -> AudioInfo {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

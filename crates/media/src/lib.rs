@@ -1,4 +1,4 @@
-//! Media as bytes and values: packets, codec records, AMF and FLV.
+//! Media as bytes and values: packets, codec records, AMF, FLV and MP4.
 //!
 //! Everything here is a pure function of its input: no clock, file, socket, thread or log. The same packets in
 //! give the same bytes out on every machine. RTMP chunks and sessions live in `rtmp`, files in `archive`.
@@ -15,6 +15,7 @@ pub mod flv;
 pub mod fuzz;
 mod gate;
 mod header;
+pub mod mp4;
 mod packet;
 pub mod time;
 mod tracks;

@@ -33,6 +33,12 @@ pub(super) fn key_frame(obus: &[u8]) -> Option<VideoInfo> {
     Some(info)
 }
 
+/// The numbers of H.273 for primaries, transfer and matrix, and whether the range is full, as the
+/// sequence header in a configuration record says. `None` where it says nothing.
+pub(crate) fn color(record: &[u8]) -> Option<([u8; 3], bool)> {
+    sequence(record.get(4..)?)?.color
+}
+
 fn describe(profile: u8, level: u8, high_tier: bool, bit_depth: u8) -> VideoInfo {
     /// "No level": as large as the format allows.
     const LEVEL_MAX: u8 = 31;
@@ -60,6 +66,7 @@ struct Sequence {
     frame_rate: Option<f64>,
     /// `None` when the header ends before it.
     bit_depth: Option<u8>,
+    color: Option<([u8; 3], bool)>,
 }
 
 /// The first sequence header among `obus` (AV1 5.3).
@@ -113,7 +120,8 @@ impl Sequence {
         let (width_bits, height_bits) = (bits.u32(4)? + 1, bits.u32(4)? + 1);
         let (width, height) = (bits.u32(width_bits)? + 1, bits.u32(height_bits)? + 1);
         let bit_depth = bit_depth(&mut bits, profile, reduced);
-        Some(Self { profile, level, high_tier, width, height, frame_rate, bit_depth })
+        let color = bit_depth.and_then(|_| described_color(&mut bits, profile));
+        Some(Self { profile, level, high_tier, width, height, frame_rate, bit_depth, color })
     }
 }
 
@@ -192,4 +200,16 @@ fn bit_depth(bits: &mut Bits<'_>, profile: u8, reduced: bool) -> Option<u8> {
         true if profile == 2 && bits.flag()? => 12,
         true => 10,
     })
+}
+
+/// What follows the bit depth (AV1 5.5.2); `None` when the colours are not described.
+fn described_color(bits: &mut Bits<'_>, profile: u8) -> Option<([u8; 3], bool)> {
+    const SRGB: [u8; 3] = [1, 13, 0];
+    let is_mono = profile != 1 && bits.flag()?;
+    if !bits.flag()? {
+        return None;
+    }
+    let numbers = [bits.u8(8)?, bits.u8(8)?, bits.u8(8)?];
+    let is_full_range = !is_mono && numbers == SRGB || bits.flag()?;
+    Some((numbers, is_full_range))
 }

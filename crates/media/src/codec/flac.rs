@@ -3,6 +3,16 @@
 use super::bits::Bits;
 use super::{AudioCodec, AudioInfo};
 
+/// The metadata blocks of a configuration, with their headers, as MP4 wants them (FLAC in ISOBMFF
+/// 3.3.2).
+pub(crate) fn blocks(record: &[u8]) -> Vec<u8> {
+    const LAST_STREAMINFO: [u8; 4] = [0x80, 0, 0, 34];
+    let record = record.strip_prefix(b"fLaC").unwrap_or(record);
+    let is_alone = record.len() == 34;
+    let head: &[u8] = if is_alone { &LAST_STREAMINFO } else { &[] };
+    [head, record].concat()
+}
+
 /// What a configuration says. Enhanced RTMP asks for the marker `fLaC` and a block header before
 /// the block; FFmpeg sends the block alone.
 pub(super) fn config(record: &[u8]) -> Option<AudioInfo> {

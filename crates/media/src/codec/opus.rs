@@ -19,3 +19,17 @@ pub(super) fn config(record: &[u8]) -> Option<AudioInfo> {
     info.codec_string = Some("opus".to_owned());
     Some(info)
 }
+
+/// What follows the head of a `dOps` box: the fields of an identification header, big-endian, and
+/// of version 0 (Opus in ISOBMFF 4.3.2).
+pub(crate) fn specific(record: &[u8]) -> Option<Vec<u8>> {
+    let fields = record.strip_prefix(b"OpusHead").unwrap_or(record);
+    let (&[_, channels, skip0, skip1, r0, r1, r2, r3, gain0, gain1, family], mapping) =
+        fields.split_first_chunk::<11>()?;
+    let mut specific = vec![0, channels, skip1, skip0, r3, r2, r1, r0, gain1, gain0, family];
+    if family != 0 {
+        // Streams, coupled streams, and one number for each channel.
+        specific.extend_from_slice(mapping.get(..2 + usize::from(channels))?);
+    }
+    Some(specific)
+}

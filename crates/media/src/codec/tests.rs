@@ -1,4 +1,4 @@
-mod samples;
+pub(crate) mod samples;
 
 use proptest::prelude::*;
 

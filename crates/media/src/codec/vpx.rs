@@ -20,6 +20,15 @@ pub(super) fn config(codec: VideoCodec, record: &[u8]) -> Option<VideoInfo> {
     Some(info)
 }
 
+/// The numbers of H.273 for primaries, transfer and matrix, and whether the range is full, as a
+/// configuration record says. `None` where it does not specify them.
+pub(crate) fn color(record: &[u8]) -> Option<([u8; 3], bool)> {
+    const UNSPECIFIED: u8 = 2;
+    let record = record.strip_prefix(&[1, 0, 0, 0]).unwrap_or(record);
+    let &[_, _, format, numbers @ .., _, _] = record.first_chunk::<8>()?;
+    (numbers != [UNSPECIFIED; 3]).then_some((numbers, format & 1 == 1))
+}
+
 /// What the header of a VP8 key frame says.
 pub(super) fn vp8_key_frame(frame: &[u8]) -> Option<VideoInfo> {
     let (&[tag, _, _, 0x9D, 0x01, 0x2A, w0, w1, h0, h1], _) = frame.split_first_chunk::<10>()?

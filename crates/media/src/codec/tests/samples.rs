@@ -2,17 +2,17 @@
 //! n9.0.2 prints for the same files.
 
 /// One message.
-pub(super) struct Sample {
+pub(crate) struct Sample {
     /// Program, encoder, what was set.
-    pub(super) source: &'static str,
+    pub(crate) source: &'static str,
     /// The message body in hex.
-    pub(super) body: &'static str,
+    pub(crate) body: &'static str,
     /// What it says, in one line.
-    pub(super) says: &'static str,
+    pub(crate) says: &'static str,
 }
 
 /// Video: configurations, and key frames cut short.
-pub(super) const VIDEO: &[Sample] = &[
+pub(crate) const VIDEO: &[Sample] = &[
     Sample {
         source: "FFmpeg 5.1.9 libx264 core 164, 638x358 30000/1001 B-frames",
         body: concat!(
@@ -251,7 +251,7 @@ pub(super) const VIDEO: &[Sample] = &[
 ];
 
 /// Audio: configurations, and frames cut short.
-pub(super) const AUDIO: &[Sample] = &[
+pub(crate) const AUDIO: &[Sample] = &[
     Sample {
         source: "FFmpeg 5.1.9 aac, stereo",
         body: "af00119056e500",

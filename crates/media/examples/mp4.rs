@@ -1,0 +1,66 @@
+//! Makes MP4 of FLV, as the recorder and the views do: `mp4 fragments < in.flv > out.mp4`.
+//!
+//! What it is told to make: `fragments` (an initialization segment and parts of a second).
+
+use std::io::{Read, Write};
+
+use media::flv::scan::{Bodies, Item, Scanner};
+use media::mp4::{Cut, Fragmenter, Movie};
+use media::{Chunks, Header, Packet, Role, time::Rebase};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Result<()> {
+    let form = std::env::args().nth(1).unwrap_or_default();
+    let packets = packets()?;
+    let movie = Movie::of(&Header::default(), packets.iter().map(|(packet, _)| packet));
+    for track in movie.tracks() {
+        eprintln!("{} track {}: {}", track.kind.name(), track.id, track.codec_string);
+    }
+    for refused in movie.refused() {
+        eprintln!("{refused}");
+    }
+    let mut out = Chunks::new();
+    match form.as_str() {
+        "fragments" => fragments(movie, &packets, &mut out)?,
+        _ => return Err("say what to make: fragments".into()),
+    }
+    std::io::stdout().write_all(&out.to_vec())?;
+    Ok(())
+}
+
+/// All packets of the FLV file on the standard input, with their times in the recording.
+fn packets() -> Result<Vec<(Packet, u64)>> {
+    let mut file = Vec::new();
+    std::io::stdin().read_to_end(&mut file)?;
+    let mut scanner = Scanner::new(Bodies::Keep);
+    scanner.push(&file);
+    scanner.finish();
+    let mut rebase = Rebase::default();
+    let mut packets = Vec::new();
+    while let Some(item) = scanner.poll() {
+        if let Item::Tag(tag) = item {
+            let time_ms = rebase.map(&tag.packet);
+            packets.push((tag.packet, time_ms));
+        }
+    }
+    Ok(packets)
+}
+
+fn fragments(movie: Movie, packets: &[(Packet, u64)], out: &mut Chunks) -> Result<()> {
+    const PART_MS: u64 = 1_000;
+    out.put_slice(&movie.init_segment());
+    let mut fragmenter = Fragmenter::new(movie);
+    let mut sequence = 0;
+    for (packet, time_ms) in packets {
+        if packet.role == Role::Key || fragmenter.open_ms() >= PART_MS {
+            sequence += u32::from(fragmenter.cut(Cut { sequence, ..Cut::default() }));
+        }
+        fragmenter.push(packet, *time_ms)?;
+        while fragmenter.poll(out).is_some() {}
+    }
+    fragmenter.cut(Cut { sequence, ..Cut::default() });
+    fragmenter.finish();
+    while fragmenter.poll(out).is_some() {}
+    Ok(())
+}

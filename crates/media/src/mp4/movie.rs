@@ -1,0 +1,275 @@
+//! Which tracks there are, how each is described, and what of a stream cannot be in MP4.
+
+use bytes::Bytes;
+
+use super::sample::is_coded_video;
+use super::{color, learn::Learner, moov};
+use crate::codec::{AudioCodec, ColorInfo, VideoCodec};
+use crate::flv::{audio, video};
+use crate::{Header, Kind, Packet, Role};
+
+/// The tracks of an MP4 file and their descriptions. Equal movies have equal bytes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Movie {
+    pub(super) tracks: Vec<Track>,
+    pub(super) refused: Vec<Refused>,
+    /// What was learned of each track, those that are not in the movie too.
+    pub(super) seen: Vec<Seen>,
+    pub(super) start_unix_ms: Option<u64>,
+}
+
+/// What a track was when the movie was made.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Seen {
+    pub(super) kind: Kind,
+    pub(super) id: u8,
+    pub(super) codec: Codec,
+    /// What its configuration says; `None` without one.
+    pub(super) record: Option<Bytes>,
+    pub(super) color: Option<ColorInfo>,
+}
+
+/// A codec of either kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Codec {
+    Video(VideoCodec),
+    Audio(AudioCodec),
+}
+
+impl Codec {
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Video(codec) => codec.to_string(),
+            Self::Audio(codec) => codec.to_string(),
+        }
+    }
+}
+
+/// One track.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Track {
+    /// Audio or video.
+    pub kind: Kind,
+    /// The E-RTMP track id.
+    pub id: u8,
+    /// The codecs parameter of RFC 6381: `avc1.640028`.
+    pub codec_string: String,
+    /// Width of the shown picture in pixels; 0 when unknown and for audio.
+    pub width: u32,
+    /// Height of the shown picture in pixels; 0 when unknown and for audio.
+    pub height: u32,
+    /// Frames per second, where the codec's record or the metadata states them.
+    pub frame_rate: Option<f64>,
+    /// Sample rate of the decoded sound in Hz; 0 for video.
+    pub sample_rate_hz: u32,
+    /// Channels of the decoded sound; 0 for video.
+    pub channels: u8,
+    /// Its language, as the publisher's metadata says: `en`, `deu`, `pt-BR`.
+    pub language: Option<String>,
+    /// Its title, as the publisher's metadata says.
+    pub title: Option<String>,
+    pub(super) codec: Codec,
+    /// The sample entry, a whole box.
+    pub(super) entry: Vec<u8>,
+}
+
+impl Track {
+    /// Its id in MP4: odd for video, even for audio, whatever other tracks there are. What two
+    /// muxers make of one stream goes together.
+    pub fn mp4_id(&self) -> u32 {
+        2 * u32::from(self.id) + if self.kind == Kind::Video { 1 } else { 2 }
+    }
+
+    /// Units of its times in a second. A ms is a whole number of them, so that times are exact; of
+    /// audio a sample is too, as ISO 14496-12 12.2.3 asks: the least common multiple of the two.
+    /// 90,000 for video, and for rates that no sound has.
+    pub fn timescale(&self) -> u32 {
+        const VIDEO: u32 = 90_000;
+        const MS: u32 = 1_000;
+        /// The least common multiple stays below 2^30.
+        const RATE_MAX: u32 = 1_000_000;
+        if self.kind == Kind::Video || !(1..=RATE_MAX).contains(&self.sample_rate_hz) {
+            return VIDEO;
+        }
+        let (mut a, mut b) = (self.sample_rate_hz, MS);
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        self.sample_rate_hz / a * MS
+    }
+
+    /// Units of its times in a ms.
+    pub(super) fn per_ms(&self) -> u32 {
+        self.timescale() / 1_000
+    }
+
+    /// How long (ms) a sample lasts of which nothing tells.
+    pub(super) fn usual_ms(&self) -> u64 {
+        const FRAME_MS: u64 = 40;
+        const AUDIO_MS: u64 = 20;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 1000")]
+        let of_rate = |rate: f64| (1_000.0 / rate).round().clamp(1.0, 1_000.0) as u64;
+        let samples: u64 = match self.codec {
+            Codec::Video(_) => return self.frame_rate.map_or(FRAME_MS, of_rate),
+            Codec::Audio(AudioCodec::Aac) => 1_024,
+            Codec::Audio(AudioCodec::Mp3) => 1_152,
+            Codec::Audio(AudioCodec::Ac3 | AudioCodec::Eac3) => 1_536,
+            Codec::Audio(_) => return AUDIO_MS,
+        };
+        (samples * 1_000 / u64::from(self.sample_rate_hz.max(1))).clamp(1, 1_000)
+    }
+}
+
+/// A track of the stream that is not in the movie.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} track {id}: {reason}", .kind.name())]
+pub struct Refused {
+    /// Audio or video.
+    pub kind: Kind,
+    /// The E-RTMP track id.
+    pub id: u8,
+    /// Why.
+    pub reason: Refusal,
+}
+
+/// Why a track cannot be in MP4. The others go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No specification says how to store the codec.
+    #[error("{codec} cannot be in MP4: no specification says how; record it as FLV")]
+    NoMapping {
+        /// The codec.
+        codec: String,
+    },
+    /// The publisher sent no configuration, and where the codec needs none, no frame either.
+    #[error("nothing tells how to decode the {codec}: the publisher sent no configuration")]
+    NoConfig {
+        /// The codec.
+        codec: String,
+    },
+    /// The configuration, or the head of the first frame, cannot be understood.
+    #[error("what the publisher says of its {codec} cannot be understood")]
+    BadConfig {
+        /// The codec.
+        codec: String,
+    },
+    /// There are [`super::TRACKS_MAX`] already.
+    #[error("more than {} tracks", super::TRACKS_MAX)]
+    TooMany,
+}
+
+impl Movie {
+    /// Most packets that are looked at for tracks, and for what codecs without a configuration say.
+    pub const LOOK_MAX: usize = 4_096;
+
+    /// The movie of packets that begin with `header`. Of the packets the first group of pictures is
+    /// enough: they tell which tracks come that need no configuration (MP3, AC-3, E-AC-3, VP8), and
+    /// bring configurations that the header has not.
+    pub fn of<'a>(header: &Header, packets: impl IntoIterator<Item = &'a Packet>) -> Self {
+        let mut learner = Learner::default();
+        for packet in header.packets() {
+            learner.header(packet);
+        }
+        for packet in packets.into_iter().take(Self::LOOK_MAX) {
+            learner.packet(packet);
+        }
+        learner.finish()
+    }
+
+    /// The tracks, video before audio, each by its id.
+    pub fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    /// The tracks of the stream that cannot be in MP4, and why.
+    pub fn refused(&self) -> &[Refused] {
+        &self.refused
+    }
+
+    /// Whether there is no track at all.
+    pub fn is_empty(&self) -> bool {
+        self.tracks.is_empty()
+    }
+
+    /// A track by its E-RTMP id.
+    pub fn track(&self, kind: Kind, id: u8) -> Option<&Track> {
+        self.tracks.iter().find(|track| (track.kind, track.id) == (kind, id))
+    }
+
+    /// The track that durations and key frames are those of: the first of video, else of audio.
+    pub fn leading(&self) -> Option<&Track> {
+        self.tracks.first()
+    }
+
+    /// The codecs parameter of RFC 6381 of all tracks, for playlists and Media Source players.
+    pub fn codecs(&self) -> String {
+        let mut all: Vec<&str> = Vec::new();
+        for track in &self.tracks {
+            if !all.contains(&track.codec_string.as_str()) {
+                all.push(&track.codec_string);
+            }
+        }
+        all.join(",")
+    }
+
+    /// A movie of some of the tracks; packets of the others are passed over.
+    #[must_use]
+    pub fn select(&self, keep: impl Fn(&Track) -> bool) -> Self {
+        let mut selected = self.clone();
+        selected.tracks.retain(keep);
+        selected
+    }
+
+    /// Says when, by the clock on the wall, its time 0 is: ms since 1970. Unknown at first.
+    pub fn set_start(&mut self, unix_ms: Option<u64>) {
+        self.start_unix_ms = unix_ms;
+    }
+
+    /// Whether a packet says that a track is another than it was when this was learned, or that
+    /// there is a new one: what follows needs a movie of its own.
+    pub fn is_changed_by(&self, packet: &Packet) -> bool {
+        match packet.kind {
+            Kind::Data => false,
+            Kind::Video => video::tracks(&packet.body).any(|tag| {
+                use video::PacketType::{Metadata, SequenceStart};
+                let codec = Codec::Video(tag.codec);
+                match tag.packet_type {
+                    SequenceStart => self.is_other_record(packet.kind, tag.track, codec, tag.data),
+                    Metadata => color::told(tag.data).is_some_and(|told| {
+                        self.seen(packet.kind, tag.track).is_some_and(|seen| seen.color != told)
+                    }),
+                    _ => is_coded_video(&tag) && self.is_other_codec(packet.kind, tag.track, codec),
+                }
+            }),
+            Kind::Audio => audio::tracks(&packet.body).any(|tag| {
+                use audio::PacketType::{CodedFrames, SequenceStart};
+                let codec = Codec::Audio(tag.codec);
+                match tag.packet_type {
+                    SequenceStart => self.is_other_record(packet.kind, tag.track, codec, tag.data),
+                    CodedFrames if packet.role == Role::Frame => {
+                        self.is_other_codec(packet.kind, tag.track, codec)
+                    }
+                    _ => false,
+                }
+            }),
+        }
+    }
+
+    /// `ftyp` and `moov` of a file that goes on in fragments.
+    pub fn init_segment(&self) -> Vec<u8> {
+        moov::init_segment(self)
+    }
+
+    pub(super) fn seen(&self, kind: Kind, id: u8) -> Option<&Seen> {
+        self.seen.iter().find(|seen| (seen.kind, seen.id) == (kind, id))
+    }
+
+    fn is_other_record(&self, kind: Kind, id: u8, codec: Codec, record: &[u8]) -> bool {
+        let is_same = |seen: &Seen| seen.codec == codec && seen.record.as_deref() == Some(record);
+        !self.seen(kind, id).is_some_and(is_same)
+    }
+
+    fn is_other_codec(&self, kind: Kind, id: u8, codec: Codec) -> bool {
+        self.seen(kind, id).is_none_or(|seen| seen.codec != codec)
+    }
+}
