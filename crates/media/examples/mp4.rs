@@ -1,12 +1,16 @@
 //! Makes MP4 of FLV, as the recorder and the views do: `mp4 fragments < in.flv > out.mp4`.
 //!
-//! What it is told to make: `fragments` (an initialization segment and parts of a second).
+//! What it is told to make: `fragments` (an initialization segment and parts of a second), `growing`
+//! (a recording as it is after a crash) or `finished` (a recording).
 
 use std::io::{Read, Write};
 
 use media::flv::scan::{Bodies, Item, Scanner};
+use media::mp4::mux::{Muxer, Options};
 use media::mp4::{Cut, Fragmenter, Movie};
 use media::{Chunks, Header, Packet, Role, time::Rebase};
+
+const PART_MS: u64 = 1_000;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -23,10 +27,36 @@ fn main() -> Result<()> {
     let mut out = Chunks::new();
     match form.as_str() {
         "fragments" => fragments(movie, &packets, &mut out)?,
-        _ => return Err("say what to make: fragments".into()),
+        "growing" => {
+            recording(movie, &packets, &mut out)?;
+        }
+        "finished" => {
+            let mut muxer = recording(movie, &packets, &mut out)?;
+            muxer.finish(&mut out);
+            let mut file = out.to_vec();
+            for patch in muxer.patches().into_iter().chain([muxer.complete_patch()]) {
+                let at = usize::try_from(patch.offset)?;
+                let place = file.get_mut(at..at + patch.bytes.len()).ok_or("no such place")?;
+                place.copy_from_slice(&patch.bytes);
+            }
+            std::io::stdout().write_all(&file)?;
+            return Ok(());
+        }
+        _ => return Err("say what to make: fragments, growing or finished".into()),
     }
     std::io::stdout().write_all(&out.to_vec())?;
     Ok(())
+}
+
+fn recording(movie: Movie, packets: &[(Packet, u64)], out: &mut Chunks) -> Result<Muxer> {
+    let mut muxer = Muxer::new(movie, Options::default());
+    for (packet, time_ms) in packets {
+        if packet.role == Role::Key || muxer.open_ms() >= PART_MS {
+            muxer.cut();
+        }
+        muxer.push(packet, *time_ms, out)?;
+    }
+    Ok(muxer)
 }
 
 /// All packets of the FLV file on the standard input, with their times in the recording.
@@ -48,7 +78,6 @@ fn packets() -> Result<Vec<(Packet, u64)>> {
 }
 
 fn fragments(movie: Movie, packets: &[(Packet, u64)], out: &mut Chunks) -> Result<()> {
-    const PART_MS: u64 = 1_000;
     out.put_slice(&movie.init_segment());
     let mut fragmenter = Fragmenter::new(movie);
     let mut sequence = 0;

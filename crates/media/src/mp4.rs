@@ -2,6 +2,7 @@
 //!
 //! - [`Movie`]: which tracks there are and how each is described; learned from packets.
 //! - [`Fragmenter`]: parts (`moof` and `mdat`) for HLS and Media Source players.
+//! - [`mux`]: a file that grows as parts and is an ordinary one when it is finished.
 //!
 //! Samples are byte for byte what the publisher sent, without the head that FLV and E-RTMP put
 //! before it; so are codec records. Decoding times are those that the caller gives, to the ms: see
@@ -20,9 +21,12 @@ mod entry;
 mod esds;
 mod fragment;
 mod learn;
+mod log;
 mod moov;
 mod movie;
+pub mod mux;
 mod sample;
+mod tables;
 
 pub use fragment::{Cut, Fragmenter, Part};
 pub use movie::{Movie, Refusal, Refused, Track};
@@ -34,6 +38,9 @@ pub enum Error {
     /// The part is full: it is to be cut, then the packet goes into the next one.
     #[error("a part has room for {PART_SAMPLES_MAX} samples and {PART_BYTES_MAX} bytes: cut it")]
     PartFull,
+    /// The file is full: it is to be ended, then the packet goes into the next one.
+    #[error("a file has room for {FILE_SAMPLES_MAX} samples: begin another")]
+    FileFull,
     /// The time is beyond what a player can count.
     #[error("time of {time_ms} ms is beyond what an MP4 file can say (at most {TIME_MAX_MS})")]
     TimeTooLarge {
@@ -47,6 +54,10 @@ pub const TRACKS_MAX: usize = 32;
 
 /// Most samples of a part. A group of pictures of ten minutes with its audio has 50,000.
 pub const PART_SAMPLES_MAX: usize = 1 << 17;
+
+/// Most samples of a file that is not in fragments: 40 hours at 60 frames a second. Its index has
+/// up to 30 bytes for each.
+pub const FILE_SAMPLES_MAX: usize = 1 << 24;
 
 /// Most bytes of a part: positions in it are signed 32-bit numbers (ISO 14496-12 8.8.8).
 pub const PART_BYTES_MAX: u64 = 1 << 30;

@@ -362,6 +362,31 @@ impl Muxer {
     }
 }
 
+/// The body of an `onMetaData` of a fixed size, with these properties and room: as in the first tag
+/// of a file, but without an index. Also tells where the value of [`COMPLETE`] stands in it, and how
+/// many properties did not fit.
+pub(crate) fn script(
+    size_bytes: usize,
+    identity: &[(String, Value)],
+    own: &[(&'static str, Value)],
+    extra: &[(String, Value)],
+) -> (Vec<u8>, usize, usize) {
+    const END: usize = 4;
+    let size_bytes = size_bytes + TagHeader::SIZE + END;
+    let size_bytes = size_bytes.clamp(*region::SIZES.start(), *region::SIZES.end());
+    let is_in = |list: &[(String, Value)], name: &str| list.iter().any(|(n, _)| n == name);
+    let is_fixed = |name: &str| name == COMPLETE || is_in(identity, name);
+    let mut own = own.to_vec();
+    own.retain(|(name, _)| !is_fixed(name) && !is_in(extra, name));
+    let extra: Vec<_> = extra.iter().filter(|(name, _)| !is_fixed(name)).collect();
+    let index = Index::new(0);
+    let content = Content { identity, own: &own, extra: &extra, publisher: &[], index: &index };
+    let Region { mut bytes, cut, complete_at } = region::compose(size_bytes, &content);
+    bytes.truncate(size_bytes - END);
+    bytes.drain(..TagHeader::SIZE);
+    (bytes, complete_at - TagHeader::SIZE, cut)
+}
+
 /// What an `onMetaData` told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Merged {

@@ -11,9 +11,14 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::boxes::Boxes;
+use super::log::Log;
 use super::movie::{Movie, Track};
 use super::sample::{Sample, samples};
-use super::{Error, LOOKAHEAD_MS, PART_BYTES_MAX, PART_SAMPLES_MAX, TIME_MAX_MS, moov, size};
+use super::tables::{Row, Tables};
+use super::{
+    Error, FILE_SAMPLES_MAX, LOOKAHEAD_MS, PART_BYTES_MAX, PART_SAMPLES_MAX, TIME_MAX_MS, moov,
+    size,
+};
 use crate::{Chunks, Kind, Packet};
 
 /// Makes parts of one movie's packets.
@@ -22,8 +27,17 @@ pub struct Fragmenter {
     movie: Movie,
     open: Open,
     closing: VecDeque<Closing>,
-    /// Of each track the time of its newest sample.
-    last_ms: Vec<Option<u64>>,
+    /// Of each track its newest sample.
+    last: Vec<Option<Last>>,
+    /// Of a recording, which keeps all messages: how many more samples it can have.
+    room: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    time_ms: u64,
+    /// From the one before.
+    step_ms: Option<u64>,
 }
 
 /// How a part is to be written.
@@ -70,7 +84,8 @@ struct Open {
     /// One for each track of the movie.
     runs: Vec<Vec<Entry>>,
     samples: usize,
-    bytes: u64,
+    media_bytes: u64,
+    log: Log,
 }
 
 #[derive(Debug, Clone)]
@@ -93,9 +108,14 @@ struct Closing {
 impl Fragmenter {
     /// A fragmenter at any place of a stream.
     pub fn new(movie: Movie) -> Self {
-        let last_ms = vec![None; movie.tracks.len()];
+        let last = vec![None; movie.tracks.len()];
         let open = Open::new(&movie);
-        Self { movie, open, closing: VecDeque::new(), last_ms }
+        Self { movie, open, closing: VecDeque::new(), last, room: None }
+    }
+
+    /// One of a recording: before each part stands what its messages were.
+    pub(super) fn of_recording(movie: Movie) -> Self {
+        Self { room: Some(FILE_SAMPLES_MAX), ..Self::new(movie) }
     }
 
     /// The movie.
@@ -109,7 +129,7 @@ impl Fragmenter {
     /// # Errors
     /// [`Error`]; nothing of the packet was taken.
     pub fn push(&mut self, packet: &Packet, time_ms: u64) -> Result<(), Error> {
-        if !packet.is_media() {
+        if !packet.is_media() && self.room.is_none() {
             return Ok(());
         }
         if time_ms > TIME_MAX_MS {
@@ -117,23 +137,33 @@ impl Fragmenter {
         }
         let taken: Vec<(usize, Sample)> =
             samples(packet).filter_map(|sample| Some((self.index_of(&sample)?, sample))).collect();
-        let bytes: u64 = taken.iter().map(|(_, sample)| size(sample.data.len())).sum();
+        let bytes: usize = match self.room {
+            Some(_) => packet.body.len(),
+            None => taken.iter().map(|(_, sample)| sample.data.len()).sum(),
+        };
         let is_full = self.open.samples + taken.len() > PART_SAMPLES_MAX
-            || self.open.bytes + bytes > PART_BYTES_MAX;
+            || self.open.bytes() + size(bytes) > PART_BYTES_MAX;
         if is_full {
             return Err(Error::PartFull);
         }
+        if let Some(room) = &mut self.room {
+            *room = room.checked_sub(taken.len()).ok_or(Error::FileFull)?;
+            self.open.log.push(packet, time_ms, &taken);
+        }
+        let is_media = !taken.is_empty();
         for (track, sample) in taken {
             self.take(track, sample, time_ms);
         }
-        self.pass(time_ms);
+        if is_media {
+            self.pass(time_ms);
+        }
         Ok(())
     }
 
     /// Ends the part, which has all that was pushed since the last cut. `false`, and nothing else,
     /// when that is nothing.
     pub fn cut(&mut self, cut: Cut) -> bool {
-        if self.open.samples == 0 {
+        if !self.has_open() {
             return false;
         }
         let part = std::mem::replace(&mut self.open, Open::new(&self.movie));
@@ -144,11 +174,20 @@ impl Fragmenter {
 
     /// Puts out the oldest part that was cut, if it is known how long its last samples are.
     pub fn poll(&mut self, out: &mut Chunks) -> Option<Part> {
+        self.poll_into(out, None)
+    }
+
+    /// The same; the samples are noted in the tables of a file that has so many bytes already.
+    pub(super) fn poll_into(
+        &mut self,
+        out: &mut Chunks,
+        tables: Option<(&mut Tables, u64)>,
+    ) -> Option<Part> {
         let is_ready = |closing: &Closing| closing.ends_ms.iter().all(Option::is_some);
         if !self.closing.front().is_some_and(is_ready) {
             return None;
         }
-        Some(self.closing.pop_front()?.write(&self.movie, out))
+        Some(self.closing.pop_front()?.write(&self.movie, out, tables))
     }
 
     /// No more packets come: the last samples last as long as those before them, and all parts that
@@ -161,7 +200,23 @@ impl Fragmenter {
 
     /// Whether something was pushed since the last cut.
     pub fn has_open(&self) -> bool {
-        self.open.samples > 0
+        self.open.bytes() > 0
+    }
+
+    /// When the leading track of the part that is being filled begins.
+    pub(super) fn open_start_ms(&self) -> Option<u64> {
+        self.open.leading()?.1.first().map(|first| first.time_ms)
+    }
+
+    /// When the last sample ends that was pushed, if it lasts as long as the one before.
+    pub(super) fn end_ms(&self) -> u64 {
+        let tracks = self.movie.tracks.iter().zip(&self.last);
+        let ends = tracks.filter_map(|(track, last)| {
+            let last = last.as_ref()?;
+            let step_ms = last.step_ms.filter(|step_ms| *step_ms <= LOOKAHEAD_MS);
+            Some(last.time_ms + step_ms.unwrap_or_else(|| track.usual_ms()))
+        });
+        ends.max().unwrap_or(0)
     }
 
     /// From the first to the last sample of the leading track in the part that is being filled.
@@ -171,9 +226,9 @@ impl Fragmenter {
         bounds.map_or(0, |(first, last)| last.time_ms - first.time_ms)
     }
 
-    /// Bytes of the samples in the part that is being filled.
+    /// Bytes of the samples in the part that is being filled, and of what else is kept.
     pub fn open_bytes(&self) -> u64 {
-        self.open.bytes
+        self.open.bytes()
     }
 
     /// The place of a sample's track among those of the movie.
@@ -185,15 +240,15 @@ impl Fragmenter {
     }
 
     fn take(&mut self, track: usize, sample: Sample, time_ms: u64) {
-        let Some(last_ms) = self.last_ms.get_mut(track) else { return };
-        let time_ms = last_ms.map_or(time_ms, |last_ms| time_ms.max(last_ms));
-        *last_ms = Some(time_ms);
+        let Some(last) = self.last.get_mut(track) else { return };
+        let time_ms = last.map_or(time_ms, |last| time_ms.max(last.time_ms));
+        *last = Some(Last { time_ms, step_ms: last.map(|last| time_ms - last.time_ms) });
         for closing in &mut self.closing {
             closing.end(&self.movie, track, time_ms);
         }
         let Some(run) = self.open.runs.get_mut(track) else { return };
         self.open.samples += 1;
-        self.open.bytes += size(sample.data.len());
+        self.open.media_bytes += size(sample.data.len());
         let Sample { composition_ms, is_key, data, .. } = sample;
         run.push(Entry { time_ms, composition_ms, is_key, data });
     }
@@ -208,7 +263,12 @@ impl Fragmenter {
 
 impl Open {
     fn new(movie: &Movie) -> Self {
-        Self { runs: vec![Vec::new(); movie.tracks.len()], samples: 0, bytes: 0 }
+        Self { runs: vec![Vec::new(); movie.tracks.len()], ..Self::default() }
+    }
+
+    /// Bytes of the samples and of what else is kept: 0 while nothing was pushed.
+    fn bytes(&self) -> u64 {
+        self.media_bytes + size(self.log.bytes.len())
     }
 
     /// The first track that has samples, and these.
@@ -259,7 +319,7 @@ impl Closing {
         }
     }
 
-    fn write(self, movie: &Movie, out: &mut Chunks) -> Part {
+    fn write(self, movie: &Movie, out: &mut Chunks, tables: Option<(&mut Tables, u64)>) -> Part {
         let Self { cut, part, ends_ms } = self;
         let before = out.len();
         let all = movie.tracks.iter().zip(&part.runs).zip(&ends_ms);
@@ -267,7 +327,14 @@ impl Closing {
         let runs: Vec<Run<'_>> = runs
             .map(|((track, run), end_ms)| Run { track, run, end_ms: end_ms.unwrap_or(0) })
             .collect();
-        out.put_slice(&head(&cut, &runs, part.bytes));
+        let head = head(&cut, &runs, &part);
+        if let Some((tables, position)) = tables {
+            let mut offset = position + size(head.len());
+            for run in &runs {
+                offset = run.note(movie, tables, offset);
+            }
+        }
+        out.put_slice(&head);
         let leading = runs.first().map(|leading| (leading.run.as_slice(), leading.end_ms));
         let (run, end_ms) = leading.unwrap_or_default();
         let told = Part {
@@ -294,8 +361,14 @@ struct Run<'a> {
 }
 
 /// Everything that stands before the samples.
-fn head(cut: &Cut, runs: &[Run<'_>], media_bytes: u64) -> Vec<u8> {
+fn head(cut: &Cut, runs: &[Run<'_>], part: &Open) -> Vec<u8> {
     let mut boxes = Boxes::default();
+    if !part.log.bytes.is_empty() {
+        boxes.put(b"uuid", |boxes| boxes.slice(&part.log.bytes));
+    }
+    if runs.is_empty() {
+        return boxes.bytes;
+    }
     if cut.styp {
         boxes.put(b"styp", |boxes| {
             boxes.slice(b"msdh");
@@ -328,7 +401,7 @@ fn head(cut: &Cut, runs: &[Run<'_>], media_bytes: u64) -> Vec<u8> {
     for (at, bytes) in places {
         boxes.set_u32(at, u32::try_from(moof_bytes + MDAT_HEAD + bytes).unwrap_or(u32::MAX));
     }
-    boxes.u32(u32::try_from(media_bytes + size(MDAT_HEAD)).unwrap_or(u32::MAX));
+    boxes.u32(u32::try_from(part.media_bytes + size(MDAT_HEAD)).unwrap_or(u32::MAX));
     boxes.slice(b"mdat");
     boxes.bytes
 }
@@ -383,6 +456,21 @@ impl Run<'_> {
             });
         });
         place
+    }
+
+    /// Notes the samples in a file's tables. Returns where the samples of the next run begin.
+    fn note(&self, movie: &Movie, tables: &mut Tables, mut offset: u64) -> u64 {
+        let is_this = |track: &Track| track.mp4_id() == self.track.mp4_id();
+        let Some(track) = movie.tracks.iter().position(is_this) else { return offset };
+        tables.chunk(track, offset);
+        for entry in self.run {
+            let &Entry { time_ms, composition_ms, is_key, ref data } = entry;
+            let size_bytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
+            tables.push(track, Row { time_ms, composition_ms, is_key, size_bytes });
+            offset += u64::from(size_bytes);
+        }
+        tables.end(track, self.end_ms);
+        offset
     }
 
     fn units(&self, ms: u64) -> u32 {

@@ -2,6 +2,7 @@
 
 use super::boxes::Boxes;
 use super::movie::{Codec, Movie, Track};
+use super::tables::{Tables, View};
 use crate::Kind;
 use crate::codec::VideoCodec;
 
@@ -21,7 +22,7 @@ pub(super) const OTHER_FLAGS: u32 = 0x0101_0000;
 pub(super) fn init_segment(movie: &Movie) -> Vec<u8> {
     let mut boxes = Boxes::default();
     put_ftyp(&mut boxes, movie);
-    put_moov(&mut boxes, movie);
+    put_moov(&mut boxes, movie, None);
     boxes.bytes
 }
 
@@ -37,14 +38,15 @@ pub(super) fn put_ftyp(boxes: &mut Boxes, movie: &Movie) {
     });
 }
 
-pub(super) fn put_moov(boxes: &mut Boxes, movie: &Movie) {
+/// With the tables of a file; without them of one that goes on in fragments.
+pub(super) fn put_moov(boxes: &mut Boxes, movie: &Movie, tables: Option<&Tables>) {
     let created = movie.start_unix_ms.map_or(0, |ms| ms / 1_000 + EPOCH_S);
     boxes.put(b"moov", |boxes| {
         boxes.full(b"mvhd", 1, 0, |boxes| {
             boxes.u64(created);
             boxes.u64(created);
             boxes.u32(MOVIE_TIMESCALE);
-            boxes.u64(0);
+            boxes.u64(tables.map_or(0, Tables::duration_ms));
             boxes.u32(0x1_0000);
             boxes.u16(0x0100);
             boxes.zeros(10);
@@ -53,18 +55,25 @@ pub(super) fn put_moov(boxes: &mut Boxes, movie: &Movie) {
             boxes.u32(movie.tracks.iter().map(Track::mp4_id).max().unwrap_or(0) + 1);
         });
         for track in &movie.tracks {
-            put_trak(boxes, movie, track, created);
+            let view = tables.and_then(|tables| tables.of(movie, track));
+            put_trak(boxes, movie, track, created, view.as_ref());
         }
-        boxes.put(b"mvex", |boxes| {
-            for track in &movie.tracks {
-                boxes.full(b"trex", 0, 0, |boxes| {
-                    boxes.u32(track.mp4_id());
-                    boxes.u32(1);
-                    boxes.zeros(8);
-                    boxes.u32(default_flags(track.kind));
-                });
-            }
-        });
+        if tables.is_none() {
+            put_mvex(boxes, movie);
+        }
+    });
+}
+
+fn put_mvex(boxes: &mut Boxes, movie: &Movie) {
+    boxes.put(b"mvex", |boxes| {
+        for track in &movie.tracks {
+            boxes.full(b"trex", 0, 0, |boxes| {
+                boxes.u32(track.mp4_id());
+                boxes.u32(1);
+                boxes.zeros(8);
+                boxes.u32(default_flags(track.kind));
+            });
+        }
     });
 }
 
@@ -73,7 +82,13 @@ pub(super) fn default_flags(kind: Kind) -> u32 {
     if kind == Kind::Video { OTHER_FLAGS } else { KEY_FLAGS }
 }
 
-fn put_trak(boxes: &mut Boxes, movie: &Movie, track: &Track, created: u64) {
+fn put_trak(
+    boxes: &mut Boxes,
+    movie: &Movie,
+    track: &Track,
+    created: u64,
+    view: Option<&View<'_>>,
+) {
     const ENABLED: u32 = 1;
     const IN_MOVIE: u32 = 2;
     let is_video = track.kind == Kind::Video;
@@ -88,7 +103,7 @@ fn put_trak(boxes: &mut Boxes, movie: &Movie, track: &Track, created: u64) {
             boxes.u64(created);
             boxes.u32(track.mp4_id());
             boxes.u32(0);
-            boxes.u64(0);
+            boxes.u64(view.map_or(0, View::shown_ms));
             boxes.zeros(8);
             boxes.u16(0);
             boxes.u16(group);
@@ -98,14 +113,17 @@ fn put_trak(boxes: &mut Boxes, movie: &Movie, track: &Track, created: u64) {
             boxes.u32(track.width << 16);
             boxes.u32(track.height << 16);
         });
-        put_mdia(boxes, track, created);
+        if let Some(view) = view {
+            view.put_edits(boxes, track);
+        }
+        put_mdia(boxes, track, created, view);
         if let Some(title) = &track.title {
             boxes.put(b"udta", |boxes| boxes.put(b"name", |boxes| boxes.slice(title.as_bytes())));
         }
     });
 }
 
-fn put_mdia(boxes: &mut Boxes, track: &Track, created: u64) {
+fn put_mdia(boxes: &mut Boxes, track: &Track, created: u64, view: Option<&View<'_>>) {
     let is_video = track.kind == Kind::Video;
     // The names that QuickTime gave them, which no player takes for a title.
     let (handler, name) =
@@ -115,7 +133,7 @@ fn put_mdia(boxes: &mut Boxes, track: &Track, created: u64) {
             boxes.u64(created);
             boxes.u64(created);
             boxes.u32(track.timescale());
-            boxes.u64(0);
+            boxes.u64(view.map_or(0, |view| view.media_duration(track)));
             boxes.u16(language::packed(track.language.as_deref()));
             boxes.u16(0);
         });
@@ -145,7 +163,10 @@ fn put_mdia(boxes: &mut Boxes, track: &Track, created: u64) {
                     boxes.u32(1);
                     boxes.slice(&track.entry);
                 });
-                put_empty_tables(boxes);
+                match view {
+                    Some(view) => view.put(boxes, track),
+                    None => put_empty_tables(boxes),
+                }
             });
         });
     });

@@ -20,6 +20,8 @@ pub struct Sample {
     pub is_key: bool,
     /// The sample: a part of the message's body.
     pub data: Bytes,
+    /// Where it begins in the body.
+    pub(super) at: usize,
     pub(super) codec: Codec,
 }
 
@@ -28,21 +30,27 @@ pub struct Sample {
 pub fn samples(packet: &Packet) -> impl Iterator<Item = Sample> {
     let video = (packet.kind == Kind::Video).then(|| video::tracks(&packet.body));
     let audio = (packet.kind == Kind::Audio).then(|| audio::tracks(&packet.body));
-    let video = video.into_iter().flatten().filter(is_coded_video).map(|tag| Sample {
-        kind: Kind::Video,
-        track: tag.track,
-        composition_ms: tag.composition_time_ms,
-        is_key: tag.frame_type.is_key(),
-        data: packet.body.slice_ref(sample_data(tag.codec, tag.data)),
-        codec: Codec::Video(tag.codec),
+    let at = |data: &[u8]| data.as_ptr().addr().saturating_sub(packet.body.as_ptr().addr());
+    let video = video.into_iter().flatten().filter(is_coded_video).map(move |tag| {
+        let data = sample_data(tag.codec, tag.data);
+        Sample {
+            kind: Kind::Video,
+            track: tag.track,
+            composition_ms: tag.composition_time_ms,
+            is_key: tag.frame_type.is_key(),
+            data: packet.body.slice_ref(data),
+            at: at(data),
+            codec: Codec::Video(tag.codec),
+        }
     });
     let is_coded = |tag: &audio::AudioTag<'_>| tag.packet_type == audio::PacketType::CodedFrames;
-    let audio = audio.into_iter().flatten().filter(is_coded).map(|tag| Sample {
+    let audio = audio.into_iter().flatten().filter(is_coded).map(move |tag| Sample {
         kind: Kind::Audio,
         track: tag.track,
         composition_ms: 0,
         is_key: true,
         data: packet.body.slice_ref(tag.data),
+        at: at(tag.data),
         codec: Codec::Audio(tag.codec),
     });
     video.chain(audio).filter(|sample| !sample.data.is_empty())

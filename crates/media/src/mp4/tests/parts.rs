@@ -3,7 +3,7 @@
 use super::*;
 
 /// A stream of video and audio with jitter, as its packets in order.
-fn stream() -> impl Strategy<Value = Vec<Packet>> {
+pub(super) fn stream() -> impl Strategy<Value = Vec<Packet>> {
     let step = (0_i64..80, any::<bool>(), -80..160_i32, 0_u8..8);
     proptest::collection::vec(step, 2..80).prop_map(|steps| {
         let mut time_ms = 0;

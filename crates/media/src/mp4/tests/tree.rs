@@ -105,3 +105,71 @@ pub(in crate::mp4) fn samples_of(part: &[u8]) -> Vec<Read> {
     }
     all
 }
+
+/// The samples of an ordinary file, track by track, found by the tables of its last `moov`; times
+/// are those on the movie's timeline, in the track's units, as its edits put them.
+pub(in crate::mp4) fn samples_of_file(file: &[u8]) -> Vec<Read> {
+    let all = boxes(file);
+    let (_, moov) = all.iter().rfind(|(name, _)| name == "moov").unwrap();
+    let traks = boxes(moov).into_iter().filter(|(name, _)| name == "trak");
+    traks.flat_map(|(_, trak)| samples_of_trak(file, trak)).collect()
+}
+
+/// The entries of a table, as its numbers.
+fn table(stbl: &[u8], name: &str, width: usize) -> Vec<Vec<u32>> {
+    let Some(table) = find(stbl, name) else { return Vec::new() };
+    let entries = table[8..].chunks(width * 4);
+    entries.map(|entry| entry.chunks(4).map(u32_at).collect()).collect()
+}
+
+/// Runs of values, spelled out.
+fn spelled(runs: &[Vec<u32>]) -> Vec<u32> {
+    runs.iter().flat_map(|run| vec![run[1]; run[0] as usize]).collect()
+}
+
+fn samples_of_trak(file: &[u8], trak: &[u8]) -> Vec<Read> {
+    let track = u32_at(&find(trak, "tkhd").unwrap()[20..]);
+    let scale = u64::from(u32_at(&find(trak, "mdia/mdhd").unwrap()[20..]));
+    let stbl = find(trak, "mdia/minf/stbl").unwrap();
+    let sizes: Vec<usize> = find(stbl, "stsz").unwrap()[12..].chunks(4).map(be32).collect();
+    let durations = spelled(&table(stbl, "stts", 2));
+    let compositions = spelled(&table(stbl, "ctts", 2));
+    let keys = find(stbl, "stss").map(|_| table(stbl, "stss", 1).concat());
+    let chunks: Vec<usize> = table(stbl, "co64", 2).iter().map(|two| two[1] as usize).collect();
+    let per_chunk = table(stbl, "stsc", 3);
+    let mut begins = Vec::new();
+    for (at, offset) in chunks.iter().enumerate() {
+        let runs = per_chunk.iter().rev();
+        let count = runs.clone().find(|run| run[0] as usize <= at + 1).unwrap()[1];
+        let mut offset = *offset;
+        for _ in 0..count {
+            begins.push(offset);
+            offset += sizes[begins.len() - 1];
+        }
+    }
+    assert_eq!((sizes.len(), sizes.len()), (begins.len(), durations.len()), "tables agree");
+    let edits = find(trak, "edts/elst").map_or(Vec::new(), |elst| {
+        let entries = elst[8..].chunks(20);
+        let number = |bytes: &[u8]| i64::from_be_bytes(bytes[..8].try_into().unwrap());
+        entries.map(|entry| (number(entry), number(&entry[8..]))).collect()
+    });
+    let (delay, begin) = match edits[..] {
+        [] => (0, 0),
+        [(_, begin)] => (0, begin),
+        [(delay_ms, -1), (_, begin)] => (delay_ms * scale as i64 / 1_000, begin),
+        _ => panic!("edits {edits:?}"),
+    };
+    // Times before the first edit are negative: kept as they wrap.
+    let mut time = (delay - begin).cast_unsigned();
+    let mut all = Vec::new();
+    for (at, size) in sizes.iter().enumerate() {
+        let duration = u64::from(durations[at]);
+        let composition = compositions.get(at).copied().unwrap_or(0).cast_signed();
+        let number = u32::try_from(at + 1).unwrap();
+        let is_key = keys.as_ref().is_none_or(|keys| keys.contains(&number));
+        let data = file[begins[at]..begins[at] + size].to_vec();
+        all.push(Read { track, time, duration, composition, is_key, data });
+        time = time.wrapping_add(duration);
+    }
+    all
+}

@@ -1,0 +1,259 @@
+//! The tables of a file that is not in fragments, grown sample by sample: when each one is, how
+//! large it is and where it stands (ISO 14496-12 8.6, 8.7).
+//!
+//! What repeats is kept and written as runs; a sample costs 4 bytes for its size, and the runs.
+
+use super::boxes::Boxes;
+use super::movie::{Movie, Track};
+use crate::Kind;
+
+/// What is known of the samples of all tracks.
+#[derive(Debug, Clone)]
+pub(super) struct Tables {
+    /// One for each track of the movie.
+    tracks: Vec<Table>,
+}
+
+/// A sample, but for its bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    pub(super) time_ms: u64,
+    pub(super) composition_ms: i32,
+    pub(super) is_key: bool,
+    pub(super) size_bytes: u32,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Table {
+    /// The first sample: its time, and that of the first picture that is shown.
+    first: Option<(u64, i64)>,
+    last_ms: u64,
+    /// When the last sample ends, as far as is known.
+    end_ms: u64,
+    /// Durations in ms of all samples but the last.
+    durations: Runs<u64>,
+    compositions: Runs<i32>,
+    /// Numbers, from 1, of the samples at which decoding can start.
+    keys: Vec<u32>,
+    sizes: Vec<u32>,
+    /// Where samples stand that follow each other without a gap.
+    chunks: Vec<u64>,
+    chunk_samples: Runs<u32>,
+    /// Samples of the newest chunk.
+    in_chunk: u32,
+}
+
+/// Values, each with how often it comes in a row.
+#[derive(Debug, Clone, Default)]
+struct Runs<T>(Vec<(u32, T)>);
+
+impl<T: PartialEq + Copy> Runs<T> {
+    fn push(&mut self, value: T) {
+        match self.0.last_mut() {
+            Some((count, last)) if *last == value => *count += 1,
+            _ => self.0.push((1, value)),
+        }
+    }
+}
+
+impl Tables {
+    pub(super) fn new(movie: &Movie) -> Self {
+        Self { tracks: vec![Table::default(); movie.tracks.len()] }
+    }
+
+    /// A run of samples begins at a place in the file.
+    pub(super) fn chunk(&mut self, track: usize, offset: u64) {
+        if let Some(table) = self.tracks.get_mut(track) {
+            table.end_chunk();
+            table.chunks.push(offset);
+        }
+    }
+
+    /// The next sample of the newest run.
+    pub(super) fn push(&mut self, track: usize, row: Row) {
+        if let Some(table) = self.tracks.get_mut(track) {
+            table.push(row);
+        }
+    }
+
+    /// Says when the last sample of a track ends.
+    pub(super) fn end(&mut self, track: usize, end_ms: u64) {
+        if let Some(table) = self.tracks.get_mut(track) {
+            table.end_ms = end_ms.max(table.last_ms);
+        }
+    }
+
+    /// How long the movie is shown.
+    pub(super) fn duration_ms(&self) -> u64 {
+        let start_ms = self.start_ms();
+        let ends = self.tracks.iter().filter_map(|table| table.shown_until_ms(start_ms));
+        ends.max().unwrap_or(0)
+    }
+
+    /// Of each track the view of it that is written; both are in the order of the movie.
+    pub(super) fn of(&self, movie: &Movie, track: &Track) -> Option<View<'_>> {
+        let at = movie.tracks.iter().position(|other| other.mp4_id() == track.mp4_id())?;
+        Some(View { table: self.tracks.get(at)?, start_ms: self.start_ms() })
+    }
+
+    /// The first moment that is shown of any track: the movie's time 0.
+    fn start_ms(&self) -> i64 {
+        self.tracks.iter().filter_map(|table| Some(table.first?.1)).min().unwrap_or(0)
+    }
+}
+
+impl Table {
+    fn push(&mut self, row: Row) {
+        let shown_ms = signed(row.time_ms).saturating_add(i64::from(row.composition_ms));
+        match &mut self.first {
+            Some((_, first_ms)) => {
+                self.durations.push(row.time_ms.saturating_sub(self.last_ms));
+                *first_ms = shown_ms.min(*first_ms);
+            }
+            None => self.first = Some((row.time_ms, shown_ms)),
+        }
+        self.last_ms = row.time_ms;
+        self.end_ms = row.time_ms;
+        self.compositions.push(row.composition_ms);
+        self.sizes.push(row.size_bytes);
+        if row.is_key {
+            self.keys.push(u32::try_from(self.sizes.len()).unwrap_or(u32::MAX));
+        }
+        self.in_chunk += 1;
+    }
+
+    fn end_chunk(&mut self) {
+        if self.in_chunk > 0 {
+            self.chunk_samples.push(self.in_chunk);
+            self.in_chunk = 0;
+        }
+    }
+
+    /// How long its samples are together.
+    fn duration_ms(&self) -> u64 {
+        self.first.map_or(0, |(first_ms, _)| self.end_ms - first_ms)
+    }
+
+    /// When its last picture ends, in the movie's time.
+    fn shown_until_ms(&self, start_ms: i64) -> Option<u64> {
+        let (_, shown_ms) = self.first?;
+        let delay_ms = u64::try_from(shown_ms - start_ms).unwrap_or(0);
+        Some(delay_ms + self.duration_ms())
+    }
+}
+
+/// The tables of one track in a movie.
+pub(super) struct View<'a> {
+    table: &'a Table,
+    start_ms: i64,
+}
+
+impl View<'_> {
+    pub(super) fn media_duration(&self, track: &Track) -> u64 {
+        self.table.duration_ms() * u64::from(track.per_ms())
+    }
+
+    /// With the time before it begins.
+    pub(super) fn shown_ms(&self) -> u64 {
+        self.table.shown_until_ms(self.start_ms).unwrap_or(0)
+    }
+
+    /// Appends `edts`: the track begins when its first picture, or sound, is to be shown, and with
+    /// it, not with the time that its decoder needs before. Nothing where both are 0.
+    pub(super) fn put_edits(&self, boxes: &mut Boxes, track: &Track) {
+        const NOTHING: u64 = u64::MAX;
+        const RATE: u32 = 0x1_0000;
+        let Some((first_ms, shown_ms)) = self.table.first else { return };
+        let delay_ms = u64::try_from(shown_ms - self.start_ms).unwrap_or(0);
+        let begins_ms = u64::try_from(shown_ms - signed(first_ms)).unwrap_or(0);
+        if delay_ms == 0 && begins_ms == 0 {
+            return;
+        }
+        let shown = (self.table.duration_ms(), begins_ms * u64::from(track.per_ms()));
+        let edits = (delay_ms > 0).then_some((delay_ms, NOTHING)).into_iter().chain([shown]);
+        boxes.put(b"edts", |boxes| {
+            boxes.full(b"elst", 1, 0, |boxes| {
+                boxes.u32(if delay_ms > 0 { 2 } else { 1 });
+                for (duration_ms, media_time) in edits {
+                    boxes.u64(duration_ms);
+                    boxes.u64(media_time);
+                    boxes.u32(RATE);
+                }
+            });
+        });
+    }
+
+    pub(super) fn put(&self, boxes: &mut Boxes, track: &Track) {
+        let table = self.table;
+        let units = |ms: u64| u32::try_from(ms * u64::from(track.per_ms())).unwrap_or(u32::MAX);
+        let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+
+        let mut durations = table.durations.clone();
+        if table.first.is_some() {
+            durations.push(table.end_ms - table.last_ms);
+        }
+        boxes.full(b"stts", 0, 0, |boxes| {
+            boxes.u32(count(durations.0.len()));
+            for (samples, ms) in durations.0 {
+                boxes.u32(samples);
+                boxes.u32(units(ms));
+            }
+        });
+        if track.kind == Kind::Video {
+            self.put_compositions(boxes, track);
+            if table.keys.len() < table.sizes.len() {
+                boxes.full(b"stss", 0, 0, |boxes| {
+                    boxes.u32(count(table.keys.len()));
+                    table.keys.iter().for_each(|key| boxes.u32(*key));
+                });
+            }
+        }
+        let mut chunk_samples = table.chunk_samples.clone();
+        if table.in_chunk > 0 {
+            chunk_samples.push(table.in_chunk);
+        }
+        boxes.full(b"stsc", 0, 0, |boxes| {
+            boxes.u32(count(chunk_samples.0.len()));
+            let mut first = 1;
+            for (chunks, samples) in chunk_samples.0 {
+                boxes.u32(first);
+                boxes.u32(samples);
+                boxes.u32(1);
+                first += chunks;
+            }
+        });
+        boxes.full(b"stsz", 0, 0, |boxes| {
+            boxes.u32(0);
+            boxes.u32(count(table.sizes.len()));
+            table.sizes.iter().for_each(|size| boxes.u32(*size));
+        });
+        boxes.full(b"co64", 0, 0, |boxes| {
+            boxes.u32(count(table.chunks.len()));
+            table.chunks.iter().for_each(|offset| boxes.u64(*offset));
+        });
+    }
+
+    /// Appends `ctts` unless all pictures are shown when they are decoded. A first picture that is
+    /// shown before it is decoded moves all of them, for an edit cannot begin before a track does.
+    fn put_compositions(&self, boxes: &mut Boxes, track: &Track) {
+        let compositions = &self.table.compositions.0;
+        let before_ms = self.table.first.map_or(0, |(first_ms, shown)| signed(first_ms) - shown);
+        let shift_ms = i32::try_from(before_ms.max(0)).unwrap_or(i32::MAX);
+        if shift_ms == 0 && compositions.iter().all(|(_, ms)| *ms == 0) {
+            return;
+        }
+        let per_ms = i32::try_from(track.per_ms()).unwrap_or(i32::MAX);
+        boxes.full(b"ctts", 1, 0, |boxes| {
+            boxes.u32(u32::try_from(compositions.len()).unwrap_or(u32::MAX));
+            for (samples, ms) in compositions {
+                boxes.u32(*samples);
+                let units = ms.saturating_add(shift_ms).saturating_mul(per_ms);
+                boxes.slice(&units.to_be_bytes());
+            }
+        });
+    }
+}
+
+fn signed(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}
