@@ -131,6 +131,18 @@ impl Chunks {
         }
     }
 
+    /// Takes everything that was not written, in order: small pieces that follow each other as one, payloads shared.
+    pub fn take(&mut self) -> impl Iterator<Item = Bytes> + use<> {
+        let own = Bytes::from(std::mem::take(&mut self.own));
+        let parts =
+            std::mem::take(&mut self.parts).into_iter().skip(std::mem::take(&mut self.first));
+        self.len = 0;
+        parts.map(move |part| match part {
+            Part::Own { start, end } => own.slice(start..end),
+            Part::Shared(bytes) => bytes,
+        })
+    }
+
     /// Drops everything and keeps the buffers.
     pub fn clear(&mut self) {
         self.own.clear();

@@ -5,6 +5,7 @@
 
 pub mod audio;
 mod ex;
+pub mod live;
 pub mod meta;
 pub mod mux;
 pub mod probe;

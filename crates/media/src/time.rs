@@ -39,7 +39,8 @@ impl Unwrap {
 
 /// File times: one base for all tracks, starting at 0, never going back within a track.
 ///
-/// - The base is the first coded packet; whatever comes before it, or is a little older, is at 0.
+/// - The base is the first coded packet, or what [`Rebase::from_ms`] says; whatever comes before it, or is a
+///   little older, is at 0.
 /// - A header carries an arbitrary time, so it gets that of the packet before it.
 /// - Within a track a step back of less than [`Rebase::STEP_MS`] is held at the newest time. A larger
 ///   one, or one forward of more than [`Rebase::GAP_MAX_MS`], is a new clock of the encoder: its
@@ -51,6 +52,8 @@ pub struct Rebase {
     /// At most one for each of two kinds and 256 ids.
     tracks: Vec<Track>,
     newest_ms: u64,
+    /// What is taken off the times of the first packet, if not its own.
+    origin_ms: Option<i64>,
 }
 
 /// Where a packet is put, and what that does to its time.
@@ -91,6 +94,12 @@ impl Rebase {
     /// Steps forward beyond this (ms) are a new clock, not a pause.
     pub const GAP_MAX_MS: i64 = 3_600_000;
 
+    /// Times that begin at 0 with a packet of `origin_ms`, which need not be the first: sound that was sent a
+    /// little late keeps its place.
+    pub fn from_ms(origin_ms: i64) -> Self {
+        Self { origin_ms: Some(origin_ms), ..Self::default() }
+    }
+
     /// The file time of `packet` in ms.
     pub fn map(&mut self, packet: &Packet) -> u64 {
         self.place(packet).time_ms
@@ -110,7 +119,9 @@ impl Rebase {
             fits.max_by_key(|(newest_ms, _)| *newest_ms).map(|(_, at_ms)| at_ms)
         };
         let fit_ms = own.and_then(|own| own.fit(dts_ms)).or_else(other_ms);
-        let carried_ms = fit_ms.unwrap_or(i64::try_from(self.newest_ms).unwrap_or(i64::MAX));
+        let first_ms = || self.origin_ms.take().map(|origin_ms| dts_ms.saturating_sub(origin_ms));
+        let carried_ms =
+            fit_ms.or_else(first_ms).unwrap_or(i64::try_from(self.newest_ms).unwrap_or(i64::MAX));
         let newest_ms = own.map_or(carried_ms, |own| own.newest_ms.max(carried_ms));
         let time_ms = u64::try_from(newest_ms).unwrap_or(0);
         let moved = Track {

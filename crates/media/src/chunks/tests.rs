@@ -80,6 +80,9 @@ proptest! {
             prop_assert_eq!(chunks.len(), expected.len());
             prop_assert!(expected.starts_with(&filled(&chunks, 3)));
         }
-        prop_assert_eq!(chunks.to_vec(), expected);
+        prop_assert_eq!(&chunks.to_vec(), &expected);
+        let taken: Vec<u8> = chunks.take().flatten().collect();
+        prop_assert_eq!(taken, expected);
+        prop_assert!(chunks.is_empty() && chunks.take().next().is_none());
     }
 }

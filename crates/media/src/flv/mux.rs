@@ -32,7 +32,7 @@ use crate::{
     amf0::{self, Limits, Value},
     flv::{
         meta,
-        tag::{BODY_MAX, FILE_HEADER, OVERHEAD, TagHeader},
+        tag::{self, BODY_MAX, FILE_HEADER, OVERHEAD},
     },
 };
 
@@ -269,10 +269,7 @@ impl Muxer {
             return Err(Error::TooLong { size_bytes });
         };
         self.note(packet, body_size, time_ms);
-        let header = TagHeader::new(packet.kind.number(), body_size, time_ms);
-        out.put_slice(&header.encode());
-        out.put(packet.body.clone());
-        out.put_slice(&header.tag_size().to_be_bytes());
+        tag::put(packet, body_size, time_ms, out);
         Ok(())
     }
 

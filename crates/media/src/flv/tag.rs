@@ -3,9 +3,18 @@
 //! A tag is 11 bytes of header, the body, and 4 bytes of `PreviousTagSize`: 11 + the body's size,
 //! big-endian, after every tag, the last one too.
 
+use crate::{Chunks, Packet};
+
 /// The first 13 bytes of a file: signature, version 1, "has audio and video", header size 9, and
 /// `PreviousTagSize0`.
 pub const FILE_HEADER: [u8; 13] = *b"FLV\x01\x05\0\0\0\x09\0\0\0\0";
+
+/// The same with flags for what there is (FLV E.2).
+pub fn file_header(has_audio: bool, has_video: bool) -> [u8; 13] {
+    let mut header = FILE_HEADER;
+    header[4] = u8::from(has_audio) << 2 | u8::from(has_video);
+    header
+}
 
 /// The largest body (bytes): its size has 24 bits.
 pub const BODY_MAX: usize = 0xFF_FFFF;
@@ -67,6 +76,14 @@ impl TagHeader {
     pub fn tag_size(&self) -> u32 {
         self.size.saturating_add(11)
     }
+}
+
+/// Puts out a packet as a tag, of a body of `body_size` bytes.
+pub(super) fn put(packet: &Packet, body_size: u32, time_ms: u32, out: &mut Chunks) {
+    let header = TagHeader::new(packet.kind.number(), body_size, time_ms);
+    out.put_slice(&header.encode());
+    out.put(packet.body.clone());
+    out.put_slice(&header.tag_size().to_be_bytes());
 }
 
 #[cfg(test)]

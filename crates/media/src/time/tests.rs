@@ -243,3 +243,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_origin_that_is_older_than_the_first_packet_keeps_what_comes_late_in_its_place() {
+    let mut rebase = Rebase::from_ms(970);
+    let times = [video(1_000), audio(970), video(1_040), audio(960), video(9_000_000)];
+    assert_eq!(times.map(|packet| rebase.map(&packet)), [30, 0, 70, 0, 70]);
+}
