@@ -26,6 +26,7 @@ mod server;
 pub(crate) mod shape;
 mod streams;
 pub(crate) mod time;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -59,6 +60,8 @@ pub(crate) struct Api {
     downloads: Downloads,
     /// What streams carry.
     rates: rates::Seen,
+    /// Who watches streams over HTTP.
+    views: watch::Views,
     /// Places for those who read events.
     subscribers: Arc<Semaphore>,
     /// When the server began.
@@ -66,15 +69,21 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(context: Arc<Context>) -> Self {
+    pub(crate) fn new(context: Arc<Context>, limits: Limits) -> Self {
         Self {
             context,
             disk: DiskCalls::default(),
             downloads: Downloads::new(files::Limits::default()),
             rates: rates::Seen::default(),
+            views: watch::Views::new(limits.viewers()),
             subscribers: Arc::new(Semaphore::new(events::SUBSCRIBERS)),
             started: (Zoned::now(), Instant::now()),
         }
+    }
+
+    /// Waits for the tasks of viewers, which end with the streams that they show.
+    pub(crate) async fn close(&self) {
+        self.views.close().await;
     }
 
     /// Looks at what streams carry, for ever. Cancel safe.
@@ -111,6 +120,7 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
     let (router, document) = calls.split_for_parts();
     router
         .merge(docs::pages(openapi::finish(document)))
+        .merge(watch::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(api.clone(), guard::guard))

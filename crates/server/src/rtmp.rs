@@ -5,7 +5,7 @@
 
 mod connection;
 mod listener;
-mod play;
+pub(crate) mod play;
 mod publish;
 mod quiet;
 mod report;

@@ -189,13 +189,14 @@ impl Server {
         for addr in http.iter().filter_map(|l| l.local_addr().ok()) {
             telemetry::http_listening(addr);
         }
-        let api = Arc::new(Api::new(context.clone()));
+        let api = Arc::new(Api::new(context.clone(), http_limits));
         let router = http::router(&api);
         let http = tokio::spawn(async move {
             tokio::select! {
                 () = http::serve(http, router, http_limits, http_stopped) => {}
                 () = api.watch_rates() => {}
             }
+            api.close().await;
         });
         let record_dir = archive::path::display(&context.config.record_dir).to_string();
         if let Some(addr) = listeners.first().and_then(|l| l.local_addr().ok()) {

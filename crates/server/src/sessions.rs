@@ -39,16 +39,45 @@ pub(crate) struct Sessions {
 #[derive(Debug, Default)]
 struct State {
     peers: HashMap<u64, Arc<Peer>>,
+    /// Those of them that are no RTMP connections.
+    viewers: usize,
     publishers: HashMap<Key, Arc<Publisher>>,
     players: HashMap<Key, BTreeMap<u64, Arc<Player>>>,
     /// Of all streams.
     player_count: usize,
 }
 
-/// One connection.
+/// How somebody plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Via {
+    /// RTMP.
+    Rtmp,
+    /// FLV as the body of an HTTP answer.
+    Flv,
+    /// FLV in the messages of a WebSocket.
+    WebSocket,
+}
+
+impl Via {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Rtmp, Self::Flv, Self::WebSocket];
+
+    /// The word of the API and of metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rtmp => "rtmp",
+            Self::Flv => "flv",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+/// One connection, or one viewer over HTTP.
 #[derive(Debug)]
 pub(crate) struct Peer {
     id: u64,
+    /// What it speaks.
+    pub(crate) via: Via,
     /// Where it comes from.
     pub(crate) addr: SocketAddr,
     /// Since when.
@@ -106,13 +135,28 @@ impl Sessions {
         Self { hub, next_id: AtomicU64::new(1), state, gone }
     }
 
-    /// Enters a connection.
+    /// Enters an RTMP connection.
     pub(crate) fn connect(self: &Arc<Self>, addr: SocketAddr) -> Connected {
+        self.enter(addr, Via::Rtmp)
+    }
+
+    /// Enters a viewer over HTTP, which plays one stream.
+    pub(crate) fn view(self: &Arc<Self>, addr: SocketAddr, via: Via, client: &str) -> Connected {
+        let connected = self.enter(addr, via);
+        connected.peer.introduce(client);
+        connected
+    }
+
+    fn enter(self: &Arc<Self>, addr: SocketAddr, via: Via) -> Connected {
         let (traffic, client, kicks, reconnect, kicked, waker) = Default::default();
         let (id, connected) = (self.id(), Zoned::now());
-        let peer = Peer { id, addr, connected, traffic, client, kicks, reconnect, kicked, waker };
+        let peer =
+            Peer { id, via, addr, connected, traffic, client, kicks, reconnect, kicked, waker };
         let peer = Arc::new(peer);
-        self.lock().peers.insert(id, peer.clone());
+        let mut state = self.lock();
+        state.peers.insert(id, peer.clone());
+        state.viewers += usize::from(via != Via::Rtmp);
+        drop(state);
         Connected { sessions: self.clone(), peer }
     }
 
@@ -152,10 +196,21 @@ impl Sessions {
     pub(crate) fn counts(&self) -> Counts {
         let state = self.lock();
         Counts {
-            connections: state.peers.len(),
+            connections: state.peers.len() - state.viewers,
             publishers: state.publishers.len(),
             players: state.player_count,
         }
+    }
+
+    /// How many play, by how they do.
+    pub(crate) fn players_via(&self) -> [(Via, usize); Via::ALL.len()] {
+        let mut counts = Via::ALL.map(|via| (via, 0));
+        let state = self.lock();
+        for player in state.players.values().flat_map(BTreeMap::values) {
+            let count = counts.iter_mut().find(|(via, _)| *via == player.peer.via);
+            count.into_iter().for_each(|(_, count)| *count += 1);
+        }
+        counts
     }
 
     /// What all connections since the start have carried.
@@ -293,13 +348,19 @@ impl Connected {
 }
 
 fn session(id: u64, peer: &Peer) -> serde_json::Value {
-    json!({ "id": id, "peer": peer.addr.to_string(), "client": peer.client() })
+    json!({
+        "id": id,
+        "peer": peer.addr.to_string(),
+        "client": peer.client(),
+        "via": peer.via.name(),
+    })
 }
 
 impl Drop for Connected {
     fn drop(&mut self) {
         let mut state = self.sessions.lock();
         state.peers.remove(&self.peer.id);
+        state.viewers -= usize::from(self.peer.via != Via::Rtmp);
         self.sessions.gone.add(self.peer.traffic.read());
     }
 }

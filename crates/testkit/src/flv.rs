@@ -1,7 +1,7 @@
 //! Recordings beside what was sent.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::path::Path;
 
 use media::flv::scan::{Bodies, Fault, Item, Scanner, Tag};
@@ -26,8 +26,16 @@ impl Flv {
     /// # Errors
     /// When the file cannot be read; what is wrong inside it is in [`Flv::faults`].
     pub fn read(path: &Path) -> io::Result<Self> {
+        Self::from_reader(File::open(path)?)
+    }
+
+    /// Reads what comes, to its end.
+    ///
+    /// # Errors
+    /// When it cannot be read; what is wrong inside it is in [`Flv::faults`].
+    pub fn from_reader(from: impl Read) -> io::Result<Self> {
         let mut flv = Self::default();
-        scan(path, |item| match item {
+        scan_from(from, |item| match item {
             Item::Tag(tag) => flv.tags.push(tag),
             Item::Fault(fault) => flv.faults.push(fault),
             Item::Header(_) => {}
@@ -50,8 +58,15 @@ impl Flv {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn scan(path: &Path, mut see: impl FnMut(Item)) -> io::Result<()> {
-    let mut file = File::open(path)?;
+pub fn scan(path: &Path, see: impl FnMut(Item)) -> io::Result<()> {
+    scan_from(File::open(path)?, see)
+}
+
+/// The same of what comes from anywhere.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn scan_from(mut file: impl Read, mut see: impl FnMut(Item)) -> io::Result<()> {
     let mut scanner = Scanner::new(Bodies::Keep);
     let mut buffer = vec![0; READ_BYTES];
     loop {

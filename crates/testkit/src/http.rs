@@ -1,6 +1,6 @@
 //! A plain HTTP client that sends exactly what a test says, one connection a request.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -33,6 +33,38 @@ pub struct Events {
     pub head: Answer,
     socket: BufReader<TcpStream>,
     text: String,
+}
+
+/// The body of an answer that has no length, as it arrives. Reading it fails when it is cut off.
+#[derive(Debug)]
+pub struct Body {
+    /// Status and headers.
+    pub head: Answer,
+    socket: BufReader<TcpStream>,
+    chunk: Vec<u8>,
+    read: usize,
+    ended: bool,
+}
+
+impl Read for Body {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.read == self.chunk.len() && !self.ended {
+            self.chunk.clear();
+            self.read = 0;
+            match chunk(&mut self.socket, &mut self.chunk) {
+                Some(0) => self.ended = true,
+                Some(_) => {}
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        let rest = self.chunk.get(self.read..).unwrap_or_default();
+        let n = rest.len().min(into.len());
+        if let (Some(into), Some(rest)) = (into.get_mut(..n), rest.get(..n)) {
+            into.copy_from_slice(rest);
+        }
+        self.read += n;
+        Ok(n)
+    }
 }
 
 /// One server-sent event.
@@ -120,6 +152,9 @@ impl Http {
         // A server may answer, and hang up, before it has read everything.
         let _ = socket.get_mut().write_all(bytes);
         let mut answer = read_head(&mut socket);
+        if bytes.starts_with(b"HEAD ") {
+            return answer;
+        }
         if let Some(length) = answer.header("content-length") {
             let length = length.parse().unwrap_or_else(|_| panic!("a length is no number"));
             answer.body.resize(length, 0);
@@ -139,6 +174,26 @@ impl Http {
         let socket = socket.unwrap_or_else(|e| panic!("cannot connect: {e}"));
         socket.set_read_timeout(Some(DEADLINE)).unwrap_or_else(|e| panic!("{e}"));
         socket
+    }
+
+    /// Asks for a path, and leaves the body to be read.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub fn open(&self, path: &str) -> Body {
+        self.open_over(self.connect(), path)
+    }
+
+    /// The same over a connection of the caller's.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub fn open_over(&self, socket: TcpStream, path: &str) -> Body {
+        let mut socket = BufReader::new(socket);
+        let sent = socket.get_mut().write_all(self.head("GET", path).as_bytes());
+        sent.unwrap_or_else(|e| panic!("cannot send: {e}"));
+        let head = read_head(&mut socket);
+        Body { head, socket, chunk: Vec::new(), read: 0, ended: false }
     }
 
     /// Reads events.
@@ -270,11 +325,16 @@ fn read_head(socket: &mut BufReader<TcpStream>) -> Answer {
 
 /// Reads one chunk; `false` for the last one, or when there is no more.
 fn read_chunk(socket: &mut BufReader<TcpStream>, into: &mut Vec<u8>) -> bool {
+    chunk(socket, into).is_some_and(|length| length > 0)
+}
+
+/// Reads one chunk, of this length, of which the last has none; `None` when there is no more.
+fn chunk(socket: &mut BufReader<TcpStream>, into: &mut Vec<u8>) -> Option<usize> {
     let mut line = String::new();
     match socket.read_line(&mut line) {
-        Ok(0) => return false,
+        Ok(0) => return None,
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return false,
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return None,
         Err(error) => panic!("no chunk: {error}"),
     }
     let length = usize::from_str_radix(line.trim_end(), 16);
@@ -283,5 +343,5 @@ fn read_chunk(socket: &mut BufReader<TcpStream>, into: &mut Vec<u8>) -> bool {
     socket.read_exact(&mut chunk).unwrap_or_else(|e| panic!("half a chunk: {e}"));
     chunk.truncate(length);
     into.extend(chunk);
-    length > 0
+    Some(length)
 }

@@ -32,7 +32,7 @@ use crate::{
     amf0::{self, Limits, Value},
     flv::{
         meta,
-        tag::{self, BODY_MAX, FILE_HEADER, OVERHEAD},
+        tag::{self, BODY_MAX, FILE_HEADER, OVERHEAD, TagHeader},
     },
 };
 

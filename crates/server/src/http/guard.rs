@@ -5,6 +5,9 @@
 //! whatever it asks for, and so is one whose `Host` a page's own DNS could have made up. A page
 //! cannot send `application/json` elsewhere without asking, and is never given leave: there are no
 //! CORS headers.
+//!
+//! Views of streams (`/live/…`) are open to all, as playing over RTMP is, and to the pages of all sites:
+//! they show nothing that a player does not get, and change nothing.
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -12,13 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 
-use super::Api;
 use super::problem::{Code, Problem};
+use super::{Api, watch};
 use crate::config::Secret;
 use crate::telemetry;
 
@@ -31,23 +34,30 @@ const OPEN: [&str; 2] = ["/health", "/ready"];
 
 /// Lets a request through, or says why not.
 pub(super) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let answer = match check(&api, &request) {
+    let is_view = request.uri().path().starts_with(watch::PREFIX);
+    let checked = if is_view { check_length(request.uri()) } else { check(&api, &request) };
+    let answer = match checked {
         Ok(()) => {
             let path = request.uri().path().to_owned();
             in_time(REQUEST_TIME, &path, next.run(request)).await
         }
         Err(problem) => problem.into_response(),
     };
-    finish(answer)
+    finish(answer, is_view)
 }
 
-fn check(api: &Api, request: &Request) -> Result<(), Problem> {
-    let (uri, headers) = (request.uri(), request.headers());
+fn check_length(uri: &Uri) -> Result<(), Problem> {
     let uri_bytes = uri.path().len() + uri.query().map_or(0, str::len);
     if uri_bytes > URI_BYTES {
         let detail = format!("{uri_bytes} bytes; at most {URI_BYTES} are accepted");
         return Err(Problem::new(Code::UriTooLong, detail));
     }
+    Ok(())
+}
+
+fn check(api: &Api, request: &Request) -> Result<(), Problem> {
+    let (uri, headers) = (request.uri(), request.headers());
+    check_length(uri)?;
     let host = host(request);
     let is_open = OPEN.contains(&uri.path());
     let settings = api.context.settings.load();
@@ -135,11 +145,18 @@ async fn in_time(time: Duration, path: &str, run: impl Future<Output = Response>
     }
 }
 
-/// Answers are of now and of the kind that they say.
-fn finish(mut answer: Response) -> Response {
+/// Answers are of now and of the kind that they say; those of views are for everybody's pages.
+fn finish(mut answer: Response, is_view: bool) -> Response {
     let headers = answer.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_view {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        let exposed = HeaderValue::from_static("Content-Length, Content-Range, Date, Retry-After");
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        let resource_policy = HeaderName::from_static("cross-origin-resource-policy");
+        headers.insert(resource_policy, HeaderValue::from_static("cross-origin"));
+    }
     answer
 }
 

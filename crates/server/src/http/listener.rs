@@ -7,23 +7,26 @@ mod stall;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::config::ListenAddress;
 use crate::{platform, rtmp, telemetry};
 use stall::Stall;
 
-/// Connections at once: people, their tools and a scraper. RTMP has thousands, and descriptors are
-/// theirs first.
-const CONNECTIONS: usize = 1_000;
+/// Connections at once: viewers, people, their tools and a scraper. Descriptors are RTMP's first.
+const CONNECTIONS: usize = 10_000;
 /// Where few files may be open, this part of them.
 const FILES_PART: u64 = 8;
 /// A head that takes longer, or a connection that asks nothing for so long, is given up.
@@ -65,12 +68,25 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// Viewers at once: the rest is for the API, and for connections that viewers have beside.
+    pub(super) fn viewers(&self) -> usize {
+        self.connections / 4 * 3
+    }
+
     /// Those of a process that may have so many files open.
     pub(crate) fn new(files: Option<u64>) -> Self {
         let part = files.and_then(|files| usize::try_from(files / FILES_PART).ok());
         let connections = part.map_or(CONNECTIONS, |part| CONNECTIONS.min(part));
         Self { connections, head_time: HEAD_TIME, stall_time: STALL_TIME }
     }
+}
+
+/// Who asks; every request has it as an extension.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub(super) addr: SocketAddr,
+    /// Its place among the connections, for what goes on when HTTP is over: a WebSocket.
+    pub(super) place: Arc<OwnedSemaphorePermit>,
 }
 
 /// Serves until `stop` is true, then gives answers that are on their way [`LINGER`] to be taken.
@@ -80,6 +96,7 @@ pub(crate) async fn serve(
     limits: Limits,
     stop: watch::Receiver<bool>,
 ) {
+    let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     let mut stopped = stop.clone();
     loop {
@@ -89,12 +106,14 @@ pub(crate) async fn serve(
             _ = stopped.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((_, peer)) if connections.len() >= limits.connections => {
-                telemetry::http_refused(peer, limits.connections);
-            }
-            Ok((socket, peer)) => {
-                connections.spawn(connection(socket, peer, router.clone(), limits, stop.clone()));
-            }
+            Ok((socket, addr)) => match places.clone().try_acquire_owned() {
+                Ok(place) => {
+                    let client = Client { addr, place: Arc::new(place) };
+                    let serve = connection(socket, client, router.clone(), limits, stop.clone());
+                    connections.spawn(serve);
+                }
+                Err(_) => telemetry::http_refused(addr, limits.connections),
+            },
             Err(error) => {
                 telemetry::accept_failed(&error);
                 if platform::is_exhausted(&error) {
@@ -112,14 +131,19 @@ pub(crate) async fn serve(
 
 async fn connection(
     socket: TcpStream,
-    peer: SocketAddr,
+    client: Client,
     router: Router,
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
     // Without it small answers wait for the client's acknowledgement.
     let _ = socket.set_nodelay(true);
-    let service = TowerToHyperService::new(router);
+    let peer = client.addr;
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(client.clone());
+        router.call(request)
+    });
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -127,6 +151,7 @@ async fn connection(
             .max_headers(HEADERS)
             .max_buf_size(HEAD_BYTES)
             .serve_connection(TokioIo::new(Stall::new(socket, limits.stall_time)), service)
+            .with_upgrades()
     );
     let began = Instant::now();
     let stopped = async { stop.wait_for(|stop| *stop).await.is_ok() };

@@ -77,7 +77,7 @@ codes! {
     UnknownStream 404 "unknown-stream" "No such stream"
         "Nobody publishes or waits for a stream of this name.";
     NoPublisher 404 "no-publisher" "Nobody publishes"
-        "The stream has no publisher.";
+        "The stream has no publisher: nothing is to be watched, and nothing to be ended.";
     UnknownPlayer 404 "unknown-player" "No such player"
         "The stream has no player of this id, or has it no more.";
     UnknownRecording 404 "unknown-recording" "No such recording"
@@ -146,6 +146,9 @@ codes! {
          is not touched.";
     Timeout 503 "timeout" "Not in time"
         "The answer was not ready within 30 s. What was asked for may still happen.";
+    TooManyPlayers 503 "too-many-players" "Too many players"
+        "The stream has as many players as it may have (`-max-players`), or the server as many \
+         viewers over HTTP.";
     TooManySubscribers 503 "too-many-subscribers" "Too many subscribers"
         "As many clients as there may be are reading events already.";
 }
@@ -180,7 +183,12 @@ impl Problem {
         self
     }
 
-    #[cfg(test)]
+    /// What was special about it.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Which one it is.
     pub(crate) fn code(&self) -> Code {
         self.code
     }

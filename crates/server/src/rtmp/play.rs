@@ -1,4 +1,4 @@
-//! What a connection plays.
+//! What a connection plays, be it one of RTMP or a viewer's over HTTP.
 
 mod clock;
 
@@ -14,7 +14,7 @@ use crate::sessions::Playing;
 
 /// One stream that a connection plays or waits for.
 #[derive(Debug)]
-pub(super) struct Play {
+pub(crate) struct Play {
     /// The message stream id.
     pub(super) stream: u32,
     watcher: Watcher,
@@ -41,33 +41,35 @@ struct Behind {
 }
 
 impl Play {
-    pub(super) fn new(stream: u32, watcher: Watcher, session: Playing, timeout: Duration) -> Self {
+    /// The message stream is 0 for those that have none.
+    pub(crate) fn new(stream: u32, watcher: Watcher, session: Playing, timeout: Duration) -> Self {
         let (cursor, begun, held_until, clock, lost, behind) = Default::default();
         Self { stream, watcher, session, cursor, begun, held_until, clock, lost, behind, timeout }
     }
 
-    pub(super) fn key(&self) -> &Key {
+    /// The stream that it plays.
+    pub(crate) fn key(&self) -> &Key {
         self.watcher.key()
     }
 
     /// It is over.
-    pub(super) fn close(self, reason: String) {
+    pub(crate) fn close(self, reason: String) {
         self.session.end(reason);
     }
 
     /// Everything that was passed over.
-    pub(super) fn lost(&self) -> Lost {
+    pub(crate) fn lost(&self) -> Lost {
         self.lost
     }
 
     /// Whether it reads a run now.
-    pub(super) fn reads(&self) -> bool {
+    pub(crate) fn reads(&self) -> bool {
         self.cursor.is_some()
     }
 
     /// The run is over; the next one is waited for. If it comes before `held_until`, it goes on for this one.
     /// Returns whether the player is to be told the end now.
-    pub(super) fn end_run(&mut self, lost: Lost, held_until: Option<Instant>) -> bool {
+    pub(crate) fn end_run(&mut self, lost: Lost, held_until: Option<Instant>) -> bool {
         self.count(lost);
         self.cursor = None;
         self.behind = None;
@@ -109,7 +111,7 @@ impl Play {
     }
 
     /// Counts a loss. Returns whether the player has kept losing pictures for its time.
-    pub(super) fn falls_behind(&mut self, now: Instant, lost: Lost) -> bool {
+    pub(crate) fn falls_behind(&mut self, now: Instant, lost: Lost) -> bool {
         self.count(lost);
         let since = self.behind.map_or(now, |behind| behind.since);
         self.behind = Some(Behind { since, last_loss: now });
@@ -120,6 +122,11 @@ impl Play {
         self.lost.packets += lost.packets;
         self.lost.bytes += lost.bytes;
         self.session.set_lost(self.lost);
+    }
+
+    /// The next thing that it reads; packets are in `batch`. Cancel safe.
+    pub(crate) async fn next(&mut self, batch: &mut Vec<Packet>) -> Read {
+        std::future::poll_fn(|cx| self.poll(cx, batch)).await
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, batch: &mut Vec<Packet>) -> Poll<Read> {

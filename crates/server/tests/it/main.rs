@@ -29,3 +29,4 @@ mod rotation;
 mod space;
 mod stats;
 mod support;
+mod watch;

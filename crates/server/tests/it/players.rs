@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-mod dump;
+pub(crate) mod dump;
 mod growing;
 
 use std::path::Path;

@@ -9,8 +9,8 @@ use super::*;
 
 #[test]
 fn few_files_are_few_connections() {
-    assert_eq!(Limits::new(None).connections, 1_000);
-    assert_eq!(Limits::new(Some(1 << 20)).connections, 1_000);
+    assert_eq!(Limits::new(None).connections, 10_000);
+    assert_eq!(Limits::new(Some(1 << 20)).connections, 10_000);
     assert_eq!(Limits::new(Some(1_024)).connections, 128);
 }
 

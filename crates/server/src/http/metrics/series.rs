@@ -46,6 +46,9 @@ fn connections(api: &Api, out: &mut Writer<'_>) -> fmt::Result {
     out.one(&table::CONNECTIONS, number(counts.connections as u64))?;
     out.one(&table::PUBLISHERS, number(counts.publishers as u64))?;
     out.one(&table::PLAYERS, number(counts.players as u64))?;
+    let via = api.context.sessions.players_via();
+    let via = via.map(|(via, count)| (vec![via.name()], number(count as u64)));
+    out.all(&table::PLAYERS_VIA, via)?;
     let (live, all) = (counts.publishers, api.context.sessions.keys().len());
     let waited = number(all.saturating_sub(live) as u64);
     let states = [(vec!["live"], number(live as u64)), (vec!["waited_for"], waited)];

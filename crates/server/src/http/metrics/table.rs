@@ -80,9 +80,11 @@ metrics! {
     CONNECTIONS "rtmp_connections" Gauge [] "RTMP connections";
     PUBLISHERS "rtmp_publishers" Gauge [] "Streams that are published";
     PLAYERS "rtmp_players" Gauge [] "Players, with those that wait";
+    PLAYERS_VIA "rtmp_players_via" Gauge ["via"]
+        "Players by how they play: rtmp, flv or websocket";
     STREAMS "rtmp_streams" Gauge ["state"] "Streams that are live, and that are only waited for";
     RECEIVED_BYTES "rtmp_received_bytes" Counter [] "Bytes read from RTMP connections";
-    SENT_BYTES "rtmp_sent_bytes" Counter [] "Bytes written to RTMP connections";
+    SENT_BYTES "rtmp_sent_bytes" Counter [] "Bytes written to RTMP connections and to viewers over HTTP";
     RECEIVED_PACKETS "rtmp_received_packets" Counter [] "Messages of publishers";
     SENT_PACKETS "rtmp_sent_packets" Counter [] "Messages to players";
     RECORDINGS "rtmp_recordings" Gauge ["state"] "Recordings that run, by what they do";

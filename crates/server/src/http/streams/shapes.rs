@@ -93,6 +93,9 @@ pub(super) struct Player {
     peer: String,
     /// What it calls itself.
     client: String,
+    /// How it plays: `rtmp`, `flv` or `websocket`.
+    #[schema(example = "rtmp")]
+    via: &'static str,
     /// Since when it plays or waits.
     #[schema(example = "2026-11-29T14:31:10.518+01:00")]
     since: String,
@@ -111,6 +114,7 @@ impl From<&sessions::Player> for Player {
             id: player.id,
             peer: player.peer.addr.to_string(),
             client: player.peer.client().to_owned(),
+            via: player.peer.via.name(),
             since: time::text(&player.since),
             lost_packets: lost.packets,
             lost_bytes: lost.bytes,

@@ -9,7 +9,7 @@ use testkit::flv::Flv;
 /// Checks that a dump in FLV begins with the codec headers and a key frame, and that from there on
 /// it has every frame that was sent, bit for bit, without a gap. Says which frames these are, of
 /// all frames that were sent; of a clip that was sent again and again any time will do.
-pub(super) fn find(dump: &Path, sent: &[Packet]) -> Range<usize> {
+pub(crate) fn find(dump: &Path, sent: &[Packet]) -> Range<usize> {
     let name = dump.display();
     let flv = Flv::read(dump).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(flv.faults.is_empty(), "{name}: {:?}", flv.faults);

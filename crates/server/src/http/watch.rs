@@ -1,0 +1,174 @@
+//! Streams as they are published, for players that speak HTTP: `/live/KEY.flv`, as the body of an answer or
+//! in the messages of a WebSocket.
+//!
+//! A viewer is a player as those of RTMP are: an entry of `sessions`, a cursor with the same drop rules, one
+//! task. No container is known here; `media` makes the bytes. Who may view stands in `guard`.
+
+mod flv;
+mod socket;
+mod viewer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Extension, Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use live::{Key, Watcher};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use super::extract::stream_key;
+use super::listener::Client;
+use super::problem::{Code, Problem};
+use super::{Api, files};
+use crate::sessions::{Connected, Via};
+use crate::telemetry;
+
+/// What paths of views begin with.
+pub(super) const PREFIX: &str = "/live/";
+
+/// At the server's end viewers have this long to take what is left.
+const LINGER: Duration = Duration::from_secs(2);
+/// Characters of a client's name that are kept.
+const CLIENT_CHARS: usize = 64;
+
+/// Who watches over HTTP.
+pub(super) struct Views {
+    /// Places for those who do at once.
+    places: Arc<Semaphore>,
+    limit: usize,
+    /// A task a viewer.
+    tasks: TaskTracker,
+}
+
+impl Views {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(limit)), limit, tasks: TaskTracker::new() }
+    }
+
+    /// Waits for their tasks.
+    pub(super) async fn close(&self) {
+        self.tasks.close();
+        let _ = tokio::time::timeout(LINGER, self.tasks.wait()).await;
+    }
+
+    fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.places.clone().try_acquire_owned().map_err(|_| {
+            let detail = format!("{} clients watch over HTTP, which is the limit", self.limit);
+            Problem::new(Code::TooManyPlayers, detail)
+        })
+    }
+}
+
+pub(super) fn routes() -> Router<Arc<Api>> {
+    Router::new().route("/live/{*view}", get(view).options(preflight))
+}
+
+/// What a browser asks before it lets a page ask.
+async fn preflight() -> Response {
+    let headers = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, OPTIONS"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "*, Authorization, Range"),
+        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
+/// Answers with a view of a stream.
+async fn view(
+    State(api): State<Arc<Api>>,
+    Extension(client): Extension<Client>,
+    path: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let nothing = || Problem::new(Code::NotFound, format!("nothing at {}", request.uri().path()));
+    let Ok(Path(path)) = path else { return Err(nothing()) };
+    let Some(name) = path.strip_suffix(".flv") else { return Err(nothing()) };
+    let key = stream_key(name)?;
+    if request.method() == Method::HEAD {
+        live_stream(&api, &key)?;
+        return Ok(typed(files::FLV).into_response());
+    }
+    if socket::is_asked(request.headers()) {
+        let answer = socket::Answer::new(request)?;
+        let seat = Seat::take(&api, &client, &key, Via::WebSocket, answer.headers())?;
+        return Ok(flv::over_socket(&api, seat, answer));
+    }
+    let seat = Seat::take(&api, &client, &key, Via::Flv, request.headers())?;
+    Ok((typed(files::FLV), flv::as_body(&api, seat)).into_response())
+}
+
+/// The head of an endless answer: the type, and that it is not to be kept or gathered.
+fn typed(kind: &'static str) -> [(header::HeaderName, HeaderValue); 2] {
+    [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ]
+}
+
+fn live_stream(api: &Api, key: &Key) -> Result<live::Stream, Problem> {
+    let none = || Problem::new(Code::NoPublisher, format!("nobody publishes {key} now"));
+    api.context.registry.stream(key).ok_or_else(none)
+}
+
+/// A viewer that was let in.
+struct Seat {
+    stream: live::Stream,
+    watcher: Watcher,
+    connected: Connected,
+    place: Place,
+}
+
+/// A viewer's place among viewers, and that of its connection.
+type Place = (OwnedSemaphorePermit, Arc<OwnedSemaphorePermit>);
+
+impl Seat {
+    /// Lets a viewer in, of a stream that is live.
+    fn take(
+        api: &Api,
+        client: &Client,
+        key: &Key,
+        via: Via,
+        headers: &HeaderMap,
+    ) -> Result<Self, Problem> {
+        let context = &api.context;
+        let taken = (|| {
+            if *context.stopping.borrow() {
+                return Err(Problem::new(Code::Stopping, "the server is stopping"));
+            }
+            if let Some(why) = context.drain.refusal() {
+                return Err(Problem::new(Code::Stopping, why));
+            }
+            let stream = live_stream(api, key)?;
+            let place = (api.views.place()?, client.place.clone());
+            let too_many = |error| Problem::new(Code::TooManyPlayers, format!("{error}"));
+            let watcher = context.registry.watch(key).map_err(too_many)?;
+            Ok((stream, watcher, place))
+        })();
+        match taken {
+            Ok((stream, watcher, place)) => {
+                let name = name_of(headers);
+                telemetry::play_started(key, client.addr, &name);
+                let connected = context.sessions.view(client.addr, via, &name);
+                Ok(Self { stream, watcher, connected, place })
+            }
+            Err(problem) => {
+                // A page that waits for its stream asks for it again and again.
+                if problem.code() != Code::NoPublisher {
+                    telemetry::play_refused(key, client.addr, &problem.detail());
+                }
+                Err(problem)
+            }
+        }
+    }
+}
+
+/// What a client calls itself: for logs and people only.
+fn name_of(headers: &HeaderMap) -> String {
+    let name = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    String::from_utf8_lossy(name).escape_debug().take(CLIENT_CHARS).collect()
+}

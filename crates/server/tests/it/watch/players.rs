@@ -1,0 +1,130 @@
+//! Programs that play the views: each plays to the end of the stream, and gets what was sent.
+
+#![cfg(unix)]
+
+use std::path::Path;
+use std::process::Command;
+
+use media::Packet;
+use testkit::server::Server;
+use testkit::tools::{Output, Running};
+
+use crate::ffmpeg::tool::Ffmpeg;
+use crate::files::judge::{self, PATIENCE};
+use crate::files::sender::{self, Sender};
+use crate::files::vlc::Vlc;
+use crate::players::dump;
+
+fn url(server: &Server, view: &str) -> String {
+    format!("http://{}/live/live/test{view}", server.http_addr())
+}
+
+/// Publishes for as long as the player needs to have begun, and some seconds more. Returns what was sent, and what the
+/// player said when it had come to the end.
+fn play(server: &Server, player: &mut Command) -> (Vec<Packet>, Output) {
+    let sender = Sender::start(&server.url("live/test"), sender::endless(), 1);
+    sender.wait_until_sent(1_000);
+    let player = Running::start(player);
+    server.wait_for_log("play started", &[("stream_key", "live/test")]);
+    sender.wait_until_sent(sender.newest_ms() + 5_000);
+    let sent = sender.stop();
+    (sent, player.wait(PATIENCE).success())
+}
+
+/// Checks a dump: packets that follow each other, up to the last that was sent.
+fn assert_dumped(dump: &Path, sent: &[Packet]) {
+    let dumped = dump::find(dump, sent);
+    assert!(dumped.len() > 100, "{dumped:?}");
+    assert_eq!(dumped.end, sent.iter().filter(|packet| packet.is_media()).count());
+}
+
+fn dumps(ffmpeg: Option<Ffmpeg>, view: &str) {
+    let Some(ffmpeg) = ffmpeg else { return };
+    let mut server = super::builder().start();
+    let dump = server.dir().join("dump.flv");
+    let mut command = ffmpeg.command(["-i", &url(&server, view), "-map", "0", "-c", "copy"]);
+    let (sent, output) = play(&server, command.arg(&dump));
+    // What FFmpeg 9 says of the end of any FLV that comes in chunks; it ends well all the same.
+    let is_end = |line: &&str| line.ends_with("Error during demuxing: Input/output error");
+    let said: Vec<_> = output.stderr.lines().filter(|line| !is_end(line)).collect();
+    assert_eq!(said, [""; 0]);
+    assert_dumped(&dump, &sent);
+    server.stop();
+}
+
+#[test]
+fn ffmpeg_5_gets_every_packet_of_flv() {
+    dumps(Ffmpeg::five(), ".flv");
+}
+
+#[test]
+fn ffmpeg_9_gets_every_packet_of_flv() {
+    dumps(Ffmpeg::nine(), ".flv");
+}
+
+fn mpv_plays(view: &str) {
+    let Some([mpv]) = judge::programs(["mpv"]) else { return };
+    let mut server = super::builder().start();
+    let log = server.dir().join("mpv.log");
+    let mut command = Command::new(mpv);
+    command.args(["--no-config", "--no-terminal", "--vo=null", "--ao=null"]);
+    command.arg(format!("--log-file={}", log.display()));
+    let _ = play(&server, command.arg(url(&server, view)));
+    let log = std::fs::read_to_string(log).unwrap();
+    for told in [
+        "(h264 640x360",
+        "(aac 2ch 48000Hz)",
+        "first video frame after restart shown",
+        "Exiting... (End of file)",
+    ] {
+        assert!(log.contains(told), "no {told:?}:\n{log}");
+    }
+    let troubles = ["[e]", "[f]"].map(|level| log.matches(&format!("]{level}[")).count());
+    assert_eq!(troubles, [0, 0], "{log}");
+    server.stop();
+}
+
+#[test]
+fn mpv_plays_flv_to_its_end() {
+    mpv_plays(".flv");
+}
+
+fn vlc_plays(view: &str) {
+    let Some(vlc) = Vlc::new() else { return };
+    let mut server = super::builder().start();
+    let outputs = ["--vout=vdummy", "--aout=adummy"];
+    let mut command = vlc.command(outputs, url(&server, view));
+    let log = play(&server, &mut command).1.stderr;
+    for told in
+        ["adding es: video codec = h264", "adding es: audio codec = mp4a", "Received first picture"]
+    {
+        assert!(log.contains(told), "no {told:?}:\n{log}");
+    }
+    server.stop();
+}
+
+#[test]
+fn vlc_plays_flv_to_its_end() {
+    vlc_plays(".flv");
+}
+
+fn gstreamer_plays(view: &str, source: &str) {
+    let Some([launch]) = judge::programs(["gst-launch-1.0"]) else { return };
+    let mut server = super::builder().start();
+    let words = source.replace("{url}", &url(&server, view));
+    let mut command = Command::new(launch);
+    command.args(["-e", "-q"]).args(words.split_whitespace());
+    let dump = server.dir().join("pictures");
+    let (_, output) = play(&server, command.arg(format!("location={}", dump.display())));
+    assert_eq!(output.stderr, "");
+    let size = std::fs::metadata(dump).unwrap().len();
+    // 640x360 in I420: four seconds at least.
+    assert!(size >= 100 * 640 * 360 * 3 / 2, "{size} bytes of pictures");
+    server.stop();
+}
+
+#[test]
+fn gstreamer_decodes_flv_to_its_end() {
+    let source = "souphttpsrc location={url} ! flvdemux ! h264parse ! avdec_h264 ! filesink";
+    gstreamer_plays(".flv", source);
+}

@@ -1,0 +1,111 @@
+//! A viewer that takes little: it goes on at a key frame, and nobody else notices.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use media::Role;
+use media::flv::scan::Item;
+use testkit::{Player, Stamp};
+
+use super::*;
+use crate::files::judge;
+use crate::publish::bodies;
+
+/// A body that is read in small pieces, with a rest after each.
+struct Slow<R>(R);
+
+impl<R: Read> Read for Slow<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        std::thread::sleep(Duration::from_millis(10));
+        let n = into.len().min(16 << 10);
+        self.0.read(&mut into[..n])
+    }
+}
+
+fn narrow(http: &Http) -> TcpStream {
+    let socket = http.connect();
+    socket2::SockRef::from(&socket).set_recv_buffer_size(8_192).unwrap();
+    socket
+}
+
+/// Parts of 32 packets are well below what a player may be behind by.
+fn config() -> SourceConfig {
+    SourceConfig { video_kbps: 4_000, key_interval: 15, ..SourceConfig::default() }
+}
+
+#[test]
+fn a_slow_viewer_loses_whole_groups_of_pictures_and_others_nothing() {
+    let small = ["-play-timeout", "60s", "-play-buffer", "1MiB", "-join-buffer", "1MiB"];
+    let mut server = builder().args(small).start();
+    server.allow("player too slow; groups of pictures passed over");
+    let http = server.api();
+    let mut source = Source::new(1, config());
+    let first: Vec<_> = source.by_ref().take(OPENING).collect();
+    testkit::block_on(async {
+        let mut publisher = begin(&server, "live/test", &first).await;
+        let body = Slow(http.open("/live/live/test.flv"));
+        let mut witness = Player::connect(&server.url("live/test")).await.unwrap();
+        assert!(bodies(&witness.packets(first.len()).await) == bodies(&first));
+        let viewer = std::thread::spawn(move || {
+            let (mut next, mut headers, mut gaps) = (None, 0, 0);
+            let read = testkit::flv::scan_from(body, |item| {
+                let Item::Tag(tag) = item else {
+                    return assert!(matches!(item, Item::Header(_)), "{item:?}");
+                };
+                if !tag.packet.is_media() {
+                    headers += 1;
+                    return;
+                }
+                let sequence = Stamp::read(&tag.packet.body).unwrap().sequence;
+                if next != Some(sequence) {
+                    assert_eq!((tag.packet.role, headers), (Role::Key, 3), "frame {sequence}");
+                    gaps += usize::from(next.is_some());
+                }
+                (headers, next) = (0, Some(sequence + 1));
+            });
+            read.unwrap();
+            gaps
+        });
+        let lagged = || server.logs().iter().any(|line| line.message.contains("too slow"));
+        let deadline = Instant::now() + judge::PATIENCE;
+        while !lagged() {
+            let part: Vec<_> = source.by_ref().take(32).collect();
+            publisher.send_all(&part).await.unwrap();
+            assert!(bodies(&witness.packets(part.len()).await) == bodies(&part));
+            assert!(Instant::now() < deadline, "it never was too slow");
+        }
+        publisher.close().await.unwrap();
+        assert!(viewer.join().unwrap() > 0);
+    });
+    let ended = server.wait_for_log("play ended", &[("reason", "the stream is over")]);
+    assert!(ended.field("lost_packets").unwrap().parse::<u64>().unwrap() > 0);
+    server.stop();
+}
+
+#[test]
+fn a_viewer_that_takes_nothing_is_given_up() {
+    let mut server = builder().args(["-play-timeout", "1s"]).start();
+    server.allow("player too slow; groups of pictures passed over");
+    let http = server.api();
+    let mut source = Source::new(1, config());
+    let first: Vec<_> = source.by_ref().take(OPENING).collect();
+    testkit::block_on(async {
+        let mut publisher = begin(&server, "live/test", &first).await;
+        let stopped = http.open_over(narrow(&http), "/live/live/test.flv");
+        let mut witness = Player::connect(&server.url("live/test")).await.unwrap();
+        witness.packets(first.len()).await;
+        let ended = || server.logs().iter().any(|line| line.message == "play ended");
+        let deadline = Instant::now() + judge::PATIENCE;
+        while !ended() {
+            let part: Vec<_> = source.by_ref().take(32).collect();
+            publisher.send_all(&part).await.unwrap();
+            assert!(bodies(&witness.packets(part.len()).await) == bodies(&part));
+            assert!(Instant::now() < deadline, "it was never given up");
+        }
+        server.wait_for_log("play ended", &[("reason", "player too slow for -play-timeout")]);
+        drop(stopped);
+        publisher.close().await.unwrap();
+    });
+    server.stop();
+}
