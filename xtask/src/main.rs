@@ -45,6 +45,8 @@ enum Task {
         #[arg(default_value_t = 30)]
         seconds: u64,
     },
+    /// Have 200 publishers and 400 players come, go, stall and break while a disk fails: what is left
+    Soak(longer::Soak),
     /// Check licences, origins and duplicates of the dependencies
     Deny,
     /// Check the concurrency of timelines, cursors and the registry in every order of threads
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Task::Test { fast } => ("test", test::all(fast)),
         Task::Crash { kills } => ("crash", longer::crash(kills)),
         Task::Trouble { seconds } => ("trouble", longer::trouble(seconds)),
+        Task::Soak(options) => ("soak", longer::soak(&options)),
         Task::Deny => ("deny", run::Workspace::find().and_then(|w| checks::deny(&w))),
         Task::Loom => ("loom", run::Workspace::find().and_then(|w| checks::loom(&w))),
         Task::Fuzz { seconds, targets } => {

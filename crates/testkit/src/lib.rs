@@ -7,6 +7,7 @@
 //! - [`source`] makes packets whose every byte can be checked, each alone.
 //! - [`Noise`] is chance that can be repeated.
 //! - [`flv`] compares a recording with what was sent.
+//! - `mount` makes small file systems that can fail (on Linux, for root).
 //! - [`tools`] finds and runs the programs that users have.
 //! - [`process`] reads what a process costs.
 //!
@@ -16,6 +17,8 @@
 pub mod client;
 pub mod flv;
 pub mod http;
+#[cfg(target_os = "linux")]
+pub mod mount;
 mod noise;
 pub mod process;
 pub mod server;

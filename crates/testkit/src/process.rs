@@ -16,6 +16,8 @@ pub struct Usage {
     pub cpu: Duration,
     /// Memory that is there, in bytes.
     pub rss_bytes: u64,
+    /// That part of it that no file is behind, in bytes.
+    pub anon_bytes: u64,
     /// The most memory that was there, in bytes.
     pub rss_peak_bytes: u64,
     /// Open descriptors.
@@ -40,6 +42,7 @@ impl Usage {
         Ok(Self {
             cpu: cpu(&stat).ok_or_else(bad)?,
             rss_bytes: number(&status, "VmRSS:").ok_or_else(bad)? << 10,
+            anon_bytes: number(&status, "RssAnon:").ok_or_else(bad)? << 10,
             rss_peak_bytes: number(&status, "VmHWM:").ok_or_else(bad)? << 10,
             descriptors: std::fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
             threads: number(&status, "Threads:")

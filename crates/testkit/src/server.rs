@@ -391,6 +391,14 @@ impl Server {
         self.signal(Signal::Terminate);
     }
 
+    /// Sends `SIGHUP`, by which a configuration file is read again.
+    ///
+    /// # Panics
+    /// When the process has been waited for.
+    pub fn hang_up(&self) {
+        self.signal(Signal::Hangup);
+    }
+
     fn signal(&self, signal: Signal) {
         assert!(self.exit.is_none(), "the server has ended already");
         process::signal(&self.child, signal).unwrap_or_else(|error| panic!("{error}"));

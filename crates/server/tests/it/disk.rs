@@ -9,8 +9,6 @@ mod api;
 mod full;
 #[cfg(target_os = "linux")]
 mod hangs;
-#[cfg(target_os = "linux")]
-pub(crate) mod mount;
 #[cfg(unix)]
 mod permission;
 mod places;
@@ -26,6 +24,8 @@ pub(crate) mod viewer;
 use std::path::PathBuf;
 
 use media::Packet;
+#[cfg(target_os = "linux")]
+pub(crate) use testkit::mount;
 use testkit::server::LogLine;
 use testkit::{Server, block_on};
 

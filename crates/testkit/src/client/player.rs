@@ -75,8 +75,19 @@ impl Player {
     /// # Panics
     /// When the server breaks the protocol.
     pub async fn next_within(&mut self, timeout: Duration) -> Option<PlayerEvent> {
-        let event = tokio::time::timeout(timeout, self.connection.next()).await.ok()?;
-        Some(match event.unwrap_or_else(|error| panic!("a player failed: {error}")) {
+        let event = self.try_next(timeout).await;
+        event.unwrap_or_else(|error| panic!("a player failed: {error}"))
+    }
+
+    /// The next event, or `None` when nothing comes within `timeout`.
+    ///
+    /// # Errors
+    /// When the connection is lost, or the server breaks the protocol.
+    pub async fn try_next(&mut self, timeout: Duration) -> Result<Option<PlayerEvent>, Error> {
+        let Ok(event) = tokio::time::timeout(timeout, self.connection.next()).await else {
+            return Ok(None);
+        };
+        Ok(Some(match event? {
             None => PlayerEvent::Closed,
             Some(ClientEvent::Media { kind, timestamp, body }) => {
                 PlayerEvent::Packet(self.clock.packet(kind, timestamp, body))
@@ -97,7 +108,7 @@ impl Player {
             Some(ClientEvent::Rejected { code, description }) => {
                 PlayerEvent::Status { level: "error".to_owned(), code, description }
             }
-        })
+        }))
     }
 
     /// The next `count` packets; passes over everything else.
