@@ -24,7 +24,7 @@ use crate::{Clock, Notice, Observer, digest, telemetry, words};
 mod file;
 
 use file::Found;
-pub(crate) use file::complete_cut;
+pub(crate) use file::{BARE, complete_cut};
 
 /// Folders inside folders that are looked into.
 const DEPTH_MAX: usize = 16;
@@ -81,13 +81,18 @@ pub(crate) fn run(recovery: &Recovery<'_>) -> Summary {
 }
 
 /// Completes one file that was left unfinished, and hashes it, which takes reading it. One that is
-/// complete already is only hashed.
+/// complete already is only hashed. `None` where the disk has lost all but the beginning of it,
+/// which is for [`set_aside`].
 ///
 /// # Errors
 /// [`io::ErrorKind::WouldBlock`] while somebody has the file open;
 /// [`io::ErrorKind::InvalidData`] for a file that is not of this program or cannot be understood;
 /// those of the disk. The file then is as [`run`] would find it.
-pub(crate) fn mend(disk: &dyn Disk, path: &Path, checksum_files: bool) -> io::Result<Finished> {
+pub(crate) fn mend(
+    disk: &dyn Disk,
+    path: &Path,
+    checksum_files: bool,
+) -> io::Result<Option<Finished>> {
     let mut file = disk.open(path)?;
     let whole = match file::examine(&mut *file)? {
         Found::Foreign => return Err(invalid("not a recording of this program")),
@@ -96,14 +101,43 @@ pub(crate) fn mend(disk: &dyn Disk, path: &Path, checksum_files: bool) -> io::Re
         Found::Unfinished(unfinished) => {
             unfinished.write_again(disk, &mut *file, path)?;
             let completed = unfinished.complete(disk, &mut *file, path)?;
-            let (whole, cut_bytes) = completed.ok_or_else(|| invalid(file::BARE))?;
+            let Some((whole, cut_bytes)) = completed else { return Ok(None) };
             telemetry::recovered(&whole, cut_bytes);
             whole
         }
     };
     let finished = whole.hashed(digest::read(&mut *file)?);
     digest::write_checksums(disk, &finished, checksum_files);
-    Ok(finished)
+    Ok(Some(finished))
+}
+
+/// Gives a file of which nothing can be made the name `….broken`, and says beside it why.
+///
+/// # Errors
+/// Those of the disk; the file may have its new name all the same.
+pub(crate) fn set_aside(
+    disk: &dyn Disk,
+    path: &Path,
+    reason: &str,
+    observer: &Observer,
+    events: &Events,
+) -> io::Result<()> {
+    let to = free_beside(path, ".broken", |to| disk.rename_new(path, to))?;
+    telemetry::set_aside(path, reason);
+    let text = format!("{}\n{reason}\n", path.display());
+    let note = beside(&to, ".txt");
+    if let Err(error) = write_new(disk, &note, &text) {
+        telemetry::not_recovered(&note, &words(&error));
+    }
+    let reason = reason.to_owned();
+    observer.tell(|| Notice::SetAside {
+        from: path.to_owned(),
+        to: to.clone(),
+        reason: reason.clone(),
+    });
+    let synced = sync_parent(disk, &to);
+    events.send(Event::SetAside { from: path.to_owned(), to, reason });
+    synced
 }
 
 /// What those are told who watch.
@@ -189,7 +223,7 @@ impl Work<'_> {
             Found::Unfinished(unfinished) => {
                 let completed = unfinished.complete(disk, &mut *file, path)?;
                 let Some((whole, cut_bytes)) = completed else {
-                    return self.set_aside(path, file::BARE);
+                    return self.set_aside(path, BARE);
                 };
                 telemetry::recovered(&whole, cut_bytes);
                 self.summary.recovered += 1;
@@ -200,26 +234,11 @@ impl Work<'_> {
         }
     }
 
-    /// Gives the file the name `….broken`, and says beside it why.
     fn set_aside(&mut self, path: &Path, reason: &str) -> io::Result<()> {
-        let disk = self.recovery.disk;
-        let to = free_beside(path, ".broken", |to| disk.rename_new(path, to))?;
-        telemetry::set_aside(path, reason);
+        let Recovery { disk, observer, events, .. } = *self.recovery;
+        let result = set_aside(disk, path, reason, observer, events);
         self.summary.set_aside += 1;
-        let text = format!("{}\n{reason}\n", path.display());
-        let note = beside(&to, ".txt");
-        if let Err(error) = write_new(disk, &note, &text) {
-            telemetry::not_recovered(&note, &words(&error));
-        }
-        let reason = reason.to_owned();
-        self.recovery.observer.tell(|| Notice::SetAside {
-            from: path.to_owned(),
-            to: to.clone(),
-            reason: reason.clone(),
-        });
-        let synced = sync_parent(disk, &to);
-        self.recovery.events.send(Event::SetAside { from: path.to_owned(), to, reason });
-        synced
+        result
     }
 
     fn hash(&self, whole: Whole) {

@@ -31,6 +31,8 @@ pub(super) struct Books {
     zero_ms: u64,
     /// What the last segment that is closed has.
     last_written: Amount,
+    /// The books before the disk failed the last segment: its file may turn out to be nothing.
+    doubted: Option<Doubted>,
     /// What is missing since `end_ms`.
     missing: Option<Missing>,
     segments: u32,
@@ -67,6 +69,14 @@ struct Missing {
     until_ms: u64,
 }
 
+/// What [`Books::fail`] has closed.
+#[derive(Debug)]
+struct Doubted {
+    past: Ledger,
+    before: Option<(Missing, Gap)>,
+    received: Amount,
+}
+
 /// What is left of a segment that the disk failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kept {
@@ -81,7 +91,7 @@ pub(super) enum Kept {
 impl Books {
     pub(super) fn new(now: Instant) -> Self {
         let (past, open, before, pending, received, left_out, missing, news) = Default::default();
-        let last_written = Amount::default();
+        let (last_written, doubted) = Default::default();
         let (start_ms, end_ms, zero_ms, told_ms, segments, refused) = Default::default();
         Self {
             past,
@@ -94,6 +104,7 @@ impl Books {
             end_ms,
             zero_ms,
             last_written,
+            doubted,
             missing,
             segments,
             refused,
@@ -135,6 +146,7 @@ impl Books {
 
     /// A segment begins as [`Books::next_start`] said.
     pub(super) fn open(&mut self, start_ms: u64, gap: Option<Gap>, repeated_packets: u64) {
+        self.doubted = None;
         self.open = Ledger { repeated_packets, ..Ledger::default() };
         self.pending = Pending::default();
         self.before = self.missing.take().zip(gap);
@@ -267,6 +279,8 @@ impl Books {
         let mut dropped = pending;
         let mut lost_news = pending;
         if kept == Kept::File {
+            let (past, before, received) = (self.past.clone(), self.before, self.open.received);
+            self.doubted = Some(Doubted { past, before, received });
             self.close(self.flushed_ms());
         } else {
             let open = std::mem::take(&mut self.open);
@@ -305,6 +319,27 @@ impl Books {
         self.end_ms = self.start_ms.saturating_add(length_ms);
         self.news.dropped_packets += less.packets;
         self.news.dropped_bytes += less.bytes;
+    }
+
+    /// The file of the last segment turned out to have nothing of what was flushed: it is as if it
+    /// had never been, and all of it is in the gap.
+    pub(super) fn vanish(&mut self) {
+        let (Some(doubted), Some(now)) = (self.doubted.take(), self.missing) else { return };
+        let Doubted { past, before, received } = doubted;
+        self.past = past;
+        self.end_ms = before.map_or(self.start_ms, |(_, gap)| gap.at_ms);
+        let since = before.map_or(now, |(missing, _)| missing);
+        let earlier = before.map_or(Amount::default(), |(missing, _)| missing.dropped);
+        self.missing = Some(Missing {
+            dropped: earlier + received + now.dropped,
+            by_clock: since.by_clock || now.by_clock,
+            until_ms: since.until_ms.max(now.until_ms),
+            ..since
+        });
+        self.segments = self.segments.saturating_sub(1);
+        self.news.dropped_packets += self.last_written.packets;
+        self.news.dropped_bytes += self.last_written.bytes;
+        self.last_written = Amount::default();
     }
 
     /// There is no file now, and there should be.

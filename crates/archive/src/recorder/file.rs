@@ -10,9 +10,10 @@ use media::Packet;
 use media::time::{Placed, Rebase};
 
 use super::books::Kept;
-use super::{Failure, Recorder, State};
+use super::{Failure, Recorder, Shared, State};
 use crate::events::{Event, Finished};
 use crate::path::{Facts, Name};
+use crate::recover::BARE;
 use crate::segment::{End, Left, Segment};
 use crate::{About, Counters, Cut, Gap, Notice, recover, telemetry, words};
 
@@ -301,22 +302,40 @@ impl Recorder {
     pub(super) fn mend(&mut self) {
         let _call = self.task.calls.enter(self.shared.age());
         let Self { unfinished, shared, chain, books, doubted, plan, .. } = self;
-        let checksum_files = plan.checksum_files;
-        unfinished.retain(|path| match recover::mend(&*shared.disk, path, checksum_files) {
-            Ok(finished) => {
-                *chain = Some(finished.chain);
-                if doubted.as_ref() == Some(path) {
-                    books.correct(finished.ledger.written, finished.length_ms);
+        let Shared { disk, observer, events, .. } = &**shared;
+        let mut bare = None;
+        unfinished.retain(|path| {
+            let is_doubted = doubted.as_ref() == Some(path);
+            let mended = match recover::mend(&**disk, path, plan.checksum_files) {
+                Ok(Some(finished)) => {
+                    *chain = Some(finished.chain);
+                    if is_doubted {
+                        books.correct(finished.ledger.written, finished.length_ms);
+                    }
+                    observer.tell(|| recover::recovered(&finished));
+                    events.send(Event::Recovered(finished));
+                    Ok(())
                 }
-                shared.observer.tell(|| recover::recovered(&finished));
-                shared.events.send(Event::Recovered(finished));
-                false
-            }
+                // The disk has lost all that was in it; its number and its name are free again.
+                Ok(None) => recover::set_aside(&**disk, path, BARE, observer, events).map(|()| {
+                    *chain = None;
+                    if is_doubted {
+                        books.vanish();
+                    }
+                    bare = Some(path.clone());
+                }),
+                Err(error) => Err(error),
+            };
             // Deleted, or not to be understood: that will not change.
-            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData),
+            let is_over = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::InvalidData);
+            mended.is_err_and(|error| !is_over(error.kind()))
         });
         if !unfinished.is_empty() {
             *chain = None;
+        }
+        if bare.is_some() && bare == self.last_file {
+            self.last_file = None;
+            self.task.set_file(None);
         }
     }
 

@@ -97,6 +97,39 @@ fn what_a_mended_file_lacks_is_in_the_gap_after_it() {
 }
 
 #[test]
+fn a_file_that_turned_out_to_be_nothing_leaves_the_gap_as_it_was() {
+    let now = Instant::now();
+    let mut books = Books::new(now);
+    open(&mut books, 0);
+    books.write(&video(0, true, 95), &placed(0));
+    books.flush(1_000);
+    books.write(&video(1_000, true, 95), &placed(1_000));
+    books.fail(Kept::File, GapReason::Disk, now);
+    let gap = open(&mut books, 4_000).unwrap();
+    assert_eq!((gap.at_ms, gap.length_ms, gap.dropped.packets), (1_000, 3_000, 1));
+    // The second file gets two packets, loses three, and fails with one more.
+    for time_ms in [0, 500] {
+        books.write(&video(4_000, true, 95), &placed(time_ms));
+        books.flush(time_ms + 500);
+    }
+    books.lose(LOST, 500, true);
+    books.write(&video(5_000, true, 95), &placed(1_000));
+    books.fail(Kept::File, GapReason::Disk, now);
+    assert_eq!((books.next_number(), books.packets_before()), (3, 7));
+    books.vanish();
+    assert_eq!((books.next_number(), books.packets_before()), (2, 1));
+    // On the clock of the file that is gone it goes on at 6 s.
+    let gap = open(&mut books, 2_000).unwrap();
+    assert_eq!((gap.at_ms, gap.length_ms, gap.dropped.packets), (1_000, 5_000, 7));
+    let ledger = books.recording();
+    assert!(ledger.is_balanced());
+    assert_eq!((ledger.written.packets, ledger.dropped.packets), (1, 7));
+    // Nothing of that is left once there is another file.
+    books.vanish();
+    assert_eq!(books.next_number(), 3);
+}
+
+#[test]
 fn the_clock_tells_how_long_the_publisher_was_away() {
     let now = Instant::now();
     let mut books = Books::new(now);

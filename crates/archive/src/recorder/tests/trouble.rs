@@ -239,6 +239,49 @@ fn a_full_disk_is_a_gap_between_two_files_of_one_recording() {
     assert!(log_of(&key).contains(&resumed), "{:?}", log_of(&key));
 }
 
+/// As ext4 does when its device fails: what was not synced is gone, and the file is what it was when
+/// it was made.
+#[test]
+fn a_file_that_lost_all_that_was_in_it_is_set_aside_and_its_packets_are_in_the_gap() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let fails = |call| !matches!(call, Call::Read | Call::List | Call::Space | Call::OpenRead);
+    let rig = Rig::new(breakable(&broken, fails, io::ErrorKind::ReadOnlyFilesystem));
+    let mut stream = Stream::publish("live", "bare");
+    rig.start(&stream);
+    stream.push(clip(1));
+    rig.wait_for_packets(22);
+    broken.store(true, Ordering::Relaxed);
+    stream.push(second(1));
+    wait_until("the disk has failed", || rig.state() == Some(State::Trouble));
+    let (path, lost) = rig.disk.files().pop_first().unwrap();
+    // The header of the file, and its first tag, whose body is so long.
+    let body = u32::from_be_bytes([0, lost[14], lost[15], lost[16]]);
+    let bare = &lost[..13 + 11 + usize::try_from(body).unwrap() + 4];
+    assert!(bare.len() < lost.len());
+    rig.disk.put(path.to_str().unwrap(), bare);
+    stream.push(second(2));
+    broken.store(false, Ordering::Relaxed);
+    let sent = std::mem::take(&mut stream.sent);
+    rig.wait_for_received(sent.len() as u64);
+    let key = stream.key.clone();
+    drop(stream);
+    rig.wait_for_end();
+
+    let files = rig.disk.files();
+    assert_eq!(files[&path.with_added_extension("broken")], bare);
+    assert!(files.contains_key(&path.with_added_extension("broken.txt")));
+    let [segment] = &rig.take_finished()[..] else { panic!("one file") };
+    assert_eq!((&segment.path, segment.about.segment), (&path, 1));
+    assert_eq!(segment.about.first_packet, 0);
+    let gap = segment.about.gap_before.unwrap();
+    let written = segment.ledger.written.packets;
+    assert_eq!((gap.at_ms, gap.reason), (0, GapReason::Disk));
+    assert_eq!((gap.dropped.packets, written), (42, 20));
+    assert_eq!(gap.length_ms, segment.about.start_ms);
+    let complete = log_of(&key).pop().unwrap();
+    assert!(complete.contains(" received=62 written=20 dropped=42 "), "{complete}");
+}
+
 #[test]
 fn a_deleted_file_is_noticed_once_and_the_recording_goes_on() {
     let rig = Rig::new(FakeDisk::default());
