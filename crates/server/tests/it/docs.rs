@@ -219,7 +219,7 @@ fn limit_exists(limit: &str) -> bool {
     }
     let (name, path) = (limit.rsplit("::").next().unwrap(), limit.split("::").next().unwrap());
     let sources = sources(&root().join("crates").join(path).join("src"));
-    let forms = [format!("pub {name}: "), format!("const {name}: ")];
+    let forms = ["pub ", "pub(crate) ", "const "].map(|form| format!("{form}{name}: "));
     forms.iter().any(|form| sources.contains(form))
 }
 
