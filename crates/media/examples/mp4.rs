@@ -1,13 +1,15 @@
 //! Makes MP4 of FLV, as the recorder and the views do: `mp4 fragments < in.flv > out.mp4`.
 //!
 //! What it is told to make: `fragments` (an initialization segment and parts of a second), `growing`
-//! (a recording as it is after a crash) or `finished` (a recording).
+//! (a recording as it is after a crash), `finished` (a recording) or `planned` (with its index
+//! first).
 
 use std::io::{Read, Write};
 
 use media::flv::scan::{Bodies, Item, Scanner};
 use media::mp4::mux::{Muxer, Options};
-use media::mp4::{Cut, Fragmenter, Movie};
+use media::mp4::plan::{Piece, Planner, SampleInfo};
+use media::mp4::{Cut, Fragmenter, Movie, samples};
 use media::{Chunks, Header, Packet, Role, time::Rebase};
 
 const PART_MS: u64 = 1_000;
@@ -42,9 +44,30 @@ fn main() -> Result<()> {
             std::io::stdout().write_all(&file)?;
             return Ok(());
         }
-        _ => return Err("say what to make: fragments, growing or finished".into()),
+        "planned" => planned(movie, &packets, &mut out)?,
+        _ => return Err("say what to make: fragments, growing, finished or planned".into()),
     }
     std::io::stdout().write_all(&out.to_vec())?;
+    Ok(())
+}
+
+fn planned(movie: Movie, packets: &[(Packet, u64)], out: &mut Chunks) -> Result<()> {
+    let mut planner = Planner::new(movie);
+    let mut bodies = Vec::new();
+    for (packet, time_ms) in packets {
+        for sample in samples(packet) {
+            if planner.push(&SampleInfo::of(&sample, *time_ms))? {
+                bodies.push(sample.data);
+            }
+        }
+    }
+    let planned = planner.finish();
+    for piece in planned.pieces(0..planned.size_bytes()) {
+        match piece {
+            Piece::Head(_) => out.put_slice(planned.head()),
+            Piece::Sample { index, .. } => out.put(bodies.get(index).ok_or("no sample")?.clone()),
+        }
+    }
     Ok(())
 }
 

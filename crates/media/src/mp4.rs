@@ -3,6 +3,7 @@
 //! - [`Movie`]: which tracks there are and how each is described; learned from packets.
 //! - [`Fragmenter`]: parts (`moof` and `mdat`) for HLS and Media Source players.
 //! - [`mux`]: a file that grows as parts and is an ordinary one when it is finished.
+//! - [`plan`]: a file with its index first, of which any range can be made from the packets.
 //!
 //! Samples are byte for byte what the publisher sent, without the head that FLV and E-RTMP put
 //! before it; so are codec records. Decoding times are those that the caller gives, to the ms: see
@@ -25,6 +26,7 @@ mod log;
 mod moov;
 mod movie;
 pub mod mux;
+pub mod plan;
 mod sample;
 mod tables;
 

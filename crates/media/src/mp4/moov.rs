@@ -38,15 +38,16 @@ pub(super) fn put_ftyp(boxes: &mut Boxes, movie: &Movie) {
     });
 }
 
-/// With the tables of a file; without them of one that goes on in fragments.
-pub(super) fn put_moov(boxes: &mut Boxes, movie: &Movie, tables: Option<&Tables>) {
+/// With the tables of a file and what is to be added to their offsets; without them of one that
+/// goes on in fragments.
+pub(super) fn put_moov(boxes: &mut Boxes, movie: &Movie, tables: Option<(&Tables, u64)>) {
     let created = movie.start_unix_ms.map_or(0, |ms| ms / 1_000 + EPOCH_S);
     boxes.put(b"moov", |boxes| {
         boxes.full(b"mvhd", 1, 0, |boxes| {
             boxes.u64(created);
             boxes.u64(created);
             boxes.u32(MOVIE_TIMESCALE);
-            boxes.u64(tables.map_or(0, Tables::duration_ms));
+            boxes.u64(tables.map_or(0, |(tables, _)| tables.duration_ms()));
             boxes.u32(0x1_0000);
             boxes.u16(0x0100);
             boxes.zeros(10);
@@ -55,7 +56,7 @@ pub(super) fn put_moov(boxes: &mut Boxes, movie: &Movie, tables: Option<&Tables>
             boxes.u32(movie.tracks.iter().map(Track::mp4_id).max().unwrap_or(0) + 1);
         });
         for track in &movie.tracks {
-            let view = tables.and_then(|tables| tables.of(movie, track));
+            let view = tables.and_then(|(tables, before)| tables.of(movie, track, before));
             put_trak(boxes, movie, track, created, view.as_ref());
         }
         if tables.is_none() {

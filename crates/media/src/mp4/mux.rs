@@ -167,7 +167,7 @@ impl Muxer {
         self.put_parts(out);
         self.index_at = Some(self.position);
         let mut boxes = Boxes::default();
-        moov::put_moov(&mut boxes, self.fragmenter.movie(), Some(&self.tables));
+        moov::put_moov(&mut boxes, self.fragmenter.movie(), Some((&self.tables, 0)));
         self.position += size(boxes.bytes.len());
         out.put(boxes.bytes.into());
     }

@@ -3,6 +3,8 @@
 //!
 //! What repeats is kept and written as runs; a sample costs 4 bytes for its size, and the runs.
 
+use std::ops::Range;
+
 use super::boxes::Boxes;
 use super::movie::{Movie, Track};
 use crate::Kind;
@@ -12,6 +14,7 @@ use crate::Kind;
 pub(super) struct Tables {
     /// One for each track of the movie.
     tracks: Vec<Table>,
+    window: Option<Range<i64>>,
 }
 
 /// A sample, but for its bytes.
@@ -58,7 +61,7 @@ impl<T: PartialEq + Copy> Runs<T> {
 
 impl Tables {
     pub(super) fn new(movie: &Movie) -> Self {
-        Self { tracks: vec![Table::default(); movie.tracks.len()] }
+        Self { tracks: vec![Table::default(); movie.tracks.len()], window: None }
     }
 
     /// A run of samples begins at a place in the file.
@@ -83,23 +86,44 @@ impl Tables {
         }
     }
 
+    /// Of the movie only this is shown, in the time of its samples: its time 0 is the start.
+    pub(super) fn show(&mut self, window: Range<u64>) {
+        self.window = Some(signed(window.start)..signed(window.end));
+    }
+
     /// How long the movie is shown.
     pub(super) fn duration_ms(&self) -> u64 {
-        let start_ms = self.start_ms();
-        let ends = self.tracks.iter().filter_map(|table| table.shown_until_ms(start_ms));
-        ends.max().unwrap_or(0)
+        let window = self.window();
+        let shown = self.tracks.iter().filter_map(|table| table.shown(&window));
+        shown.map(|shown| shown.delay_ms + shown.duration_ms).max().unwrap_or(0)
     }
 
-    /// Of each track the view of it that is written; both are in the order of the movie.
-    pub(super) fn of(&self, movie: &Movie, track: &Track) -> Option<View<'_>> {
+    /// What is to be written of a track, when the offsets count from `before` in the file.
+    pub(super) fn of(&self, movie: &Movie, track: &Track, before: u64) -> Option<View<'_>> {
         let at = movie.tracks.iter().position(|other| other.mp4_id() == track.mp4_id())?;
-        Some(View { table: self.tracks.get(at)?, start_ms: self.start_ms() })
+        let table = self.tracks.get(at)?;
+        Some(View { table, shown: table.shown(&self.window()), before })
     }
 
-    /// The first moment that is shown of any track: the movie's time 0.
-    fn start_ms(&self) -> i64 {
-        self.tracks.iter().filter_map(|table| Some(table.first?.1)).min().unwrap_or(0)
+    /// What is shown: everything, unless something else was said.
+    fn window(&self) -> Range<i64> {
+        let firsts = self.tracks.iter().filter_map(|table| Some(table.first?.1));
+        let all = || firsts.min().unwrap_or(0)..i64::MAX;
+        self.window.clone().unwrap_or_else(all)
     }
+}
+
+/// What is shown of a track, in ms.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    /// After how much of the movie.
+    delay_ms: u64,
+    /// From where in the track, by the times of its pictures.
+    begins_ms: u64,
+    /// For how long.
+    duration_ms: u64,
+    /// Whether that is all of it.
+    is_all: bool,
 }
 
 impl Table {
@@ -134,18 +158,34 @@ impl Table {
         self.first.map_or(0, |(first_ms, _)| self.end_ms - first_ms)
     }
 
-    /// When its last picture ends, in the movie's time.
-    fn shown_until_ms(&self, start_ms: i64) -> Option<u64> {
-        let (_, shown_ms) = self.first?;
-        let delay_ms = u64::try_from(shown_ms - start_ms).unwrap_or(0);
-        Some(delay_ms + self.duration_ms())
+    /// How much its pictures are shown later than they say, so that none is before the track: a
+    /// first picture that is shown before it is decoded moves all of them.
+    fn shift_ms(&self) -> i64 {
+        self.first.map_or(0, |(first_ms, shown_ms)| (signed(first_ms) - shown_ms).max(0))
+    }
+
+    /// What a window shows of it.
+    fn shown(&self, window: &Range<i64>) -> Option<Shown> {
+        let (first_ms, shown_ms) = self.first?;
+        let end_ms = shown_ms.saturating_add(signed(self.duration_ms()));
+        let begins_ms = shown_ms.max(window.start);
+        let unsigned = |ms: i64| u64::try_from(ms).unwrap_or(0);
+        Some(Shown {
+            delay_ms: unsigned(begins_ms - window.start),
+            begins_ms: unsigned(begins_ms - signed(first_ms) + self.shift_ms()),
+            duration_ms: unsigned(end_ms.min(window.end) - begins_ms),
+            is_all: begins_ms == shown_ms && end_ms <= window.end,
+        })
     }
 }
 
 /// The tables of one track in a movie.
 pub(super) struct View<'a> {
     table: &'a Table,
-    start_ms: i64,
+    /// `None` without samples.
+    shown: Option<Shown>,
+    /// To be added to the offsets.
+    before: u64,
 }
 
 impl View<'_> {
@@ -155,21 +195,19 @@ impl View<'_> {
 
     /// With the time before it begins.
     pub(super) fn shown_ms(&self) -> u64 {
-        self.table.shown_until_ms(self.start_ms).unwrap_or(0)
+        self.shown.map_or(0, |shown| shown.delay_ms + shown.duration_ms)
     }
 
     /// Appends `edts`: the track begins when its first picture, or sound, is to be shown, and with
-    /// it, not with the time that its decoder needs before. Nothing where both are 0.
+    /// it, not with the time that its decoder needs before. Nothing where that is so by itself.
     pub(super) fn put_edits(&self, boxes: &mut Boxes, track: &Track) {
         const NOTHING: u64 = u64::MAX;
         const RATE: u32 = 0x1_0000;
-        let Some((first_ms, shown_ms)) = self.table.first else { return };
-        let delay_ms = u64::try_from(shown_ms - self.start_ms).unwrap_or(0);
-        let begins_ms = u64::try_from(shown_ms - signed(first_ms)).unwrap_or(0);
-        if delay_ms == 0 && begins_ms == 0 {
+        let Some(Shown { delay_ms, begins_ms, duration_ms, is_all }) = self.shown else { return };
+        if delay_ms == 0 && begins_ms == 0 && is_all {
             return;
         }
-        let shown = (self.table.duration_ms(), begins_ms * u64::from(track.per_ms()));
+        let shown = (duration_ms, begins_ms * u64::from(track.per_ms()));
         let edits = (delay_ms > 0).then_some((delay_ms, NOTHING)).into_iter().chain([shown]);
         boxes.put(b"edts", |boxes| {
             boxes.full(b"elst", 1, 0, |boxes| {
@@ -229,16 +267,14 @@ impl View<'_> {
         });
         boxes.full(b"co64", 0, 0, |boxes| {
             boxes.u32(count(table.chunks.len()));
-            table.chunks.iter().for_each(|offset| boxes.u64(*offset));
+            table.chunks.iter().for_each(|offset| boxes.u64(self.before + *offset));
         });
     }
 
-    /// Appends `ctts` unless all pictures are shown when they are decoded. A first picture that is
-    /// shown before it is decoded moves all of them, for an edit cannot begin before a track does.
+    /// Appends `ctts` unless all pictures are shown when they are decoded.
     fn put_compositions(&self, boxes: &mut Boxes, track: &Track) {
         let compositions = &self.table.compositions.0;
-        let before_ms = self.table.first.map_or(0, |(first_ms, shown)| signed(first_ms) - shown);
-        let shift_ms = i32::try_from(before_ms.max(0)).unwrap_or(i32::MAX);
+        let shift_ms = i32::try_from(self.table.shift_ms()).unwrap_or(i32::MAX);
         if shift_ms == 0 && compositions.iter().all(|(_, ms)| *ms == 0) {
             return;
         }

@@ -9,6 +9,7 @@ use crate::{Chunks, Header, Kind, Packet};
 mod movie;
 mod mux;
 mod parts;
+mod plan;
 mod tree;
 
 fn bytes(hex: &str) -> Vec<u8> {
