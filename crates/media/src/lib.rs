@@ -15,6 +15,7 @@ pub mod flv;
 pub mod fuzz;
 mod gate;
 mod header;
+pub mod hls;
 pub mod mp4;
 mod packet;
 pub mod time;

@@ -1,0 +1,357 @@
+//! The newest segments of a live stream: which are in the playlist, which can still be asked for.
+//!
+//! A segment leaves the playlist when those behind it are [`LISTED_TARGETS`] target durations long, and is kept as long
+//! again: a player may have read the playlist just before (RFC 8216bis 6.2.2). Bytes are bounded; what is beyond goes
+//! early. Parts are numbered through all segments, so that the next one has a name before it is known which segment it
+//! is of.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::playlist::{self, Media, Multivariant, Parts, Variant};
+use super::{Begin, Init, Piece};
+use crate::{Kind, mp4};
+
+/// Length of the playlist, in target durations; three is the least.
+const LISTED_TARGETS: u64 = 6;
+/// Parts are told of segments that are at most so many target durations from the end (RFC 8216bis 4.4.4.9).
+const PARTS_TARGETS: u64 = 3;
+/// Peaks that have not come yet: the bandwidth that is told is this much more than the highest so far.
+const PEAK_PERCENT: u64 = 120;
+
+/// A part in the window.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its number among all parts.
+    pub number: u64,
+    /// Its times.
+    pub info: mp4::Part,
+    /// Its bytes.
+    pub bytes: Vec<Bytes>,
+}
+
+/// A segment in the window.
+#[derive(Debug)]
+pub struct Segment {
+    /// Its number among all segments.
+    pub number: u64,
+    /// The number of its initialization.
+    pub init: u64,
+    /// What began with it.
+    pub begin: Begin,
+    /// The run of the stream that it is of.
+    pub run: u64,
+    /// Its parts so far.
+    pub parts: Vec<Part>,
+    /// Whether all of them are there.
+    pub is_complete: bool,
+    /// Discontinuities before it.
+    discontinuities: u64,
+}
+
+impl Segment {
+    /// Its length so far.
+    pub fn duration_ms(&self) -> u64 {
+        self.parts.iter().map(|part| part.info.duration_ms()).sum()
+    }
+
+    /// Its size so far.
+    pub fn size_bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.info.size_bytes).sum()
+    }
+}
+
+/// The window.
+#[derive(Debug)]
+pub struct Window {
+    segments: VecDeque<Segment>,
+    /// The first segment of the playlist.
+    listed: u64,
+    next_segment: u64,
+    next_part: u64,
+    next_init: u64,
+    discontinuities: u64,
+    run: u64,
+    is_ended: bool,
+    target_s: Option<u64>,
+    part_target_ms: u64,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl Window {
+    /// Nothing yet, and never more than so many bytes, but for the newest segment.
+    pub fn new(bytes_max: u64) -> Self {
+        Self {
+            segments: VecDeque::new(),
+            listed: 0,
+            next_segment: 0,
+            next_part: 0,
+            next_init: 0,
+            discontinuities: 0,
+            run: 0,
+            is_ended: false,
+            target_s: None,
+            part_target_ms: 0,
+            bytes: 0,
+            bytes_max,
+        }
+    }
+
+    /// The segmenter's promises.
+    pub fn set_targets(&mut self, target_s: Option<u64>, part_target_ms: u64) {
+        self.target_s = self.target_s.or(target_s);
+        self.part_target_ms = part_target_ms;
+    }
+
+    /// The next part.
+    pub fn push(&mut self, piece: Piece) {
+        let Piece { part, bytes, begins, is_last } = piece;
+        if let Some(begin) = begins {
+            self.begin(begin);
+        }
+        let Some(segment) = self.segments.back_mut().filter(|segment| !segment.is_complete) else {
+            return;
+        };
+        self.bytes += part.size_bytes;
+        segment.parts.push(Part { number: self.next_part, info: part, bytes });
+        segment.is_complete = is_last;
+        self.next_part += 1;
+        self.trim();
+    }
+
+    /// The run is over; another one may come.
+    pub fn end_run(&mut self) {
+        self.run += 1;
+        if let Some(segment) = self.segments.back_mut() {
+            segment.is_complete = true;
+        }
+    }
+
+    /// Nothing more comes.
+    pub fn end(&mut self) {
+        self.end_run();
+        self.is_ended = true;
+    }
+
+    /// Whether nothing more comes.
+    pub fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    /// The run of the stream that comes next, or is on.
+    pub fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// Bytes that it holds.
+    pub fn size_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Parts so far.
+    pub fn parts(&self) -> u64 {
+        self.next_part
+    }
+
+    /// Whether there is a playlist: players that know no parts need a whole segment.
+    pub fn is_ready(&self) -> bool {
+        let is_whole = self.segments.front().is_some_and(|segment| segment.is_complete);
+        is_whole && self.target_s.is_some()
+    }
+
+    /// Whether segment `number`, or part `part` of it, is there, or was, or a later one is (RFC 8216bis 6.2.5.2).
+    pub fn has(&self, number: u64, part: Option<u64>) -> bool {
+        let Some(newest) = self.segments.back() else { return false };
+        let parts = newest.parts.len() as u64;
+        let is_there = match part {
+            None => newest.is_complete,
+            // The part after the last one of a segment is the first of the next.
+            Some(part) => part < parts,
+        };
+        self.is_ended || number < newest.number || number == newest.number && is_there
+    }
+
+    /// The number of the segment that is being made, or comes next.
+    pub fn open_segment(&self) -> u64 {
+        let newest = self.segments.back().filter(|segment| !segment.is_complete);
+        newest.map_or(self.next_segment, |newest| newest.number)
+    }
+
+    /// A whole segment.
+    pub fn segment(&self, number: u64) -> Option<&Segment> {
+        self.at(number).filter(|segment| segment.is_complete)
+    }
+
+    /// A part.
+    pub fn part(&self, number: u64) -> Option<&Part> {
+        self.all_parts().map(|(_, part)| part).find(|part| part.number == number)
+    }
+
+    /// An initialization.
+    pub fn init(&self, number: u64) -> Option<&Arc<Init>> {
+        let of = |segment: &&Segment| segment.init == number;
+        self.segments.iter().find(of).map(|segment| &segment.begin.init)
+    }
+
+    /// All parts with their segments, oldest first.
+    pub fn all_parts(&self) -> impl DoubleEndedIterator<Item = (&Segment, &Part)> {
+        self.segments
+            .iter()
+            .flat_map(|segment| segment.parts.iter().map(move |part| (segment, part)))
+    }
+
+    /// The playlist of segments, by names of [`init_name`], [`segment_name`] and [`part_name`].
+    pub fn playlist(&self) -> Option<Media> {
+        let target_s = self.target_s.filter(|_| self.is_ready())?;
+        let listed = || self.segments.iter().filter(|segment| segment.number >= self.listed);
+        let mut behind_ms: u64 = listed().map(Segment::duration_ms).sum();
+        let mut init = None;
+        let segments = listed().map(|segment| {
+            let has_parts = !self.is_ended && behind_ms <= PARTS_TARGETS * target_s * 1_000;
+            behind_ms = behind_ms.saturating_sub(segment.duration_ms());
+            let is_new = init.replace(segment.init) != Some(segment.init);
+            playlist::Segment {
+                uri: segment.is_complete.then(|| segment_name(segment.number)),
+                duration_ms: segment.duration_ms(),
+                is_discontinuous: segment.begin.is_discontinuous,
+                map: is_new.then(|| init_name(segment.init)),
+                unix_ms: Some(segment.begin.unix_ms),
+                is_gap: false,
+                parts: if has_parts {
+                    segment.parts.iter().map(listed_part).collect()
+                } else {
+                    vec![]
+                },
+            }
+        });
+        let segments: Vec<_> = segments.collect();
+        let first = self.at(self.listed);
+        let parts = (!self.is_ended).then_some(Parts { target_ms: self.part_target_ms });
+        Some(Media {
+            target_s,
+            parts,
+            media_sequence: self.listed,
+            discontinuity_sequence: first.map_or(0, |segment| segment.discontinuities),
+            segments,
+            preload_hint: parts.map(|_| part_name(self.next_part)),
+            reports: Vec::new(),
+            is_vod: false,
+            is_ended: self.is_ended,
+        })
+    }
+
+    /// The playlist of the one variant that there is, whose segments are listed at `uri`.
+    pub fn multivariant(&self, uri: String) -> Option<Multivariant> {
+        let newest = self.segments.back().filter(|_| self.is_ready())?;
+        let whole = || self.segments.iter().filter(|segment| segment.is_complete);
+        let rate = |bytes: u64, ms: u64| bytes.saturating_mul(8_000) / ms.max(1);
+        let peak =
+            whole().map(|segment| rate(segment.size_bytes(), segment.duration_ms())).max()?;
+        let (bytes, ms) = whole().fold((0, 0), |(bytes, ms), segment| {
+            (bytes + segment.size_bytes(), ms + segment.duration_ms())
+        });
+        let movie = &newest.begin.init.movie;
+        let video = movie.tracks().iter().find(|track| track.kind == Kind::Video);
+        let variant = Variant {
+            uri,
+            bandwidth: (peak * PEAK_PERCENT / 100).max(1),
+            average_bandwidth: Some(rate(bytes, ms).max(1)),
+            codecs: movie.codecs(),
+            resolution: video.filter(|v| v.width > 0).map(|video| (video.width, video.height)),
+            frame_rate: video.and_then(|video| video.frame_rate),
+            audio: None,
+        };
+        Some(Multivariant { variants: vec![variant], audio: Vec::new() })
+    }
+
+    fn at(&self, number: u64) -> Option<&Segment> {
+        let first = self.segments.front()?.number;
+        self.segments.get(usize::try_from(number.checked_sub(first)?).ok()?)
+    }
+
+    fn begin(&mut self, begin: Begin) {
+        if let Some(before) = self.segments.back_mut() {
+            before.is_complete = true;
+        }
+        let before = self.segments.back();
+        let is_same = before.is_some_and(|before| Arc::ptr_eq(&before.begin.init, &begin.init));
+        if !is_same {
+            self.bytes += begin.init.bytes.len() as u64;
+            self.next_init += 1;
+        }
+        let discontinuities = self.discontinuities;
+        self.discontinuities += u64::from(begin.is_discontinuous);
+        self.segments.push_back(Segment {
+            number: self.next_segment,
+            init: self.next_init.saturating_sub(1),
+            begin,
+            run: self.run,
+            parts: Vec::new(),
+            is_complete: false,
+            discontinuities,
+        });
+        self.next_segment += 1;
+    }
+
+    /// Moves the playlist on, and lets go of what nobody asks for any more.
+    fn trim(&mut self) {
+        let listed_ms = LISTED_TARGETS * 1_000 * self.target_s.unwrap_or(u64::from(u16::MAX));
+        let (mut behind_ms, mut listed) = (0, self.next_segment);
+        let mut kept = listed;
+        for segment in self.segments.iter().rev() {
+            if behind_ms < listed_ms {
+                listed = segment.number;
+            }
+            if behind_ms < 2 * listed_ms {
+                kept = segment.number;
+            }
+            behind_ms += if segment.is_complete { segment.duration_ms() } else { 0 };
+        }
+        self.listed = self.listed.max(listed);
+        while self.segments.len() > 1 && self.is_beyond(kept) {
+            let Some(gone) = self.segments.pop_front() else { return };
+            self.bytes = self.bytes.saturating_sub(gone.size_bytes());
+            if self.segments.front().is_some_and(|first| first.init != gone.init) {
+                let bytes = gone.begin.init.bytes.len() as u64;
+                self.bytes = self.bytes.saturating_sub(bytes);
+            }
+            self.listed = self.listed.max(gone.number + 1);
+        }
+    }
+
+    fn is_beyond(&self, kept: u64) -> bool {
+        let is_old = self.segments.front().is_some_and(|first| first.number < kept);
+        // The newest whole segment stays, or there would be no playlist.
+        is_old || self.bytes > self.bytes_max && self.segments.len() > 2
+    }
+}
+
+fn listed_part(part: &Part) -> playlist::Part {
+    playlist::Part {
+        uri: part_name(part.number),
+        duration_ms: part.info.duration_ms(),
+        is_independent: part.info.is_independent,
+        is_gap: false,
+    }
+}
+
+/// The name of an initialization.
+pub fn init_name(number: u64) -> String {
+    format!("init-{number}.mp4")
+}
+
+/// The name of a segment.
+pub fn segment_name(number: u64) -> String {
+    format!("segment-{number}.m4s")
+}
+
+/// The name of a part.
+pub fn part_name(number: u64) -> String {
+    format!("part-{number}.m4s")
+}
+
+#[cfg(test)]
+mod tests;
