@@ -2,15 +2,15 @@
 //!
 //! What it is told to make: `fragments` (an initialization segment and parts of a second), `growing`
 //! (a recording as it is after a crash), `finished` (a recording) or `planned` (with its index
-//! first).
+//! first); or `back`, the FLV file of such a recording.
 
 use std::io::{Read, Write};
 
 use media::flv::scan::{Bodies, Item, Scanner};
 use media::mp4::mux::{Muxer, Options};
 use media::mp4::plan::{Piece, Planner, SampleInfo};
-use media::mp4::{Cut, Fragmenter, Movie, samples};
-use media::{Chunks, Header, Packet, Role, time::Rebase};
+use media::mp4::{Cut, Fragmenter, Movie, samples, scan};
+use media::{Chunks, Header, Packet, Role, flv, time::Rebase};
 
 const PART_MS: u64 = 1_000;
 
@@ -18,6 +18,9 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Result<()> {
     let form = std::env::args().nth(1).unwrap_or_default();
+    if form == "back" {
+        return back();
+    }
     let packets = packets()?;
     let movie = Movie::of(&Header::default(), packets.iter().map(|(packet, _)| packet));
     for track in movie.tracks() {
@@ -45,7 +48,7 @@ fn main() -> Result<()> {
             return Ok(());
         }
         "planned" => planned(movie, &packets, &mut out)?,
-        _ => return Err("say what to make: fragments, growing, finished or planned".into()),
+        _ => return Err("say what to make: fragments, growing, finished, planned or back".into()),
     }
     std::io::stdout().write_all(&out.to_vec())?;
     Ok(())
@@ -80,6 +83,31 @@ fn recording(movie: Movie, packets: &[(Packet, u64)], out: &mut Chunks) -> Resul
         muxer.push(packet, *time_ms, out)?;
     }
     Ok(muxer)
+}
+
+/// Makes an FLV file of the recording on the standard input.
+fn back() -> Result<()> {
+    let mut file = Vec::new();
+    std::io::stdin().read_to_end(&mut file)?;
+    let mut scanner = scan::Scanner::new();
+    scanner.push(&file);
+    scanner.finish();
+    let mut muxer = flv::mux::Muxer::new(flv::mux::Options::default());
+    let mut out = Chunks::new();
+    while let Some(item) = scanner.poll() {
+        match item {
+            scan::Item::Packet(packet) => {
+                let time_ms = u64::try_from(packet.dts_ms)?;
+                muxer.push(&packet, time_ms, &mut out)?;
+            }
+            scan::Item::Fault(fault) => {
+                eprintln!("{} at byte {}", fault.kind, fault.offset);
+            }
+            _ => {}
+        }
+    }
+    std::io::stdout().write_all(&out.to_vec())?;
+    Ok(())
 }
 
 /// All packets of the FLV file on the standard input, with their times in the recording.

@@ -3,6 +3,7 @@
 //! - [`Movie`]: which tracks there are and how each is described; learned from packets.
 //! - [`Fragmenter`]: parts (`moof` and `mdat`) for HLS and Media Source players.
 //! - [`mux`]: a file that grows as parts and is an ordinary one when it is finished.
+//! - [`scan`]: reads such a file, and gives the packets back as they went in.
 //! - [`plan`]: a file with its index first, of which any range can be made from the packets.
 //!
 //! Samples are byte for byte what the publisher sent, without the head that FLV and E-RTMP put
@@ -26,8 +27,11 @@ mod log;
 mod moov;
 mod movie;
 pub mod mux;
+mod parse;
 pub mod plan;
+mod reread;
 mod sample;
+pub mod scan;
 mod tables;
 
 pub use fragment::{Cut, Fragmenter, Part};

@@ -106,6 +106,7 @@ fn described(facts: &Facts, boxes: Boxes) -> Track {
         language: facts.language.clone(),
         title: facts.title.clone(),
         codec: facts.codec,
+        timescale: Track::timescale_of(0),
         entry: boxes.bytes,
     }
 }
@@ -241,6 +242,7 @@ fn audio(facts: &Facts, codec: AudioCodec) -> Result<Track, Refusal> {
         codec_string,
         sample_rate_hz: info.sample_rate_hz,
         channels: info.channels,
+        timescale: Track::timescale_of(info.sample_rate_hz),
         ..described(facts, boxes)
     })
 }

@@ -118,6 +118,13 @@ impl Fragmenter {
         Self { room: Some(FILE_SAMPLES_MAX), ..Self::new(movie) }
     }
 
+    /// Goes on behind samples of a track: the time of the last, and from the one before.
+    pub(super) fn resume(&mut self, track: usize, time_ms: u64, step_ms: Option<u64>) {
+        if let Some(last) = self.last.get_mut(track) {
+            *last = Some(Last { time_ms, step_ms });
+        }
+    }
+
     /// The movie.
     pub fn movie(&self) -> &Movie {
         &self.movie

@@ -14,8 +14,9 @@
 //!
 //! Numbers are of seven bits a byte, the lowest first, the top bit set in all but the last.
 
+use super::parse::Fields;
 use super::sample::Sample;
-use crate::Packet;
+use crate::{Kind, Packet};
 
 /// The user type of the box (ISO 14496-12 11.1).
 pub(super) const ID: [u8; 16] =
@@ -71,4 +72,37 @@ impl Log {
             self.bytes.push(low | 0x80);
         }
     }
+}
+
+/// Reads the messages of a part: `sample` gives the next one of a track, `message` takes each
+/// message. `None` when they cannot be read, or when there is no such sample.
+pub(super) fn read<'a>(
+    log: &'a [u8],
+    mut sample: impl FnMut(usize) -> Option<&'a [u8]>,
+    mut message: impl FnMut(Packet),
+) -> Option<()> {
+    let mut log = Fields(log);
+    if log.take()? != &[VERSION] {
+        return None;
+    }
+    let mut time_ms = 0_i64;
+    while !log.0.is_empty() {
+        let kind = match log.take()? {
+            [8] => Kind::Audio,
+            [9] => Kind::Video,
+            [18] => Kind::Data,
+            _ => return None,
+        };
+        let step = log.number()?;
+        time_ms = time_ms.checked_add((step >> 1).cast_signed() ^ -(step & 1).cast_signed())?;
+        let mut body = Vec::new();
+        for _ in 0..log.number()? {
+            body.extend_from_slice(log.literal()?);
+            let track = usize::try_from(log.number()?).ok()?;
+            body.extend_from_slice(sample(track)?);
+        }
+        body.extend_from_slice(log.literal()?);
+        message(Packet::new(kind, time_ms, body.into()));
+    }
+    Some(())
 }

@@ -9,9 +9,12 @@ use crate::codec::VideoCodec;
 /// Units of the movie's own times in a second: ms.
 const MOVIE_TIMESCALE: u32 = 1_000;
 /// Seconds from 1904, where times in MP4 begin, to 1970.
-const EPOCH_S: u64 = 2_082_844_800;
+pub(super) const EPOCH_S: u64 = 2_082_844_800;
 /// No rotation, no scaling.
 const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
+
+/// The names of handlers that QuickTime gave them, which no player takes for a title.
+pub(super) const HANDLER_NAMES: [&str; 2] = ["VideoHandler", "SoundHandler"];
 
 /// Flags of a sample at which decoding can start: it depends on no other (ISO 14496-12 8.8.3).
 pub(super) const KEY_FLAGS: u32 = 0x0200_0000;
@@ -126,9 +129,8 @@ fn put_trak(
 
 fn put_mdia(boxes: &mut Boxes, track: &Track, created: u64, view: Option<&View<'_>>) {
     let is_video = track.kind == Kind::Video;
-    // The names that QuickTime gave them, which no player takes for a title.
-    let (handler, name) =
-        if is_video { (b"vide", "VideoHandler") } else { (b"soun", "SoundHandler") };
+    let [video, sound] = HANDLER_NAMES;
+    let (handler, name) = if is_video { (b"vide", video) } else { (b"soun", sound) };
     boxes.put(b"mdia", |boxes| {
         boxes.full(b"mdhd", 1, 0, |boxes| {
             boxes.u64(created);

@@ -69,6 +69,7 @@ pub struct Track {
     /// Its title, as the publisher's metadata says.
     pub title: Option<String>,
     pub(super) codec: Codec,
+    pub(super) timescale: u32,
     /// The sample entry, a whole box.
     pub(super) entry: Vec<u8>,
 }
@@ -84,18 +85,23 @@ impl Track {
     /// audio a sample is too, as ISO 14496-12 12.2.3 asks: the least common multiple of the two.
     /// 90,000 for video, and for rates that no sound has.
     pub fn timescale(&self) -> u32 {
+        self.timescale
+    }
+
+    /// The time scale of sound; of video with a rate of 0.
+    pub(super) fn timescale_of(sample_rate_hz: u32) -> u32 {
         const VIDEO: u32 = 90_000;
         const MS: u32 = 1_000;
         /// The least common multiple stays below 2^30.
         const RATE_MAX: u32 = 1_000_000;
-        if self.kind == Kind::Video || !(1..=RATE_MAX).contains(&self.sample_rate_hz) {
+        if !(1..=RATE_MAX).contains(&sample_rate_hz) {
             return VIDEO;
         }
-        let (mut a, mut b) = (self.sample_rate_hz, MS);
+        let (mut a, mut b) = (sample_rate_hz, MS);
         while b > 0 {
             (a, b) = (b, a % b);
         }
-        self.sample_rate_hz / a * MS
+        sample_rate_hz / a * MS
     }
 
     /// Units of its times in a ms.

@@ -37,7 +37,10 @@ use crate::amf0::Value;
 use crate::flv::mux::{COMPLETE, script};
 use crate::{Chunks, Header, Packet};
 
+mod restore;
+
 pub use crate::flv::mux::{Options, Patch};
+pub use restore::{Restore, Want};
 
 /// The user type of the box in which a file says what it is (ISO 14496-12 11.1).
 pub const SCRIPT_ID: [u8; 16] =
@@ -49,6 +52,9 @@ const BOX_HEAD: usize = 8;
 const LARGE_HEAD: usize = 16;
 /// Sizes that the script can have.
 const SCRIPT_BYTES: std::ops::RangeInclusive<usize> = 2_048..=(4 << 20);
+
+/// The property that has the codec strings.
+const CODECS: &str = "codecs";
 
 /// What was written and what was not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +81,7 @@ pub struct Muxer {
     position: u64,
     /// Where the index begins, once it was put out.
     index_at: Option<u64>,
+    codecs: String,
     counters: Counters,
 }
 
@@ -87,6 +94,7 @@ impl Muxer {
         let script_bytes = options.reserve_bytes.clamp(*SCRIPT_BYTES.start(), *SCRIPT_BYTES.end());
         Self {
             tables: Tables::new(&movie),
+            codecs: movie.codecs(),
             fragmenter: Fragmenter::of_recording(movie),
             // So that the `free` begins at a multiple of its size.
             script_bytes: (before + script_bytes).next_multiple_of(LARGE_HEAD) - before,
@@ -257,7 +265,7 @@ impl Muxer {
         let own = [
             ("duration", Value::Number(number(self.duration_ms()) / 1_000.0)),
             ("filesize", Value::Number(number(self.position))),
-            ("codecs", Value::String(self.fragmenter.movie().codecs())),
+            (CODECS, Value::String(self.codecs.clone())),
         ];
         script(self.script_bytes, &self.identity, &own, &self.extra)
     }

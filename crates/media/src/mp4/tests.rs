@@ -10,6 +10,7 @@ mod movie;
 mod mux;
 mod parts;
 mod plan;
+mod scan;
 mod tree;
 
 fn bytes(hex: &str) -> Vec<u8> {

@@ -5,7 +5,7 @@ use crate::amf0::Value;
 use crate::flv::meta;
 use crate::mp4::mux::{Muxer, Options, Patch, SCRIPT_ID};
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     Options {
         reserve_bytes: 2_048,
         identity: vec![("recording".to_owned(), Value::from("abc"))],
@@ -14,7 +14,7 @@ fn options() -> Options {
 }
 
 /// The file of packets that are cut before those at `cuts`, and its muxer, not yet finished.
-fn growing(packets: &[Packet], cuts: &[usize]) -> (Muxer, Vec<u8>) {
+pub(super) fn growing(packets: &[Packet], cuts: &[usize]) -> (Muxer, Vec<u8>) {
     let mut out = Chunks::new();
     let mut muxer = Muxer::new(movie(), options());
     muxer.start(&header(&configs()), &mut out);
@@ -28,7 +28,7 @@ fn growing(packets: &[Packet], cuts: &[usize]) -> (Muxer, Vec<u8>) {
     (muxer, out.to_vec())
 }
 
-fn finished(packets: &[Packet], cuts: &[usize]) -> (Muxer, Vec<u8>) {
+pub(super) fn finished(packets: &[Packet], cuts: &[usize]) -> (Muxer, Vec<u8>) {
     let (mut muxer, mut file) = growing(packets, cuts);
     let mut out = Chunks::new();
     muxer.finish(&mut out);
@@ -40,7 +40,7 @@ fn finished(packets: &[Packet], cuts: &[usize]) -> (Muxer, Vec<u8>) {
     (muxer, file)
 }
 
-fn apply(file: &mut [u8], patch: &Patch) {
+pub(super) fn apply(file: &mut [u8], patch: &Patch) {
     let at = usize::try_from(patch.offset).unwrap();
     file[at..at + patch.bytes.len()].copy_from_slice(&patch.bytes);
 }

@@ -1,0 +1,225 @@
+//! The muxer of a file that is there already, rebuilt from the file itself: what an interrupted
+//! recording needs to become an ordinary file.
+//!
+//! The caller owns the file and reads what is asked for; samples are passed over. Damage inside a
+//! sample cannot be told.
+
+use super::{LARGE_HEAD, Muxer, Options, SCRIPT_ID};
+use crate::amf0::Value;
+use crate::flv::meta;
+use crate::mp4::movie::Track;
+use crate::mp4::parse::{self, Run};
+use crate::mp4::tables::Row;
+use crate::mp4::{log, moov, reread, scan, size};
+
+pub use crate::flv::mux::Want;
+
+/// Walks over a file from its start to its end.
+#[derive(Debug)]
+pub struct Restore {
+    options: Options,
+    file_bytes: u64,
+    /// The box that is looked at, and how much of it is to be read.
+    at: u64,
+    len: usize,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Brands,
+    Script,
+    /// Behind the script, which has so many bytes and says these codecs.
+    Room {
+        script_bytes: usize,
+        codecs: String,
+    },
+    /// Among the parts: what stands before the samples of the next one.
+    Parts {
+        muxer: Box<Muxer>,
+        runs: Option<Vec<Run>>,
+    },
+    Over(Option<Box<Muxer>>),
+}
+
+/// Bytes that tell what a box is: its head, and a user type.
+const LOOK: usize = 32;
+
+impl Restore {
+    /// The walk over a file of so many bytes. The identity and the values that change are to be
+    /// given again; the room that they have is as it was.
+    pub fn new(options: Options, file_bytes: u64) -> Self {
+        Self { options, file_bytes, at: 0, len: LOOK, state: State::Brands }
+    }
+
+    /// What is to be read next; `None` at the end.
+    pub fn want(&self) -> Option<Want> {
+        let rest = self.file_bytes.checked_sub(self.at).filter(|rest| *rest > 0)?;
+        let len = usize::try_from(rest).map_or(self.len, |rest| rest.min(self.len));
+        (!matches!(self.state, State::Over(_))).then_some(Want { offset: self.at, len })
+    }
+
+    /// What was read; fewer bytes than asked for end the walk.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let next = self.step(bytes);
+        match next {
+            Some(Step::More(len)) if len > bytes.len() && len > self.len => self.len = len,
+            Some(Step::Next(size)) => {
+                self.at += size;
+                self.len = LOOK;
+            }
+            _ => self.end(),
+        }
+    }
+
+    /// The muxer of the file, whose position is the end of its last whole part: the file is to be
+    /// cut there, and [`Muxer::finish`] makes it an ordinary one. Of a file with a whole index the
+    /// muxer is finished. `None` when it is no recording of this server or ends before its first part
+    /// could begin.
+    pub fn finish(mut self) -> Option<Muxer> {
+        self.end();
+        match self.state {
+            State::Over(muxer) => muxer.map(|muxer| *muxer),
+            _ => None,
+        }
+    }
+
+    fn end(&mut self) {
+        let muxer = match std::mem::replace(&mut self.state, State::Over(None)) {
+            State::Parts { muxer, .. } | State::Over(Some(muxer)) => Some(muxer),
+            _ => None,
+        };
+        self.state = State::Over(muxer);
+    }
+
+    /// `None` when the file is not whole, or not as the muxer writes it, from here on.
+    fn step(&mut self, bytes: &[u8]) -> Option<Step> {
+        let head = parse::head(bytes)??;
+        let whole = head.size?;
+        // Of a finished file: what is in it is read as before, even if its end is lost.
+        let is_of_finished = matches!(self.state, State::Room { .. })
+            && &head.name == b"mdat"
+            && head.bytes == LARGE_HEAD;
+        if is_of_finished {
+            return Some(Step::Next(size(head.bytes)));
+        }
+        if self.at.checked_add(whole)? > self.file_bytes {
+            return None;
+        }
+        let id = bytes.get(head.bytes..head.bytes + SCRIPT_ID.len());
+        let is_log = id == Some(&log::ID);
+        // All of the box, if it has at most so many bytes.
+        let all = |most: u64| {
+            let len = usize::try_from(whole).ok().filter(|_| whole <= most)?;
+            if bytes.len() < len {
+                return Some(Err(Step::More(len)));
+            }
+            bytes.get(head.bytes..len).map(Ok)
+        };
+        match (&head.name, &mut self.state) {
+            (b"ftyp", State::Brands) => self.state = State::Script,
+            (b"uuid", State::Script) if id == Some(&SCRIPT_ID) => {
+                let content = match all(scan::SCRIPT_MAX)? {
+                    Ok(content) => content.get(SCRIPT_ID.len()..)?,
+                    Err(more) => return Some(more),
+                };
+                let codecs = codecs(content).unwrap_or_default();
+                self.state = State::Room { script_bytes: content.len(), codecs };
+            }
+            (b"free", State::Room { .. }) => {}
+            (b"moov", State::Room { script_bytes, codecs }) => {
+                let content = match all(scan::INIT_MAX)? {
+                    Ok(content) => content,
+                    Err(more) => return Some(more),
+                };
+                let mut muxer = Muxer::new(reread::movie(content)?, self.options.clone());
+                muxer.script_bytes = *script_bytes;
+                muxer.codecs = std::mem::take(codecs);
+                muxer.position = self.at + whole;
+                self.state = State::Parts { muxer: Box::new(muxer), runs: None };
+            }
+            (b"prft", State::Parts { .. }) => {}
+            (b"uuid", State::Parts { muxer, runs: None }) if is_log => {
+                let content = match all(scan::LOG_MAX)? {
+                    Ok(content) => content.get(log::ID.len()..)?,
+                    Err(more) => return Some(more),
+                };
+                // A part without samples ends here.
+                if log::read(content, |_| None, drop).is_some() {
+                    muxer.position = self.at + whole;
+                }
+            }
+            (b"moof", State::Parts { runs: runs @ None, .. }) => match all(scan::MOOF_MAX)? {
+                Ok(content) => *runs = Some(parse::runs(content)?),
+                Err(more) => return Some(more),
+            },
+            (b"mdat", State::Parts { muxer, runs }) => {
+                let runs = runs.take()?;
+                let sizes = runs.iter().flat_map(|run| &run.samples);
+                let media: u64 = sizes.map(|sample| u64::from(sample.size)).sum();
+                if media + size(head.bytes) != whole {
+                    return None;
+                }
+                muxer.note(&runs, self.at + size(head.bytes))?;
+                muxer.position = self.at + whole;
+            }
+            (b"moov", State::Parts { muxer, runs: None }) => {
+                muxer.index_at = Some(self.at);
+                muxer.position = self.at + whole;
+                self.end();
+            }
+            _ => return None,
+        }
+        Some(Step::Next(whole))
+    }
+}
+
+/// What comes next.
+enum Step {
+    /// So many bytes of this box.
+    More(usize),
+    /// What stands so many bytes further.
+    Next(u64),
+}
+
+/// What a script says of the codecs.
+fn codecs(script: &[u8]) -> Option<String> {
+    let (properties, _) = meta::readable_properties(script)?;
+    let named = properties.into_iter().find(|(name, _)| name == super::CODECS);
+    match named?.1 {
+        Value::String(codecs) => Some(codecs),
+        _ => None,
+    }
+}
+
+impl Muxer {
+    /// Takes note of a part whose samples begin at `offset`, run after run.
+    fn note(&mut self, runs: &[Run], mut offset: u64) -> Option<()> {
+        for run in runs {
+            let is_this = |track: &Track| track.mp4_id() == run.track;
+            let tracks = &self.fragmenter.movie().tracks;
+            let at = tracks.iter().position(is_this)?;
+            let per_ms = tracks.get(at)?.per_ms();
+            let mut time_ms = run.start / u64::from(per_ms);
+            let mut step_ms = None;
+            self.tables.chunk(at, offset);
+            for (i, sample) in run.samples.iter().enumerate() {
+                let composition_ms = sample.composition / per_ms.cast_signed();
+                let is_key = sample.flags == moov::KEY_FLAGS;
+                let size_bytes = sample.size;
+                self.tables.push(at, Row { time_ms, composition_ms, is_key, size_bytes });
+                offset += u64::from(size_bytes);
+                let duration_ms = u64::from(sample.duration / per_ms);
+                if i + 1 == run.samples.len() {
+                    self.fragmenter.resume(at, time_ms, step_ms.or(Some(duration_ms)));
+                }
+                step_ms = Some(duration_ms);
+                time_ms += duration_ms;
+            }
+            self.tables.end(at, time_ms);
+            self.counters.samples += size(run.samples.len());
+        }
+        self.counters.parts += 1;
+        Some(())
+    }
+}
