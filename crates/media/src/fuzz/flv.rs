@@ -117,7 +117,7 @@ fn media(file: &[u8]) -> Vec<(Kind, Bytes)> {
     items.collect()
 }
 
-fn apply(file: &mut [u8], patch: &Patch) {
+pub(super) fn apply(file: &mut [u8], patch: &Patch) {
     let start = usize::try_from(patch.offset).unwrap_or(usize::MAX);
     let place = file.get_mut(start..).and_then(|rest| rest.get_mut(..patch.bytes.len()));
     let Some(place) = place else { panic!("a patch beyond the file") };
@@ -166,7 +166,7 @@ fn options() -> Options {
     Options { reserve_bytes: 2_048, ..Options::default() }
 }
 
-fn packets(mut rest: &[u8]) -> Vec<Packet> {
+pub(super) fn packets(mut rest: &[u8]) -> Vec<Packet> {
     let mut dts_ms = 0;
     let mut packets = Vec::new();
     while let Some((&[kind, high, low, len], after)) = rest.split_first_chunk::<4>() {
@@ -231,6 +231,6 @@ fn restored(file: &[u8], original: Option<&Muxer>) {
     }
 }
 
-fn size(len: usize) -> u64 {
+pub(super) fn size(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }

@@ -3,11 +3,8 @@
 
 use super::*;
 use crate::amf0::{Value, encode, encode_string};
+use crate::codec::tests::samples;
 use crate::flv::tag::{FILE_HEADER, TagHeader};
-
-#[expect(clippy::duplicate_mod, reason = "the tests that it is for keep it to themselves")]
-#[path = "../codec/tests/samples.rs"]
-mod samples;
 
 /// Set to `write`, the seeds are written before they are compared.
 const SEEDS: &str = "RTMP_SERVER_TEST_SEEDS";
@@ -181,20 +178,69 @@ fn flv_repair_corpus() {
     replay("flv_repair", flv_repair, &files());
 }
 
+/// Messages of a stream, as the targets of muxers read them.
+fn messages() -> Vec<u8> {
+    let mut bytes = vec![3, 0, 0, 16];
+    bytes.extend(b"\x02\0\x0aonMetaData\x08\0\0");
+    bytes.extend([1, 0, 0, 7, 0x17, 0, 0, 0, 0, 1, 0x42, 0, 0, 0, 4, 0xaf, 0, 0x12, 0x10]);
+    for i in 0..10 {
+        let first = if i % 5 == 0 { 0x17 } else { 0x27 };
+        bytes.extend([1, 0, 40, 8, first, 1, 0, 0, 0, i, i, i, 0, 0, 0, 3, 0xaf, 1, i]);
+    }
+    bytes
+}
+
 #[test]
 fn flv_mux_corpus() {
-    let packets = |seed: u8| {
-        let mut bytes = vec![seed, 0x80, seed / 2, 0x41];
-        bytes.extend([3, 0, 0, 16]);
-        bytes.extend(b"\x02\0\x0aonMetaData\x08\0\0");
-        bytes.extend([1, 0, 0, 7, 0x17, 0, 0, 0, 0, 1, 0x42, 0, 0, 0, 4, 0xaf, 0, 0x12, 0x10]);
-        for i in 0..10 {
-            let first = if i % 5 == 0 { 0x17 } else { 0x27 };
-            bytes.extend([1, 0, 40, 8, first, 1, 0, 0, 0, i, i, i, 0, 0, 0, 3, 0xaf, 1, i]);
-        }
-        bytes
-    };
+    let packets = |seed: u8| [&[seed, 0x80, seed / 2, 0x41][..], &messages()].concat();
     replay("flv_mux", flv_mux, &[packets(0), packets(40), packets(120), packets(255)]);
+}
+
+/// A recording of MP4, growing and finished.
+fn recordings() -> [Vec<u8>; 2] {
+    use crate::mp4::{Movie, mux::Muxer};
+    use crate::{Chunks, Header, Kind, Packet};
+    let mut packets = vec![
+        Packet::new(Kind::Audio, 0, vec![0xaf, 0, 0x12, 0x10].into()),
+        Packet::new(Kind::Video, 0, unhex(samples::VIDEO[0].body).into()),
+    ];
+    for i in 0..6_u8 {
+        let first = if i % 3 == 0 { 0x17 } else { 0x27 };
+        let video = vec![first, 1, 0, 0, 40, 0, 0, 0, 1, i];
+        packets.push(Packet::new(Kind::Video, i64::from(i) * 40, video.into()));
+        packets.push(Packet::new(Kind::Audio, i64::from(i) * 40, vec![0xaf, 1, i].into()));
+    }
+    let options = crate::flv::mux::Options { reserve_bytes: 2_048, ..Default::default() };
+    let mut muxer = Muxer::new(Movie::of(&Header::default(), &packets), options);
+    let mut out = Chunks::new();
+    for packet in &packets {
+        if packet.body.starts_with(&[0x17, 1]) {
+            muxer.cut();
+        }
+        muxer.push(packet, packet.dts_ms.cast_unsigned(), &mut out).unwrap();
+    }
+    let growing = out.to_vec();
+    muxer.finish(&mut out);
+    let mut finished = out.to_vec();
+    for patch in muxer.patches() {
+        let at = usize::try_from(patch.offset).unwrap();
+        finished[at..at + patch.bytes.len()].copy_from_slice(&patch.bytes);
+    }
+    [growing, finished]
+}
+
+#[test]
+fn mp4_scan_corpus() {
+    let [growing, finished] = recordings();
+    let torn = growing[..growing.len() - 5].to_vec();
+    let init = [&b"\0\0\0\x08ftyp\0\0\0\x08moov"[..], &finished].concat();
+    replay("mp4_scan", mp4_scan, &[growing, finished, torn, init]);
+}
+
+#[test]
+fn mp4_mux_corpus() {
+    let packets = |seed: u8| [&[seed, 0x80][..], &messages()].concat();
+    replay("mp4_mux", mp4_mux, &[packets(0), packets(40), packets(120), packets(255)]);
 }
 
 #[test]

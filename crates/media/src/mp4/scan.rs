@@ -167,8 +167,7 @@ impl Scanner {
 
     fn end(&mut self) {
         let is_torn = self.skip > 0 || !self.buffer.is_empty() || self.stage < Stage::Init;
-        let of_part = self.part.as_ref().is_some_and(|part| part.runs.is_some());
-        if is_torn || of_part || self.end_part(&[]).is_err() {
+        if is_torn || self.part.is_some() {
             self.fault(FaultKind::Torn);
         }
         self.is_over = true;
@@ -202,7 +201,9 @@ impl Scanner {
             }
             (b"moov", Stage::Script) => return self.init(whole, wrong),
             (b"moov", Stage::Init) => {
-                self.end_part(&[])?;
+                if self.part.is_some() {
+                    return Err(FaultKind::Part);
+                }
                 self.stage = Stage::Index { offset: self.position };
             }
             (b"moof", Stage::Init) => return self.moof(head.bytes, whole, wrong),
@@ -232,9 +233,8 @@ impl Scanner {
             Stage::Init if is_log => {}
             _ => return Err(wrong),
         }
-        if is_log {
-            // The one before had no samples.
-            self.end_part(&[])?;
+        if self.part.is_some() {
+            return Err(FaultKind::Part);
         }
         let most = if is_log { LOG_MAX } else { SCRIPT_MAX };
         let Some((offset, mut content)) = self.take(whole, most, wrong)? else {
@@ -242,7 +242,11 @@ impl Scanner {
         };
         content.advance(head + ID);
         if is_log {
+            let has_samples = log::read(&content, |_| None, drop).is_none();
             self.part = Some(Open { offset, log: content, runs: None });
+            if !has_samples {
+                self.end_part(&[])?;
+            }
         } else {
             self.stage = Stage::Script;
             self.items.push_back(Item::Script(content));
