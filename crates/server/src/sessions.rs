@@ -56,11 +56,16 @@ pub(crate) enum Via {
     Flv,
     /// FLV in the messages of a WebSocket.
     WebSocket,
+    /// Fragmented MP4 as the body of an HTTP answer.
+    Mp4,
+    /// HLS.
+    Hls,
 }
 
 impl Via {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Rtmp, Self::Flv, Self::WebSocket];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Rtmp, Self::Flv, Self::WebSocket, Self::Mp4, Self::Hls];
 
     /// The word of the API and of metrics.
     pub(crate) fn name(self) -> &'static str {
@@ -68,6 +73,8 @@ impl Via {
             Self::Rtmp => "rtmp",
             Self::Flv => "flv",
             Self::WebSocket => "websocket",
+            Self::Mp4 => "mp4",
+            Self::Hls => "hls",
         }
     }
 }
@@ -200,6 +207,11 @@ impl Sessions {
             publishers: state.publishers.len(),
             players: state.player_count,
         }
+    }
+
+    /// Bytes went to a viewer that has no connection of its own.
+    pub(crate) fn count_sent(&self, bytes: usize) {
+        self.gone.write_bytes(bytes);
     }
 
     /// How many play, by how they do.

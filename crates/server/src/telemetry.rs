@@ -280,6 +280,16 @@ pub(crate) fn play_started(key: &Key, peer: SocketAddr, client: &str) {
     info!(stream_key = %key, %peer, client, "play started");
 }
 
+/// A stream is made into segments, for the first of those who asked.
+pub(crate) fn segments_begin(key: &Key) {
+    info!(stream_key = %key, "making segments");
+}
+
+/// Nobody asks for its segments any more.
+pub(crate) fn segments_end(key: &Key, parts: u64) {
+    info!(stream_key = %key, parts, "no more segments");
+}
+
 pub(crate) fn play_refused(key: &dyn Display, peer: SocketAddr, reason: &dyn Display) {
     static LIMIT: Limit = Limit::new();
     if let Some(suppressed) = LIMIT.pass() {

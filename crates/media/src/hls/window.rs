@@ -30,6 +30,8 @@ pub struct Part {
     pub info: mp4::Part,
     /// Its bytes.
     pub bytes: Vec<Bytes>,
+    /// Samples and bytes of all parts before it.
+    pub begin: (u64, u64),
 }
 
 /// A segment in the window.
@@ -79,6 +81,8 @@ pub struct Window {
     part_target_ms: u64,
     bytes: u64,
     bytes_max: u64,
+    /// Samples and bytes of all parts.
+    end: (u64, u64),
 }
 
 impl Window {
@@ -97,6 +101,7 @@ impl Window {
             part_target_ms: 0,
             bytes: 0,
             bytes_max,
+            end: (0, 0),
         }
     }
 
@@ -116,7 +121,8 @@ impl Window {
             return;
         };
         self.bytes += part.size_bytes;
-        segment.parts.push(Part { number: self.next_part, info: part, bytes });
+        segment.parts.push(Part { number: self.next_part, info: part, bytes, begin: self.end });
+        self.end = (self.end.0 + part.samples as u64, self.end.1 + part.size_bytes);
         segment.is_complete = is_last;
         self.next_part += 1;
         self.trim();

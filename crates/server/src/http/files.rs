@@ -29,7 +29,7 @@ mod condition;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod name;
-mod part;
+pub(super) mod part;
 
 use condition::{Validators, is_unchanged};
 use name::disposition;

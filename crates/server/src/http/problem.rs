@@ -146,6 +146,12 @@ codes! {
          is not touched.";
     Timeout 503 "timeout" "Not in time"
         "The answer was not ready within 30 s. What was asked for may still happen.";
+    NothingToWatch 503 "nothing-to-watch" "Nothing to watch yet"
+        "The stream has had nothing that this view can show: no key frame yet, or codecs that MP4 \
+         has no place for, which `/live/KEY.flv` shows.";
+    TooManyViews 503 "too-many-views" "Too many streams are watched so"
+        "As many streams as there may be are made into segments, or they take as much memory as \
+         they may; `/live/KEY.flv` needs none.";
     TooManyPlayers 503 "too-many-players" "Too many players"
         "The stream has as many players as it may have (`-max-players`), or the server as many \
          viewers over HTTP.";

@@ -218,7 +218,7 @@ fn stream(api: &Api, key: &Key, recordings: &[archive::Status], in_full: bool) -
         audio,
         players: Players {
             count,
-            peak: stats.players_peak,
+            peak: stats.players_peak.max(u32::try_from(count).unwrap_or(u32::MAX)),
             list: in_full.then(|| players.iter().map(|player| Player::from(&**player)).collect()),
         },
         recordings: of_stream.map(|status| OfStream::new(status, in_full)).collect(),

@@ -1,10 +1,17 @@
-//! Streams as they are published, for players that speak HTTP: `/live/KEY.flv`, as the body of an answer or
-//! in the messages of a WebSocket.
+//! Streams as they are published, for players that speak HTTP.
 //!
-//! A viewer is a player as those of RTMP are: an entry of `sessions`, a cursor with the same drop rules, one
-//! task. No container is known here; `media` makes the bytes. Who may view stands in `guard`.
+//! - `/live/KEY.flv`: as the body of an answer or in the messages of a WebSocket; a cursor each.
+//! - `/live/KEY.mp4`: fragments as the body of an answer.
+//! - `/live/KEY.m3u8`: HLS, with `/live/KEY.hls/ID/…` for what its playlists name.
+//!
+//! The last two are made by one `muxer` a stream, while somebody watches. A viewer is a player as those of RTMP are: an
+//! entry of `sessions`, with the same drop rules. No container is known here; `media` makes the bytes. Who may view
+//! stands in `guard`.
 
 mod flv;
+mod hls;
+mod mp4;
+mod muxer;
 mod socket;
 mod viewer;
 
@@ -41,13 +48,15 @@ pub(super) struct Views {
     /// Places for those who do at once.
     places: Arc<Semaphore>,
     limit: usize,
-    /// A task a viewer.
+    /// A task a viewer, and one a muxer.
     tasks: TaskTracker,
+    pub(super) muxers: muxer::Muxers,
 }
 
 impl Views {
     pub(super) fn new(limit: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(limit)), limit, tasks: TaskTracker::new() }
+        let places = Arc::new(Semaphore::new(limit));
+        Self { places, limit, tasks: TaskTracker::new(), muxers: muxer::Muxers::default() }
     }
 
     /// Waits for their tasks.
@@ -85,21 +94,52 @@ async fn view(
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let nothing = || Problem::new(Code::NotFound, format!("nothing at {}", request.uri().path()));
+    let (asked, headers) = (request.uri().clone(), request.headers().clone());
+    let nothing = || Problem::new(Code::NotFound, format!("nothing at {}", asked.path()));
     let Ok(Path(path)) = path else { return Err(nothing()) };
-    let Some(name) = path.strip_suffix(".flv") else { return Err(nothing()) };
+    if let Some((key, id, file)) = hls::split(&path) {
+        let key = stream_key(key)?;
+        return hls::file(&api, &client, &key, (id, file), &asked, &headers).await;
+    }
+    let (name, kind) = path.rsplit_once('.').ok_or_else(nothing)?;
+    let (view, kind) = match kind {
+        "flv" => (View::Flv, files::FLV),
+        "mp4" => (View::Mp4, mp4::MP4),
+        "m3u8" => (View::Hls, hls::M3U8),
+        _ => return Err(nothing()),
+    };
     let key = stream_key(name)?;
     if request.method() == Method::HEAD {
         live_stream(&api, &key)?;
-        return Ok(typed(files::FLV).into_response());
+        return Ok(typed(kind).into_response());
     }
+    match view {
+        View::Flv => view_flv(&api, &client, &key, request),
+        View::Mp4 => mp4::answer(&api, &client, &key, &headers),
+        View::Hls => hls::multivariant(&api, &client, &key, &asked, &headers).await,
+    }
+}
+
+/// What a stream is watched as.
+enum View {
+    Flv,
+    Mp4,
+    Hls,
+}
+
+fn view_flv(
+    api: &Arc<Api>,
+    client: &Client,
+    key: &Key,
+    request: Request,
+) -> Result<Response, Problem> {
     if socket::is_asked(request.headers()) {
         let answer = socket::Answer::new(request)?;
-        let seat = Seat::take(&api, &client, &key, Via::WebSocket, answer.headers())?;
-        return Ok(flv::over_socket(&api, seat, answer));
+        let seat = Seat::take(api, client, key, Via::WebSocket, answer.headers())?;
+        return Ok(flv::over_socket(api, seat, answer));
     }
-    let seat = Seat::take(&api, &client, &key, Via::Flv, request.headers())?;
-    Ok((typed(files::FLV), flv::as_body(&api, seat)).into_response())
+    let seat = Seat::take(api, client, key, Via::Flv, request.headers())?;
+    Ok((typed(files::FLV), flv::as_body(api, seat)).into_response())
 }
 
 /// The head of an endless answer: the type, and that it is not to be kept or gathered.

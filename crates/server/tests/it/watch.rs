@@ -1,9 +1,12 @@
 //! Streams over HTTP: every view has what was sent, and a viewer is a player like any other.
 
 mod flv;
+mod hls;
 mod kicks;
+mod mp4;
 mod open;
 mod players;
+mod samples;
 mod slow;
 mod socket;
 

@@ -4,7 +4,7 @@ use axum::http::header::{HeaderMap, RANGE};
 
 /// The bytes to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(in crate::http) enum Part {
     /// All: none were asked for, several were, or what was asked for is no range.
     Whole,
     /// From the first to before the second.
@@ -14,7 +14,7 @@ pub(super) enum Part {
 }
 
 /// Reads the header, which is ignored unless it is one range of bytes.
-pub(super) fn asked(headers: &HeaderMap, size_bytes: u64) -> Part {
+pub(in crate::http) fn asked(headers: &HeaderMap, size_bytes: u64) -> Part {
     let mut values = headers.get_all(RANGE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Part::Whole };
     let range = value.to_str().ok().and_then(|value| {

@@ -25,6 +25,10 @@ pub(super) fn write(api: &Api, out: &mut Writer<'_>) -> fmt::Result {
     let mut omitted = recordings(api, out)?;
     disks(api, out)?;
     omitted += streams(api, out)?;
+    let muxers = api.views.muxers.counts();
+    out.one(&table::HLS_MUXERS, number(muxers.muxers as u64))?;
+    out.one(&table::HLS_BYTES, number(muxers.bytes))?;
+    out.one(&table::HLS_PARTS, number(muxers.parts))?;
     out.one(&table::OMITTED, number(omitted as u64))?;
     let hub = &api.context.hub;
     out.one(&table::EVENTS, number(hub.told()))?;
@@ -134,7 +138,10 @@ fn streams(api: &Api, out: &mut Writer<'_>) -> Result<usize, fmt::Error> {
     out.all(&table::STREAM_BYTES, each(|s| s.audio.bytes + s.video.bytes + s.data.bytes))?;
     out.all(&table::STREAM_PACKETS, each(|s| s.audio.packets + s.video.packets + s.data.packets))?;
     out.all(&table::STREAM_KEYS, each(|s| s.key_frames))?;
-    out.all(&table::STREAM_PLAYERS, each(|s| u64::from(s.players)))?;
+    let sessions = &api.context.sessions;
+    let players = stats.iter().map(|(key, _)| (vec![key.as_str()], sessions.count_players(key)));
+    let players = players.map(|(labels, count)| (labels, number(count as u64)));
+    out.all(&table::STREAM_PLAYERS, players)?;
     Ok(omitted)
 }
 

@@ -81,7 +81,7 @@ metrics! {
     PUBLISHERS "rtmp_publishers" Gauge [] "Streams that are published";
     PLAYERS "rtmp_players" Gauge [] "Players, with those that wait";
     PLAYERS_VIA "rtmp_players_via" Gauge ["via"]
-        "Players by how they play: rtmp, flv or websocket";
+        "Players by how they play: rtmp, flv, websocket, mp4 or hls";
     STREAMS "rtmp_streams" Gauge ["state"] "Streams that are live, and that are only waited for";
     RECEIVED_BYTES "rtmp_received_bytes" Counter [] "Bytes read from RTMP connections";
     SENT_BYTES "rtmp_sent_bytes" Counter [] "Bytes written to RTMP connections and to viewers over HTTP";
@@ -118,6 +118,9 @@ metrics! {
     STREAM_KEYS "rtmp_stream_key_frames" Counter ["stream"]
         "Key frames of a stream since it is published";
     STREAM_PLAYERS "rtmp_stream_players" Gauge ["stream"] "Players of a stream";
+    HLS_MUXERS "rtmp_hls_muxers" Gauge [] "Streams that are made into segments for viewers";
+    HLS_BYTES "rtmp_hls_bytes" Gauge [] "Bytes of segments that are in memory";
+    HLS_PARTS "rtmp_hls_parts" Counter [] "Parts of segments that were made";
     OMITTED "rtmp_series_omitted" Gauge []
         "Streams and recordings that have no series of their own: 1,000 of each have one";
     EVENTS "rtmp_events" Counter [] "Events since the start";

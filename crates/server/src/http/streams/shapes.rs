@@ -93,7 +93,7 @@ pub(super) struct Player {
     peer: String,
     /// What it calls itself.
     client: String,
-    /// How it plays: `rtmp`, `flv` or `websocket`.
+    /// How it plays: `rtmp`, `flv`, `websocket`, `mp4` or `hls`.
     #[schema(example = "rtmp")]
     via: &'static str,
     /// Since when it plays or waits.

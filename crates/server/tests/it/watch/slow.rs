@@ -4,8 +4,8 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use media::Role;
 use media::flv::scan::Item;
+use media::{Kind, Role};
 use testkit::{Player, Stamp};
 
 use super::*;
@@ -107,5 +107,43 @@ fn a_viewer_that_takes_nothing_is_given_up() {
         drop(stopped);
         publisher.close().await.unwrap();
     });
+    server.stop();
+}
+
+#[test]
+fn a_viewer_of_mp4_that_is_overrun_goes_on_at_a_key_frame() {
+    let mut server = builder().args(["-play-timeout", "60s"]).start();
+    server.allow("player too slow; groups of pictures passed over");
+    let http = server.api();
+    let mut source = Source::new(1, config());
+    let first: Vec<_> = source.by_ref().take(OPENING).collect();
+    testkit::block_on(async {
+        let mut publisher = begin(&server, "live/test", &first).await;
+        let mut body = Slow(http.open("/live/live/test.mp4"));
+        let mut witness = Player::connect(&server.url("live/test")).await.unwrap();
+        assert!(bodies(&witness.packets(first.len()).await) == bodies(&first));
+        let viewer = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            body.read_to_end(&mut bytes).unwrap();
+            samples::read(&bytes)
+        });
+        let lagged = || server.logs().iter().any(|line| line.message.contains("too slow"));
+        let deadline = Instant::now() + judge::PATIENCE;
+        while !lagged() {
+            let part: Vec<_> = source.by_ref().take(32).collect();
+            publisher.send_all(&part).await.unwrap();
+            assert!(bodies(&witness.packets(part.len()).await) == bodies(&part));
+            assert!(Instant::now() < deadline, "it never was too slow");
+        }
+        publisher.close().await.unwrap();
+        let found = viewer.join().unwrap();
+        // Steps of a frame, and those of a loss: behind each is a picture that needs no other (NAL type 5).
+        let pictures = &found[&Kind::Video];
+        let steps = pictures.windows(2).filter(|pair| pair[1].time_ms - pair[0].time_ms > 100);
+        let behind: Vec<u8> = steps.map(|pair| pair[1].data[4] & 0x1f).collect();
+        assert!(!behind.is_empty() && behind.iter().all(|kind| *kind == 5), "{behind:?}");
+    });
+    let ended = server.wait_for_log("play ended", &[("reason", "the stream is over")]);
+    assert!(ended.field("lost_packets").unwrap().parse::<u64>().unwrap() > 0);
     server.stop();
 }

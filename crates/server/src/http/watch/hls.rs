@@ -1,0 +1,374 @@
+//! HLS: playlists, segments and parts out of a muxer's window (RFC 8216bis 6.2).
+//!
+//! A viewer has no connection of its own. It is who asks for the media playlist with the number that its multivariant
+//! playlist gave it, and is gone when it has not asked for some time. Segments have names without that number, so that
+//! caches share them.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
+};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures_util::stream;
+use live::Key;
+use media::hls::{Window, playlist};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::muxer::{Muxer, Muxers, State};
+use super::{Api, mp4, name_of};
+use crate::http::extract::bad_value;
+use crate::http::files::part::{Part, asked};
+use crate::http::listener::Client;
+use crate::http::problem::{Code, Problem};
+use crate::sessions::{Connected, Playing, Via};
+use crate::telemetry;
+
+/// The media type of playlists.
+pub(super) const M3U8: &str = playlist::MEDIA_TYPE;
+/// Between a key and its files.
+const FOLDER: &str = ".hls/";
+/// The playlist of segments.
+const MEDIA: &str = "media.m3u8";
+/// A viewer that has asked for no playlist for so long is gone.
+const VIEWER_TIME: Duration = Duration::from_secs(30);
+/// The first segment of a stream is waited for: the longest one, and what it takes to come.
+const FIRST_TIME: Duration = Duration::from_secs(15);
+/// And what a playlist promises: three of the longest target durations are too long for a request.
+const BLOCK_TIME: Duration = Duration::from_secs(20);
+/// Segments never change.
+const KEEP: &str = "public, max-age=3600, immutable";
+
+/// `KEY.hls/ID/FILE` in its parts.
+pub(super) fn split(path: &str) -> Option<(&str, u64, &str)> {
+    let at = path.rfind(FOLDER)?;
+    let (id, file) = path.get(at + FOLDER.len()..)?.split_once('/')?;
+    let is_id = id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = is_id.then(|| u64::from_str_radix(id, 16).ok()).flatten()?;
+    Some((path.get(..at)?, id, file))
+}
+
+/// The playlist of segments, ready to be sent.
+#[derive(Clone)]
+pub(super) struct Playlist {
+    text: Bytes,
+    packed: Bytes,
+}
+
+impl Playlist {
+    fn of(window: &Window) -> Option<Self> {
+        let text = window.playlist()?.to_string();
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        // Writing to memory does not fail.
+        let _ = packer.write_all(text.as_bytes());
+        let packed = packer.finish().unwrap_or_default().into();
+        Some(Self { text: text.into(), packed })
+    }
+}
+
+/// Who watches a stream as HLS, by the numbers that they were given.
+#[derive(Default)]
+pub(super) struct Viewers {
+    list: HashMap<u64, Viewer>,
+}
+
+/// One of them. Who was kicked is remembered for as long as its player may ask again.
+struct Viewer {
+    seat: Option<HlsSeat>,
+    seen: Instant,
+}
+
+struct HlsSeat {
+    connected: Connected,
+    playing: Playing,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Viewer {
+    /// Ends it if somebody wants so. Returns whether it is over.
+    fn is_kicked(&mut self, key: &Key) -> bool {
+        let kicked = self.seat.take_if(|seat| !seat.connected.peer.take_kicks().is_empty());
+        if let Some(seat) = kicked {
+            telemetry::player_kicked(key, seat.connected.peer.addr);
+            seat.end(key, "kicked");
+        }
+        self.seat.is_none()
+    }
+}
+
+impl HlsSeat {
+    fn end(self, key: &Key, reason: &str) {
+        telemetry::play_ended(key, self.connected.peer.addr, live::Lost::default(), &reason);
+        self.playing.end(reason.to_owned());
+    }
+}
+
+impl Viewers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Lets go of those that are gone or are to go.
+    pub(super) fn sweep(&mut self, key: &Key) {
+        let is_gone = |_: &u64, viewer: &mut Viewer| {
+            viewer.is_kicked(key);
+            viewer.seen.elapsed() >= VIEWER_TIME
+        };
+        for seat in self.list.extract_if(is_gone).filter_map(|(_, viewer)| viewer.seat) {
+            seat.end(key, "asked for nothing any more");
+        }
+    }
+
+    /// The muxer ends.
+    pub(super) fn end(&mut self) {
+        self.list.clear();
+    }
+}
+
+/// Lets a viewer in, or knows it again.
+fn seat(
+    api: &Api,
+    client: &Client,
+    muxer: &Muxer,
+    number: u64,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    let mut state = muxer.lock();
+    if let Some(viewer) = state.viewers.list.get_mut(&number) {
+        if viewer.is_kicked(&muxer.key) {
+            let detail = "the operator of the server has ended it";
+            return Err(Problem::new(Code::UnknownPlayer, detail));
+        }
+        viewer.seen = Instant::now();
+        return Ok(());
+    }
+    drop(state);
+    let context = &api.context;
+    let most = context.config.max_players;
+    if context.sessions.count_players(&muxer.key) >= most {
+        let detail = format!("the stream has {most} players, which is its limit");
+        telemetry::play_refused(&muxer.key, client.addr, &detail);
+        return Err(Problem::new(Code::TooManyPlayers, detail));
+    }
+    let place = api.views.place()?;
+    let name = name_of(headers);
+    telemetry::play_started(&muxer.key, client.addr, &name);
+    let connected = context.sessions.view(client.addr, Via::Hls, &name);
+    let playing = connected.play(&muxer.key, 0);
+    let seat = HlsSeat { connected, playing, _place: place };
+    let viewer = Viewer { seat: Some(seat), seen: Instant::now() };
+    state = muxer.lock();
+    state.viewers.list.insert(number, viewer);
+    Ok(())
+}
+
+/// The playlist that a player begins with: what there is, and its number.
+pub(super) async fn multivariant(
+    api: &Arc<Api>,
+    client: &Client,
+    key: &Key,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let mut bytes = [0; 8];
+    let filled = getrandom::fill(&mut bytes);
+    filled.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+    let number = u64::from_ne_bytes(bytes);
+    let muxer = Muxers::of(api, key)?;
+    let media = format!("{}{FOLDER}{:016x}/{MEDIA}?viewer={number:016x}", name(uri), muxer.id);
+    let find = |state: &mut State| {
+        let found = state.window.multivariant(media.clone()).map(Ok);
+        found.or_else(|| state.window.is_ended().then_some(Err(())))
+    };
+    let Some(Ok(playlist)) = muxer.wait_for(FIRST_TIME, find).await else {
+        let detail = format!("{key} has had no whole segment yet");
+        return Err(Problem::new(Code::NothingToWatch, detail));
+    };
+    seat(api, client, &muxer, number, headers)?;
+    let headers = [(CONTENT_TYPE, M3U8), (CACHE_CONTROL, "no-store")];
+    Ok((headers, playlist.to_string()).into_response())
+}
+
+/// The name of a stream as the client wrote it, which what is beside it is named by.
+fn name(uri: &Uri) -> &str {
+    let file = uri.path().rsplit('/').next().unwrap_or_default();
+    file.strip_suffix(".m3u8").unwrap_or(file)
+}
+
+/// What playlists name.
+pub(super) async fn file(
+    api: &Arc<Api>,
+    client: &Client,
+    key: &Key,
+    (id, file): (u64, &str),
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let gone = || {
+        let detail = format!("no longer there: begin again at /live/{key}.m3u8");
+        Problem::new(Code::NotFound, detail)
+    };
+    let muxer = api.views.muxers.find(key, id).ok_or_else(gone)?;
+    if file == MEDIA {
+        let query = Query::of(uri)?;
+        seat(api, client, &muxer, query.viewer, headers)?;
+        return media_playlist(api, &muxer, &query, headers).await;
+    }
+    let (name, kind) = file.rsplit_once('.').unwrap_or_default();
+    let (name, number) = name.split_once('-').unwrap_or_default();
+    let number: u64 = number.parse().map_err(|_| gone())?;
+    let found = match (name, kind) {
+        ("init", "mp4") => init(&muxer.lock(), number),
+        ("segment", "m4s") => segment(&muxer.lock(), number),
+        ("part", "m4s") => {
+            // The one that comes next is named in the playlist already; no other is waited for.
+            let find = |state: &mut State| match part(state, number) {
+                Some(found) => Some(Some(found)),
+                None if number == state.window.parts() && !state.window.is_ended() => None,
+                None => Some(None),
+            };
+            muxer.wait_for(BLOCK_TIME, find).await.flatten()
+        }
+        _ => None,
+    };
+    let (kind, bytes) = found.ok_or_else(gone)?;
+    let answer = ranged(kind, bytes, headers);
+    let length = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    api.context.sessions.count_sent(length.and_then(|length| length.parse().ok()).unwrap_or(0));
+    Ok(answer)
+}
+
+/// What a player asks of a playlist.
+struct Query {
+    viewer: u64,
+    msn: Option<u64>,
+    part: Option<u64>,
+}
+
+impl Query {
+    /// Reads it, and passes over what it does not know: players add what they like.
+    fn of(uri: &Uri) -> Result<Self, Problem> {
+        let value = |name: &str| {
+            let pairs =
+                uri.query().unwrap_or_default().split('&').filter_map(|p| p.split_once('='));
+            pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+        };
+        let number = |name: &str| {
+            let read = value(name).map(str::parse::<u64>).transpose();
+            read.map_err(|_| bad_value(name, "expected a number"))
+        };
+        let viewer = value("viewer").and_then(|viewer| u64::from_str_radix(viewer, 16).ok());
+        let viewer = viewer.ok_or_else(|| bad_value("viewer", "expected what KEY.m3u8 says"))?;
+        let (msn, part) = (number("_HLS_msn")?, number("_HLS_part")?);
+        if part.is_some() && msn.is_none() {
+            return Err(bad_value("_HLS_part", "expected _HLS_msn with it"));
+        }
+        Ok(Self { viewer, msn, part })
+    }
+}
+
+/// The playlist, as soon as it has what is asked for.
+async fn media_playlist(
+    api: &Api,
+    muxer: &Muxer,
+    query: &Query,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    // Nobody can know of a segment that far away (6.2.5.2).
+    let open = muxer.lock().window.open_segment();
+    if query.msn.is_some_and(|msn| msn > open + 1) {
+        return Err(bad_value("_HLS_msn", format!("the newest segment is {open}")));
+    }
+    let find = |state: &mut State| {
+        let is_there = query.msn.is_none_or(|msn| state.window.has(msn, query.part));
+        if !is_there {
+            return None;
+        }
+        if state.playlist.is_none() {
+            state.playlist = Playlist::of(&state.window);
+        }
+        state.playlist.clone()
+    };
+    let Some(playlist) = muxer.wait_for(BLOCK_TIME, find).await else {
+        return Err(Problem::new(Code::NothingToWatch, "it has not come in time"));
+    };
+    let takes = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("gzip"));
+    let is_packed = headers.get(ACCEPT_ENCODING).is_some_and(takes);
+    let body = if is_packed { playlist.packed } else { playlist.text };
+    api.context.sessions.count_sent(body.len());
+    let headers = [(CONTENT_TYPE, M3U8), (CACHE_CONTROL, "no-cache")];
+    let mut answer = (headers, body).into_response();
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if is_packed {
+        answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(answer)
+}
+
+type Found = (&'static str, Vec<Bytes>);
+
+fn init(state: &State, number: u64) -> Option<Found> {
+    let init = state.window.init(number)?;
+    Some((mp4::media_type(init), vec![init.bytes.clone()]))
+}
+
+fn segment(state: &State, number: u64) -> Option<Found> {
+    let segment = state.window.segment(number)?;
+    let bytes = segment.parts.iter().flat_map(|part| part.bytes.iter().cloned());
+    Some((mp4::media_type(&segment.begin.init), bytes.collect()))
+}
+
+fn part(state: &State, number: u64) -> Option<Found> {
+    let (segment, part) = state.window.all_parts().rev().find(|(_, part)| part.number == number)?;
+    Some((mp4::media_type(&segment.begin.init), part.bytes.clone()))
+}
+
+/// An answer of these bytes, or of the range that was asked for (RFC 9110 14).
+fn ranged(kind: &'static str, bytes: Vec<Bytes>, headers: &HeaderMap) -> Response {
+    let size = bytes.iter().map(Bytes::len).sum::<usize>();
+    let (status, start, end) = match asked(headers, size as u64) {
+        Part::Whole => (StatusCode::OK, 0, size as u64),
+        Part::Some { start, end } => (StatusCode::PARTIAL_CONTENT, start, end),
+        Part::None => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
+    };
+    let mut answer = Response::new(match status {
+        StatusCode::RANGE_NOT_SATISFIABLE => Body::empty(),
+        _ => cut(bytes, start, end),
+    });
+    *answer.status_mut() = status;
+    let range = match status {
+        StatusCode::PARTIAL_CONTENT => format!("bytes {start}-{}/{size}", end.saturating_sub(1)),
+        _ => format!("bytes */{size}"),
+    };
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(KEEP));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(end - start));
+    if let (false, Ok(range)) = (status == StatusCode::OK, HeaderValue::try_from(range)) {
+        headers.insert(CONTENT_RANGE, range);
+    }
+    answer
+}
+
+/// The bytes from `start` to before `end`, payloads shared.
+fn cut(bytes: Vec<Bytes>, start: u64, end: u64) -> Body {
+    let mut at = 0;
+    let pieces = bytes.into_iter().filter_map(move |piece| {
+        let begin = at;
+        at += piece.len() as u64;
+        let from = usize::try_from(start.clamp(begin, at) - begin).ok()?;
+        let to = usize::try_from(end.clamp(begin, at) - begin).ok()?;
+        (from < to).then(|| Ok::<_, std::convert::Infallible>(piece.slice(from..to)))
+    });
+    Body::from_stream(stream::iter(pieces.collect::<Vec<_>>()))
+}

@@ -1,0 +1,302 @@
+//! HLS: what playlists say, and what they name.
+
+use std::collections::BTreeMap;
+
+use testkit::http::Answer;
+
+use super::*;
+
+const STREAM: &str = "/live/live/test";
+
+/// The URL of the media playlist: what a player is given first.
+fn begin_hls(http: &Http) -> String {
+    let answer = http.get(&format!("{STREAM}.m3u8"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-type").unwrap(), "application/vnd.apple.mpegurl");
+    assert_eq!(answer.header("cache-control").unwrap(), "no-store");
+    let text = answer.text();
+    let line = text.lines().find(|line| !line.starts_with('#')).unwrap();
+    format!("/live/live/{line}")
+}
+
+/// What is named beside a playlist.
+fn beside(playlist: &str, name: &str) -> String {
+    format!("{}/{name}", playlist.split('?').next().unwrap().rsplit_once('/').unwrap().0)
+}
+
+/// A publisher of a stream that a muxer makes segments of, and its playlist, which came with the first segment.
+async fn segmented(server: &Server, http: &Http, sent: &[Packet]) -> (Publisher, String) {
+    let mut publisher = begin(server, "live/test", &sent[..OPENING]).await;
+    let asking = http.clone();
+    let asked = std::thread::spawn(move || begin_hls(&asking));
+    server.wait_for_log("making segments", &[]);
+    publisher.send_all(&sent[OPENING..]).await.unwrap();
+    (publisher, asked.join().unwrap())
+}
+
+/// The playlist when it is over.
+fn ended(http: &Http, playlist: &str) -> String {
+    until("the end", || {
+        let text = http.get(playlist).text();
+        text.ends_with("#EXT-X-ENDLIST\n").then_some(text)
+    })
+}
+
+/// The samples of all segments that a playlist names; and where its parts are told, that they are the same.
+fn all_samples(http: &Http, url: &str, text: &str) -> samples::Samples {
+    let (mut bytes, mut parts) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        if let Some((_, rest)) = line.split_once("#EXT-X-MAP:URI=\"") {
+            let init = http.get(&beside(url, rest.trim_end_matches('"')));
+            assert_eq!(init.header("content-type").unwrap(), "video/mp4");
+            bytes.extend(init.body);
+        } else if let Some((_, rest)) = line.split_once(",URI=\"part-") {
+            let name = format!("part-{}", rest.split('"').next().unwrap());
+            parts.extend(http.get(&beside(url, &name)).body);
+        } else if !line.starts_with('#') {
+            let segment = http.get(&beside(url, line));
+            assert_eq!(segment.status, 200, "{line}");
+            assert!(parts.is_empty() || parts == segment.body, "{line} is its parts");
+            bytes.extend(segment.body);
+            parts.clear();
+        }
+    }
+    samples::read(&bytes)
+}
+
+#[test]
+fn every_sample_of_a_stream_is_in_the_segments() {
+    let (mut server, http) = server();
+    let config = SourceConfig { b_frames: 2, start_ms: 4_294_960_000, ..SourceConfig::default() };
+    let sent = source(config, 800);
+    testkit::block_on(async {
+        let (publisher, url) = segmented(&server, &http, &sent).await;
+        publisher.close().await.unwrap();
+        let text = ended(&http, &url);
+        let found = all_samples(&http, &url, &text);
+        let firsts = samples::assert_same_end(&found, &samples::of(&sent));
+        assert!(firsts.values().all(|first| *first == 0), "{firsts:?}");
+        assert!(text.contains("#EXT-X-TARGETDURATION:2\n"), "{text}");
+    });
+    server.stop();
+}
+
+#[test]
+fn a_player_that_comes_late_is_given_the_newest_group_of_pictures() {
+    let (mut server, http) = server();
+    let sent = source(SourceConfig::default(), 1_500);
+    testkit::block_on(async {
+        let mut publisher = begin(&server, "live/test", &sent[..900]).await;
+        let asking = http.clone();
+        let asked = std::thread::spawn(move || asking.get(&format!("{STREAM}.m3u8")).text());
+        server.wait_for_log("making segments", &[]);
+        publisher.send_all(&sent[900..]).await.unwrap();
+        let text = asked.join().unwrap();
+        for told in ["CODECS=\"avc1.64001f,mp4a.40.2\"", "RESOLUTION=1280x720", "BANDWIDTH="] {
+            assert!(text.contains(told), "no {told}: {text}");
+        }
+        let url = format!("/live/live/{}", text.lines().last().unwrap());
+        publisher.close().await.unwrap();
+        let text = ended(&http, &url);
+        let found = all_samples(&http, &url, &text);
+        let firsts = samples::assert_same_end(&found, &samples::of(&sent));
+        assert!(firsts.values().all(|first| *first > 0), "{firsts:?}");
+    });
+    server.stop();
+}
+
+#[test]
+fn requests_wait_for_what_comes_next() {
+    let (mut server, http) = server();
+    let sent = source(SourceConfig::default(), 900);
+    testkit::block_on(async {
+        let (mut publisher, url) = segmented(&server, &http, &sent[..400]).await;
+        let text = http.get(&url).text();
+        let hint =
+            text.lines().find_map(|line| line.strip_prefix("#EXT-X-PRELOAD-HINT:TYPE=PART,URI="));
+        let hint = beside(&url, hint.unwrap().trim_matches('"'));
+        let whole = text.lines().filter(|line| line.ends_with(".m4s")).count();
+        let next = format!("{url}&_HLS_msn={}&_HLS_part=0", whole + 1);
+        let asked: Vec<_> = [next.clone(), hint.clone()]
+            .map(|path| (http.clone(), path))
+            .map(|(http, path)| std::thread::spawn(move || http.get(&path)))
+            .into();
+        // They are asked while the answer is not there.
+        until("two that wait", || {
+            let stream = http.get("/api/v1/streams/live%2Ftest").ok();
+            (stream["players"]["count"] == 1).then_some(())
+        });
+        publisher.send_all(&sent[400..]).await.unwrap();
+        let answers: Vec<Answer> = asked.into_iter().map(|asked| asked.join().unwrap()).collect();
+        let now = answers[0].text();
+        assert!(now.contains(&format!("segment-{whole}.m4s")), "{now}");
+        assert_eq!(answers[1].status, 200);
+        assert!(answers[1].body == http.get(&hint).body && !answers[1].body.is_empty());
+        let far = http.get(&format!("{url}&_HLS_msn=1000"));
+        assert_eq!(far.problem(), (400, "bad-value".to_owned()));
+        let half = http.get(&format!("{url}&_HLS_part=1"));
+        assert_eq!(half.problem(), (400, "bad-value".to_owned()));
+        publisher.close().await.unwrap();
+        // Nobody waits for what never comes.
+        let end = http.get(&format!("{url}&_HLS_msn=9"));
+        assert!(matches!(end.status, 200 | 400), "{}", end.text());
+    });
+    server.stop();
+}
+
+#[test]
+fn answers_say_how_long_they_hold_and_come_in_parts_and_packed() {
+    let (mut server, http) = server();
+    let sent = source(SourceConfig::default(), 800);
+    testkit::block_on(async {
+        let (publisher, url) = segmented(&server, &http, &sent).await;
+        let playlist = http.get(&url);
+        assert_eq!(playlist.header("cache-control").unwrap(), "no-cache");
+        assert_eq!(playlist.header("access-control-allow-origin").unwrap(), "*");
+        let packed = http.clone().header("Accept-Encoding", "gzip, br").get(&url);
+        assert_eq!(packed.header("content-encoding").unwrap(), "gzip");
+        assert_eq!(packed.header("vary").unwrap(), "Accept-Encoding");
+        assert!(packed.body.starts_with(&[0x1f, 0x8b]) && packed.body.len() < playlist.body.len());
+        let path = beside(&url, "segment-0.m4s");
+        let whole = http.get(&path);
+        assert_eq!(whole.header("cache-control").unwrap(), "public, max-age=3600, immutable");
+        assert_eq!(whole.header("accept-ranges").unwrap(), "bytes");
+        let size = whole.body.len();
+        for (range, start, end) in [("bytes=10-19", 10, 20), ("bytes=-7", size - 7, size)] {
+            let part = http.clone().header("Range", range).get(&path);
+            assert_eq!(part.status, 206);
+            assert_eq!(part.body, whole.body[start..end], "{range}");
+            let told = part.header("content-range").unwrap();
+            assert_eq!(told, format!("bytes {start}-{}/{size}", end - 1));
+        }
+        let beyond = http.clone().header("Range", &format!("bytes={size}-")).get(&path);
+        assert_eq!((beyond.status, beyond.body.len()), (416, 0));
+        for name in ["segment-999.m4s", "part-999.m4s", "init-9.mp4", "segment-x.m4s", "other"] {
+            let missing = http.get(&beside(&url, name));
+            assert_eq!(missing.problem(), (404, "not-found".to_owned()), "{name}");
+        }
+        publisher.close().await.unwrap();
+    });
+    assert_eq!(http.get(&format!("{STREAM}.m3u8")).problem(), (404, "no-publisher".to_owned()));
+    server.stop();
+}
+
+#[test]
+fn two_hundred_viewers_are_one_muxing() {
+    let (mut server, http) = server();
+    let sent = source(SourceConfig { video_kbps: 200, ..SourceConfig::default() }, 1_000);
+    testkit::block_on(async {
+        let (mut publisher, first) = segmented(&server, &http, &sent[..500]).await;
+        let viewers: Vec<String> = (1..200).map(|_| begin_hls(&http)).collect();
+        let asked = viewers.iter().collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(asked.len(), 199, "each has a number of its own");
+        let stream = http.get("/api/v1/streams/live%2Ftest").ok();
+        assert_eq!(stream["players"]["count"], 200);
+        assert_eq!(stream["players"]["list"][0]["via"], "hls");
+        publisher.send_all(&sent[500..]).await.unwrap();
+        publisher.close().await.unwrap();
+        let last = ended(&http, &first);
+        for url in viewers.iter().step_by(20) {
+            assert_eq!(http.get(url).text(), last, "all have the same");
+        }
+        let metrics = http.get("/metrics").text();
+        let value = |name: &str| -> f64 {
+            let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+        };
+        assert_eq!(value("rtmp_hls_muxers"), 1.0);
+        assert_eq!(value("rtmp_players_via{via=\"hls\"}"), 200.0);
+        // Half a second each, of 12 s: no more than one muxing makes.
+        let parts = value("rtmp_hls_parts_total");
+        assert!((20.0..40.0).contains(&parts), "{parts} parts");
+        assert!(value("rtmp_hls_bytes") > 0.0);
+    });
+    server.stop();
+}
+
+#[test]
+fn who_watches_is_a_player_and_a_stream_that_nobody_watches_costs_nothing() {
+    let mut server = builder().deadline(std::time::Duration::from_secs(90)).start();
+    let http = server.api();
+    let sent = source(SourceConfig::default(), 800);
+    testkit::block_on(async {
+        let publisher = begin(&server, "live/test", &sent[..500]).await;
+        assert!(http.get("/metrics").text().contains("\nrtmp_hls_muxers 0.0\n"));
+        publisher.close().await.unwrap();
+        let (publisher, url) = segmented(&server, &http, &sent).await;
+        let stream = http.get("/api/v1/streams/live%2Ftest").ok();
+        let kick =
+            format!("/api/v1/streams/live%2Ftest/players/{}", stream["players"]["list"][0]["id"]);
+        assert_eq!(http.send("DELETE", &kick, None).status, 204);
+        assert_eq!(http.get(&url).problem(), (404, "unknown-player".to_owned()));
+        server.wait_for_log("play ended", &[("reason", "kicked")]);
+        // Another one, which goes without a word.
+        let again = begin_hls(&http);
+        assert_eq!(http.get(&again).status, 200);
+        server.wait_for_log("play ended", &[("reason", "asked for nothing any more")]);
+        server.wait_for_log("no more segments", &[("stream_key", "live/test")]);
+        let metrics = http.get("/metrics").text();
+        for line in ["rtmp_hls_muxers 0.0", "rtmp_hls_bytes 0.0"] {
+            assert!(metrics.lines().any(|found| found == line), "no {line}");
+        }
+        assert_eq!(http.get(&again).problem(), (404, "not-found".to_owned()));
+        publisher.close().await.unwrap();
+    });
+    server.stop();
+}
+
+#[test]
+fn a_reconnect_and_another_configuration_are_discontinuities() {
+    let mut server = builder().args(["-play-hold", "20s"]).start();
+    let http = server.api();
+    let sent = source(SourceConfig::default(), 500);
+    testkit::block_on(async {
+        let (publisher, url) = segmented(&server, &http, &sent).await;
+        publisher.close().await.unwrap();
+        // Another encoder: other parameters, and a clock of its own.
+        let config = SourceConfig { start_ms: 9_000_000, ..SourceConfig::default() };
+        let mut second = source(config, 500);
+        let mut parameters = second[1].body.to_vec();
+        parameters[45] ^= 0x04;
+        second[1].body = parameters.into();
+        let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
+        publisher.send_all(&second).await.unwrap();
+        let text = until("the second run", || {
+            let text = http.get(&url).text();
+            let behind = text.split("#EXT-X-DISCONTINUITY\n").nth(1)?;
+            behind.contains("segment-").then_some(text.clone())
+        });
+        assert!(!text.contains("#EXT-X-ENDLIST"), "{text}");
+        let maps: Vec<_> = text.lines().filter(|line| line.starts_with("#EXT-X-MAP")).collect();
+        assert_eq!(maps, ["#EXT-X-MAP:URI=\"init-0.mp4\"", "#EXT-X-MAP:URI=\"init-1.mp4\""]);
+        let dates = text.lines().filter_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:"));
+        let dates: Vec<jiff::Timestamp> = dates.map(|date| date.parse().unwrap()).collect();
+        let age = jiff::Timestamp::now().as_second() - dates[0].as_second();
+        assert!((0..60).contains(&age), "{age} s ago");
+        publisher.close().await.unwrap();
+    });
+    server.stop();
+}
+
+#[test]
+fn views_of_many_streams_do_not_mix() {
+    let (mut server, http) = server();
+    let mut all = BTreeMap::new();
+    testkit::block_on(async {
+        for (n, key) in ["live/a", "live/b", "other/deep/c"].into_iter().enumerate() {
+            let seed = u32::try_from(n).unwrap() + 1;
+            let sent: Vec<_> = Source::new(seed, SourceConfig::default()).take(500).collect();
+            let mut publisher = begin(&server, key, &sent[..OPENING]).await;
+            let mut body = http.open(&format!("/live/{key}.mp4"));
+            server.wait_for_log("making segments", &[("stream_key", key)]);
+            publisher.send_all(&sent[OPENING..]).await.unwrap();
+            publisher.close().await.unwrap();
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut body, &mut bytes).unwrap();
+            samples::assert_same_end(&samples::read(&bytes), &samples::of(&sent));
+            all.insert(key, bytes);
+        }
+    });
+    assert_ne!(all["live/a"], all["live/b"]);
+    server.stop();
+}
