@@ -40,6 +40,14 @@ impl Stream {
         self.timeline.header()
     }
 
+    /// The newest place where decoding can start, as far as it is kept for those who join: its packet, and the header
+    /// just before it. Looking at it makes nobody a player and keeps nothing in memory.
+    pub fn newest_start(&self) -> Option<(Arc<media::Header>, media::Packet)> {
+        let state = self.timeline.lock();
+        let block = state.block(state.newest_start()?)?;
+        Some((block.header.clone(), block.packets.first()?.clone()))
+    }
+
     /// Whether the run is over: nothing more arrives.
     pub fn is_over(&self) -> bool {
         self.timeline.lock().ended

@@ -3,6 +3,7 @@
 mod address;
 mod file;
 mod pattern;
+mod pictures;
 mod problem;
 mod recorder;
 mod sample;
@@ -21,6 +22,7 @@ use archive::{Every, Schedule};
 
 pub use address::{HttpListen, ListenAddress};
 pub use pattern::Pattern;
+pub use pictures::{Ffmpeg, Pictures};
 pub use problem::Problem;
 pub use recorder::{Format, Recorder, Verdict};
 pub use sample::SAMPLE;
@@ -185,6 +187,10 @@ pub struct Config {
     /// How long a deleted recording can be restored; 0 to delete at once
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = grace)]
     pub bin_grace: Duration,
+
+    /// Pictures of streams and recordings.
+    #[command(flatten)]
+    pub pictures: Pictures,
 
     /// What is deleted for want of room.
     #[command(flatten)]

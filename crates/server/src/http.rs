@@ -18,6 +18,7 @@ mod listener;
 mod media;
 pub mod metrics;
 mod openapi;
+mod pictures;
 mod problem;
 mod rates;
 pub(crate) mod recordings;
@@ -103,6 +104,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .merge(streams::routes())
         .merge(recordings::routes())
         .merge(media::routes())
+        .merge(pictures::routes())
         .merge(retention::routes())
         .merge(server::routes())
         .merge(drain::routes())

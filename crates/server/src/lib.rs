@@ -13,6 +13,7 @@ mod drain;
 pub mod fuzz;
 pub mod http;
 pub mod hub;
+pub mod pictures;
 mod platform;
 mod rtmp;
 mod server;

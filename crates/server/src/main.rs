@@ -17,6 +17,9 @@ enum Asked {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = rtmp_server::pictures::native::run(std::env::args_os()) {
+        return code;
+    }
     let asked = cli::parse(std::env::args_os()).and_then(|cli| match cli.command {
         Some(command) => Ok(Asked::Command(command)),
         None => {

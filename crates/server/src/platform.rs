@@ -19,6 +19,38 @@ pub(crate) fn raise_file_limit() -> Option<u64> {
     None
 }
 
+/// This program, to run it again: as it is, also where its file was replaced by a newer one.
+pub(crate) fn this_program() -> std::io::Result<std::path::PathBuf> {
+    match cfg!(target_os = "linux") {
+        true => Ok("/proc/self/exe".into()),
+        false => std::env::current_exe(),
+    }
+}
+
+/// Has a program run only when nothing else wants to, from its start on where the system can do that.
+pub(crate) fn be_idle(command: &mut std::process::Command) {
+    #[cfg(windows)]
+    {
+        use std::os::windows::process::CommandExt as _;
+        // IDLE_PRIORITY_CLASS and CREATE_NO_WINDOW.
+        command.creation_flags(0x40 | 0x0800_0000);
+    }
+    #[cfg(not(windows))]
+    let _ = command;
+}
+
+/// Likewise, a program that has just started. One that is gone needs it no more.
+pub(crate) fn make_idle(pid: u32) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, setpriority_process};
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let _ = pid.map(|pid| setpriority_process(Some(pid), 19));
+    }
+    #[cfg(not(unix))]
+    let _ = pid;
+}
+
 /// Whether the error says that the process or the system has run out of descriptors or memory for them.
 pub(crate) fn is_exhausted(error: &std::io::Error) -> bool {
     #[cfg(unix)]

@@ -24,6 +24,7 @@ use crate::director::Director;
 use crate::drain::Drain;
 use crate::http::Outlook;
 use crate::hub::Hub;
+use crate::pictures::Pictures;
 use crate::sessions::Sessions;
 
 pub(crate) use listener::{Listener, accept, bind};
@@ -44,6 +45,8 @@ pub(crate) struct Context {
     pub(crate) drain: Drain,
     /// Whether recording works.
     pub(crate) outlook: Arc<Outlook>,
+    /// Pictures of streams and recordings.
+    pub(crate) pictures: Arc<Pictures>,
     /// What happens.
     pub(crate) hub: Arc<Hub>,
     /// Becomes true when the server stops.

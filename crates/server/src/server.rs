@@ -19,6 +19,7 @@ use crate::director::Director;
 use crate::drain::Drain;
 use crate::http::{self, Api, Outlook};
 use crate::hub::Hub;
+use crate::pictures::{Pictures, Program};
 use crate::rtmp::{Context, Listener, bind};
 use crate::sessions::Sessions;
 use crate::{platform, telemetry};
@@ -137,8 +138,13 @@ impl Server {
         let told = hub.clone();
         let outlook = Arc::new(Outlook::default());
         let seen = outlook.clone();
+        let pictures = Arc::new(Pictures::default());
+        let shown = pictures.clone();
         let tell = move |notice: archive::Notice| {
             seen.see(&notice);
+            if let archive::Notice::Deleted { id, .. } = notice {
+                shown.forget(id);
+            }
             told.tell(notice.into());
         };
         let (disk, clock) = (Arc::new(SystemDisk), Arc::new(SystemClock));
@@ -160,6 +166,7 @@ impl Server {
             sessions,
             drain: Drain::default(),
             outlook,
+            pictures,
             hub,
             stopping,
         });
@@ -188,6 +195,10 @@ impl Server {
         let (stop_http, http_stopped) = watch::channel(false);
         for addr in http.iter().filter_map(|l| l.local_addr().ok()) {
             telemetry::http_listening(addr);
+        }
+        let flags = &context.config.pictures;
+        if !http.is_empty() && flags.pictures {
+            telemetry::pictures(Program::find(&flags.ffmpeg).path());
         }
         let api = Arc::new(Api::new(context.clone(), http_limits));
         let router = http::router(&api);

@@ -261,6 +261,21 @@ pub(crate) fn player_kicked(key: &Key, peer: SocketAddr) {
     info!(stream_key = %key, %peer, "player kicked");
 }
 
+/// What pictures are made with.
+pub(crate) fn pictures(ffmpeg: Option<&Path>) {
+    match ffmpeg {
+        Some(path) => info!(ffmpeg = %path.display(), "pictures are made with FFmpeg"),
+        None => info!("no FFmpeg found: pictures of H.264 alone"),
+    }
+}
+
+pub(crate) fn picture_failed(of: &dyn Display, error: &str) {
+    static LIMIT: Limit = Limit::new();
+    if let Some(suppressed) = LIMIT.pass() {
+        warn!(%of, error, suppressed, "picture not made");
+    }
+}
+
 /// Through the API; E-RTMP v2 "Reconnect Request".
 pub(crate) fn asked_to_reconnect(key: &Key, peer: SocketAddr) {
     info!(stream_key = %key, %peer, "client asked to reconnect");

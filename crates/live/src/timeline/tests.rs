@@ -560,3 +560,22 @@ fn a_player_that_got_everything_is_woken_without_asking_again() {
     assert!(other.is_woken());
     assert_eq!(player.poll_read(cx, &mut batch), Poll::Ready(ENDED));
 }
+
+#[test]
+fn the_newest_place_to_start_is_looked_at_without_becoming_a_player() {
+    let mut run = Run::new(Limits::default());
+    let key = crate::Key::new("live", "a").unwrap();
+    let stream = crate::Stream { key, run: 1, timeline: run.timeline.clone() };
+    assert_eq!(stream.newest_start(), None);
+    run.push_all("ckffkff");
+    let (header, packet) = stream.newest_start().unwrap();
+    assert_eq!((packet.role, number(&packet)), (Role::Key, 4));
+    assert_eq!(header.packets().iter().map(number).collect::<Vec<_>>(), [0]);
+    let before = stream.window();
+    assert_eq!((stream.stats().players, stream.stats().players_peak), (0, 0));
+    run.push_all("k");
+    assert_eq!(stream.newest_start().map(|(_, packet)| number(&packet)), Some(7));
+    assert!(stream.window().0 < before.0, "nothing is kept for who looked");
+    run.timeline.end();
+    assert_eq!(stream.newest_start(), None);
+}

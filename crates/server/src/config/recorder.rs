@@ -72,6 +72,10 @@ pub struct Recorder {
     pub sync: Duration,
     /// Whether the hash of each file is written beside it.
     pub checksum_files: bool,
+    /// Whether there are pictures of its recordings.
+    pub pictures: bool,
+    /// How far apart the small ones are.
+    pub thumbnail_interval: Duration,
     /// Labels of its recordings.
     pub labels: BTreeMap<String, String>,
 }
@@ -122,6 +126,8 @@ impl Recorder {
             flush: config.record_flush,
             sync: config.record_sync,
             checksum_files: config.record_checksum_files,
+            pictures: config.pictures.pictures,
+            thumbnail_interval: config.pictures.thumbnail_interval,
             labels: BTreeMap::new(),
         }
     }

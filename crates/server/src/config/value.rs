@@ -90,6 +90,14 @@ pub(super) fn file_size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Of a picture, in pixels.
+pub(super) fn width(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(n @ 32..=1_920) => Ok(n),
+        _ => Err("expected a whole number from 32 to 1920".to_owned()),
+    }
+}
+
 pub(super) fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n @ 1..=1_000_000) => Ok(n),

@@ -74,7 +74,7 @@ impl TryFrom<Ask> for Reconnect {
 /// Only clients that said that they follow such requests are asked (`follows_reconnect`, Enhanced RTMP
 /// v2). It goes on here until it leaves by itself.
 #[utoipa::path(post, path = "/streams/{key}/publisher/reconnect", tag = "streams",
-    operation_id = "reconnect_publisher", request_body = Ask,
+    operation_id = "reconnect_publisher", request_body = Option<Ask>,
     params(("key" = String, Path, description = "The stream's name, percent-encoded",
         example = "live%2Ftest")),
     responses(
@@ -97,7 +97,7 @@ async fn reconnect_publisher(
 ///
 /// As for publishers.
 #[utoipa::path(post, path = "/streams/{key}/players/{id}/reconnect", tag = "streams",
-    operation_id = "reconnect_player", request_body = Ask,
+    operation_id = "reconnect_player", request_body = Option<Ask>,
     params(
         ("key" = String, Path, description = "The stream's name, percent-encoded",
             example = "live%2Ftest"),
@@ -163,7 +163,7 @@ async fn show(State(api): State<Arc<Api>>) -> Json<Drain> {
 /// that follow such requests to connect again. What runs goes on until it leaves. Asked once more,
 /// it asks those that are left again.
 #[utoipa::path(post, path = "/server/drain", tag = "server", operation_id = "begin_drain",
-    request_body = Ask,
+    request_body = Option<Ask>,
     responses((status = 200, description = "It is being emptied", body = Drain)))]
 async fn begin(
     State(api): State<Arc<Api>>,

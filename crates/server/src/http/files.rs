@@ -31,6 +31,7 @@ pub(crate) mod fuzz;
 mod name;
 pub(super) mod part;
 
+pub(super) use condition::has_tag;
 use condition::{Validators, is_unchanged};
 use name::disposition;
 use part::{Part, asked};

@@ -83,7 +83,7 @@ async fn segment(
 }
 
 /// Why a file of a recording that was deleted is not sent.
-const IN_BIN: &str = "in the bin: restore it first";
+pub(super) const IN_BIN: &str = "in the bin: restore it first";
 
 /// A stretch of time, and where it is cut.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -212,7 +212,10 @@ fn range_of(from_unix_ms: i64, to_unix_ms: i64, cut: Option<Where>) -> Result<Ra
 }
 
 /// The segments of a recording that there is.
-async fn segments_of(api: &Api, id: RecordingId) -> Result<Vec<catalog::Segment>, Problem> {
+pub(super) async fn segments_of(
+    api: &Api,
+    id: RecordingId,
+) -> Result<Vec<catalog::Segment>, Problem> {
     let segments = ask(api, move |reader| reader.of_recording(id)).await?.unwrap_or_default();
     match segments.is_empty() && api.context.archive.status(id).is_none() {
         true => Err(Problem::new(Code::UnknownRecording, format!("no recording {id}"))),

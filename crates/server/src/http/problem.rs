@@ -88,6 +88,12 @@ codes! {
         "The catalog knows the file, and it was deleted, is in the bin or is not where it was.";
     NothingRecorded 404 "nothing-recorded" "Nothing was recorded"
         "Nothing of the stream, or of the recording, was recorded in that time.";
+    NoPicture 404 "no-picture" "No picture"
+        "There is no key frame of a video to make one of: the stream or the recording has none \
+         there.";
+    PicturesOff 404 "pictures-off" "Pictures are off"
+        "The configuration says that no pictures are made (`pictures`), of all or of what this \
+         recorder records.";
     UnknownRecorder 404 "unknown-recorder" "No such recorder"
         "The configuration has no recorder of this name, or it is disabled.";
     MethodNotAllowed 405 "method-not-allowed" "Method not allowed"
@@ -123,10 +129,15 @@ codes! {
         "A body has to come with `Content-Type: application/json`.";
     RangeTooLong 422 "range-too-long" "The range is too long"
         "An FLV file cannot be longer than 49 days.";
+    PictureFailed 422 "picture-failed" "The key frame cannot be decoded"
+        "The decoder gave no picture of it; `detail` says what it said instead.";
     TooManyWaiting 429 "too-many-waiting" "Too many recordings wait"
         "1,000 recordings wait for their streams: stop some of them.";
     Internal 500 "internal" "A fault of the server"
         "The server has a fault, and has logged it; please report it.";
+    NoDecoder 501 "no-decoder" "No decoder for this codec"
+        "FFmpeg was not found, and without it there are pictures of H.264 alone: install it, or say \
+         where it is (`-ffmpeg`).";
     DiskBusy 503 "disk-busy" "The disk is busy"
         "So many requests wait for the disk that this one could not begin; try again after \
          `Retry-After` seconds.";
@@ -155,6 +166,13 @@ codes! {
     TooManyPlayers 503 "too-many-players" "Too many players"
         "The stream has as many players as it may have (`-max-players`), or the server as many \
          viewers over HTTP.";
+    DecoderFailed 503 "decoder-failed" "The decoder does not work"
+        "The program that decodes pictures (`-ffmpeg`) could not be started, hung or ran wild; \
+         `detail` says which. It is tried again after 10 s at the earliest.";
+    PicturePending 503 "picture-pending" "The picture is being made"
+        "It was not ready in time: ask again after `Retry-After` seconds.";
+    PicturesBusy 503 "pictures-busy" "Too many pictures"
+        "As many pictures are being made as there may be.";
     TooManySubscribers 503 "too-many-subscribers" "Too many subscribers"
         "As many clients as there may be are reading events already.";
 }

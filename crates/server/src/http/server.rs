@@ -50,6 +50,7 @@ struct Server {
     traffic: Traffic,
     /// Events since the start.
     events: u64,
+    pictures: super::pictures::Status,
 }
 
 /// What RTMP connections have carried since the start.
@@ -92,6 +93,10 @@ async fn server(State(api): State<Arc<Api>>) -> Json<Server> {
             sent_packets: traffic.packets_out,
         },
         events: context.hub.told(),
+        pictures: super::pictures::Status::new(
+            &context.settings.load().config.pictures,
+            &context.pictures,
+        ),
     })
 }
 

@@ -17,6 +17,7 @@ mod limits;
 mod logs;
 mod obs;
 mod pace;
+mod pictures;
 mod play;
 mod players;
 mod publish;

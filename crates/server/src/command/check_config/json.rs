@@ -92,6 +92,8 @@ fn recorder(recorder: &Recorder, settings: &Settings, now: &Zoned) -> Value {
         "flush_ms": ms(recorder.flush),
         "sync_ms": ms(recorder.sync),
         "checksum_files": recorder.checksum_files,
+        "pictures": recorder.pictures,
+        "thumbnail_interval_ms": ms(recorder.thumbnail_interval),
         "labels": recorder.labels,
     })
 }

@@ -136,6 +136,7 @@ fn programs_are_told_everything() {
             "age_s": 2_592_000, "total_bytes": null, "free_bytes": null, "copied_only": false,
         },
         "rejoin_ms": 10_000, "flush_ms": 1_000, "sync_ms": 5_000, "checksum_files": false,
+        "pictures": true, "thumbnail_interval_ms": 10_000,
         "labels": { "event": "x" },
     });
     assert_eq!(*evening, expected);

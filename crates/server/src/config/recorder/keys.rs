@@ -16,7 +16,7 @@ use crate::config::value;
 use crate::config::window::{Window, Windows};
 
 /// All keys, in the order of the reference.
-pub(in crate::config) const KEYS: [&str; 24] = [
+pub(in crate::config) const KEYS: [&str; 26] = [
     "name",
     "streams",
     "exclude",
@@ -40,6 +40,8 @@ pub(in crate::config) const KEYS: [&str; 24] = [
     "flush",
     "sync",
     "checksum-files",
+    "pictures",
+    "thumbnail-interval",
     "labels",
 ];
 
@@ -158,6 +160,10 @@ impl Recorder {
             "flush" => self.flush = scalar(key, value, value::flush)?,
             "sync" => self.sync = scalar(key, value, value::duration_or_zero)?,
             "checksum-files" => self.checksum_files = scalar(key, value, boolean)?,
+            "pictures" => self.pictures = scalar(key, value, boolean)?,
+            "thumbnail-interval" => {
+                self.thumbnail_interval = scalar(key, value, value::duration)?;
+            }
             "labels" => self.labels = labels(value)?,
             _ => {}
         }

@@ -50,15 +50,22 @@ impl Validators {
 /// Whether the client has this state of the file: `If-None-Match`, or without it
 /// `If-Modified-Since`.
 pub(super) fn is_unchanged(headers: &HeaderMap, validators: &Validators) -> bool {
-    let mut tags = headers.get_all(IF_NONE_MATCH).iter().peekable();
-    if tags.peek().is_some() {
-        // Tags of ours have no comma.
-        let tags = tags.filter_map(|tags| tags.to_str().ok()).flat_map(|tags| tags.split(','));
-        return tags
-            .map(str::trim)
-            .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == validators.tag);
+    if let Some(has_tag) = has_tag(headers, &validators.tag) {
+        return has_tag;
     }
     let since = headers.get(IF_MODIFIED_SINCE).and_then(|since| since.to_str().ok());
     let since = since.and_then(|since| DateTimeParser::new().parse_timestamp(since).ok());
     since.is_some_and(|since| validators.modified <= since)
+}
+
+/// Whether `If-None-Match` names a tag; `None` without one.
+pub(in crate::http) fn has_tag(headers: &HeaderMap, tag: &str) -> Option<bool> {
+    let mut tags = headers.get_all(IF_NONE_MATCH).iter().peekable();
+    tags.peek()?;
+    // Tags of ours have no comma.
+    let mut tags = tags.filter_map(|tags| tags.to_str().ok()).flat_map(|tags| tags.split(','));
+    Some(tags.any(|known| {
+        let known = known.trim();
+        known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+    }))
 }

@@ -29,6 +29,10 @@ pub(super) fn write(api: &Api, out: &mut Writer<'_>) -> fmt::Result {
     out.one(&table::HLS_MUXERS, number(muxers.muxers as u64))?;
     out.one(&table::HLS_BYTES, number(muxers.bytes))?;
     out.one(&table::HLS_PARTS, number(muxers.parts))?;
+    let pictures = api.context.pictures.status();
+    let outcomes = [("made", pictures.made), ("failed", pictures.failed)];
+    out.all(&table::PICTURES, outcomes.map(|(name, count)| (vec![name], number(count))))?;
+    out.one(&table::PICTURE_BYTES, number(pictures.cache_bytes as u64))?;
     out.one(&table::OMITTED, number(omitted as u64))?;
     let hub = &api.context.hub;
     out.one(&table::EVENTS, number(hub.told()))?;

@@ -121,6 +121,9 @@ metrics! {
     HLS_MUXERS "rtmp_hls_muxers" Gauge [] "Streams that are made into segments for viewers";
     HLS_BYTES "rtmp_hls_bytes" Gauge [] "Bytes of segments that are in memory";
     HLS_PARTS "rtmp_hls_parts" Counter [] "Parts of segments that were made";
+    PICTURES "rtmp_pictures" Counter ["outcome"]
+        "Pictures that were made, and that could not be: made or failed";
+    PICTURE_BYTES "rtmp_picture_cache_bytes" Gauge [] "Memory that finished pictures take";
     OMITTED "rtmp_series_omitted" Gauge []
         "Streams and recordings that have no series of their own: 1,000 of each have one";
     EVENTS "rtmp_events" Counter [] "Events since the start";

@@ -27,6 +27,11 @@ impl Ffmpeg {
         told(tools::ffmpeg9()).map(Self)
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// A command that says on standard error what went wrong, and nothing else.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.0);

@@ -34,6 +34,7 @@ fn every_key_is_read() {
          rotate-size = '1GiB'\nrotate-every = '15m'\nrotate-schedule = '0 6 * * * UTC'\n\
          retain-age = '30d'\nretain-size = '1TB'\nretain-free = '5GB'\nretain-copied = true\n\
          rejoin = 0\nflush = '500ms'\nsync = '1s'\nchecksum-files = true\n\
+         pictures = false\nthumbnail-interval = '1m'\n\
          labels = { event = 'Cup', n = 5 }\n"
             .replace("{start}", "{timestamp}")
             .as_str(),
@@ -67,6 +68,8 @@ fn every_key_is_read() {
         flush: Duration::from_millis(500),
         sync: Duration::from_secs(1),
         checksum_files: true,
+        pictures: false,
+        thumbnail_interval: Duration::from_secs(60),
         labels: [("event", "Cup"), ("n", "5")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
     };
     assert_eq!(recorder, expected);
