@@ -31,7 +31,7 @@ pub(super) struct Books {
     zero_ms: u64,
     /// What the last segment that is closed has.
     last_written: Amount,
-    /// The books before the disk failed the last segment: its file may turn out to be nothing.
+    /// The books before the last segment, while its file may turn out to be nothing.
     doubted: Option<Doubted>,
     /// What is missing since `end_ms`.
     missing: Option<Missing>,
@@ -69,7 +69,7 @@ struct Missing {
     until_ms: u64,
 }
 
-/// What [`Books::fail`] has closed.
+/// What [`Books::close_in_doubt`] has closed.
 #[derive(Debug)]
 struct Doubted {
     past: Ledger,
@@ -270,6 +270,14 @@ impl Books {
         self.tell_length();
     }
 
+    /// The same of one whose file may have less when it is mended, or nothing: then
+    /// [`Books::correct`] or [`Books::vanish`].
+    pub(super) fn close_in_doubt(&mut self, length_ms: u64) {
+        let (past, before, received) = (self.past.clone(), self.before, self.open.received);
+        self.doubted = Some(Doubted { past, before, received });
+        self.close(length_ms);
+    }
+
     /// The disk failed the open segment: what it had pending is lost, and all of it if no file was
     /// `kept`.
     pub(super) fn fail(&mut self, kept: Kept, reason: GapReason, now: Instant) {
@@ -279,9 +287,7 @@ impl Books {
         let mut dropped = pending;
         let mut lost_news = pending;
         if kept == Kept::File {
-            let (past, before, received) = (self.past.clone(), self.before, self.open.received);
-            self.doubted = Some(Doubted { past, before, received });
-            self.close(self.flushed_ms());
+            self.close_in_doubt(self.flushed_ms());
         } else {
             let open = std::mem::take(&mut self.open);
             dropped += open.received;
@@ -302,40 +308,46 @@ impl Books {
 
     /// The file of the last segment turned out to have less than was flushed, only `written` and
     /// only for `length_ms`: the rest is in the gap after it.
-    pub(super) fn correct(&mut self, written: Amount, length_ms: u64) {
+    pub(super) fn correct(&mut self, written: Amount, length_ms: u64, now: Instant) {
         let less = Amount {
             packets: self.last_written.packets.saturating_sub(written.packets),
             bytes: self.last_written.bytes.saturating_sub(written.bytes),
         };
-        let Some(missing) = self.missing.as_mut().filter(|_| less != Amount::default()) else {
+        let end_ms = self.start_ms.saturating_add(length_ms);
+        if less == Amount::default() && end_ms == self.end_ms {
             return;
-        };
-        missing.dropped += less;
+        }
+        self.wait(GapReason::Disk, now);
+        if let Some(missing) = &mut self.missing {
+            missing.dropped += less;
+        }
         for amount in [&mut self.past.received, &mut self.past.written] {
             amount.packets = amount.packets.saturating_sub(less.packets);
             amount.bytes = amount.bytes.saturating_sub(less.bytes);
         }
-        self.last_written = written;
-        self.end_ms = self.start_ms.saturating_add(length_ms);
+        (self.last_written, self.end_ms) = (written, end_ms);
         self.news.dropped_packets += less.packets;
         self.news.dropped_bytes += less.bytes;
     }
 
     /// The file of the last segment turned out to have nothing of what was flushed: it is as if it
     /// had never been, and all of it is in the gap.
-    pub(super) fn vanish(&mut self) {
-        let (Some(doubted), Some(now)) = (self.doubted.take(), self.missing) else { return };
-        let Doubted { past, before, received } = doubted;
+    pub(super) fn vanish(&mut self, now: Instant) {
+        let Some(Doubted { past, before, received }) = self.doubted.take() else { return };
         self.past = past;
         self.end_ms = before.map_or(self.start_ms, |(_, gap)| gap.at_ms);
-        let since = before.map_or(now, |(missing, _)| missing);
-        let earlier = before.map_or(Amount::default(), |(missing, _)| missing.dropped);
-        self.missing = Some(Missing {
-            dropped: earlier + received + now.dropped,
-            by_clock: since.by_clock || now.by_clock,
-            until_ms: since.until_ms.max(now.until_ms),
-            ..since
-        });
+        self.wait(GapReason::Disk, now);
+        if let Some(missing) = &mut self.missing {
+            missing.dropped += received;
+            if let Some((earlier, _)) = before {
+                *missing = Missing {
+                    dropped: earlier.dropped + missing.dropped,
+                    by_clock: earlier.by_clock || missing.by_clock,
+                    until_ms: earlier.until_ms.max(missing.until_ms),
+                    ..earlier
+                };
+            }
+        }
         self.segments = self.segments.saturating_sub(1);
         self.news.dropped_packets += self.last_written.packets;
         self.news.dropped_bytes += self.last_written.bytes;

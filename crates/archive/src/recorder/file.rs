@@ -215,7 +215,7 @@ impl Recorder {
         self.cut = cut;
     }
 
-    /// Ends the file, if there is one, all of it flushed. A failure here has cost no packet.
+    /// Ends the file, if there is one, all of it flushed. What a failure here costs, mending tells.
     pub(super) fn finish_segment(&mut self, length_ms: Option<u64>) {
         let Some(segment) = self.segment.take() else { return };
         let length_ms = length_ms.unwrap_or_else(|| segment.duration_ms());
@@ -225,15 +225,17 @@ impl Recorder {
         let call = self.task.calls.enter(self.shared.age());
         let (named, result) = segment.finish(&*self.shared.disk, ledger, &end);
         drop(call);
-        self.books.close(length_ms);
         self.end_hold(Some(&named));
         match result {
             Ok(finished) => {
+                self.books.close(length_ms);
                 self.last_file = Some(finished.path.clone());
                 self.task.set_file(self.last_file.clone());
                 self.finished(finished);
             }
             Err(error) => {
+                self.books.close_in_doubt(length_ms);
+                self.doubted = Some(path.clone());
                 telemetry::close_failed(&self.task.key, &words(&error));
                 self.add(&Counters { errors: 1, ..Counters::default() });
                 self.leave_unfinished(path);
@@ -303,14 +305,14 @@ impl Recorder {
         let _call = self.task.calls.enter(self.shared.age());
         let Self { unfinished, shared, chain, books, doubted, plan, .. } = self;
         let Shared { disk, observer, events, .. } = &**shared;
-        let mut bare = None;
+        let (now, mut bare) = (shared.clock.instant(), None);
         unfinished.retain(|path| {
             let is_doubted = doubted.as_ref() == Some(path);
             let mended = match recover::mend(&**disk, path, plan.checksum_files) {
                 Ok(Some(finished)) => {
                     *chain = Some(finished.chain);
                     if is_doubted {
-                        books.correct(finished.ledger.written, finished.length_ms);
+                        books.correct(finished.ledger.written, finished.length_ms, now);
                     }
                     observer.tell(|| recover::recovered(&finished));
                     events.send(Event::Recovered(finished));
@@ -320,15 +322,19 @@ impl Recorder {
                 Ok(None) => recover::set_aside(&**disk, path, BARE, observer, events).map(|()| {
                     *chain = None;
                     if is_doubted {
-                        books.vanish();
+                        books.vanish(now);
                     }
                     bare = Some(path.clone());
                 }),
                 Err(error) => Err(error),
             };
-            // Deleted, or not to be understood: that will not change.
-            let is_over = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::InvalidData);
-            mended.is_err_and(|error| !is_over(error.kind()))
+            mended.is_err_and(|error| match error.kind() {
+                // Deleted, or its whole disk is away and comes back.
+                ErrorKind::NotFound => path.parent().is_some_and(|dir| disk.list(dir).is_err()),
+                // Not to be understood: that will not change.
+                ErrorKind::InvalidData => false,
+                _ => true,
+            })
         });
         if !unfinished.is_empty() {
             *chain = None;

@@ -83,7 +83,7 @@ fn what_a_mended_file_lacks_is_in_the_gap_after_it() {
     }
     books.fail(Kept::File, GapReason::Disk, now);
     let found = Amount { packets: 1, bytes: 100 };
-    books.correct(found, 500);
+    books.correct(found, 500, now);
     assert_eq!(books.packets_before(), 1);
     let gap = open(&mut books, 4_000).unwrap();
     assert_eq!((gap.at_ms, gap.length_ms, gap.dropped), (500, 3_500, found));
@@ -94,6 +94,20 @@ fn what_a_mended_file_lacks_is_in_the_gap_after_it() {
     let ledger = books.recording();
     assert!(ledger.is_balanced());
     assert_eq!((ledger.written.packets, ledger.dropped.packets), (2, 1));
+}
+
+#[test]
+fn a_mended_file_that_is_shorter_than_was_thought_leaves_a_gap() {
+    let now = Instant::now();
+    let mut books = Books::new(now);
+    open(&mut books, 0);
+    books.write(&video(0, true, 95), &placed(0));
+    books.flush(40);
+    books.close_in_doubt(500);
+    let written = books.segment().written + Amount { packets: 1, bytes: 100 };
+    books.correct(written, 40, now);
+    let gap = open(&mut books, 500).unwrap();
+    assert_eq!((gap.at_ms, gap.length_ms, gap.dropped), (40, 460, Amount::default()));
 }
 
 #[test]
@@ -116,7 +130,7 @@ fn a_file_that_turned_out_to_be_nothing_leaves_the_gap_as_it_was() {
     books.write(&video(5_000, true, 95), &placed(1_000));
     books.fail(Kept::File, GapReason::Disk, now);
     assert_eq!((books.next_number(), books.packets_before()), (3, 7));
-    books.vanish();
+    books.vanish(now);
     assert_eq!((books.next_number(), books.packets_before()), (2, 1));
     // On the clock of the file that is gone it goes on at 6 s.
     let gap = open(&mut books, 2_000).unwrap();
@@ -125,7 +139,7 @@ fn a_file_that_turned_out_to_be_nothing_leaves_the_gap_as_it_was() {
     assert!(ledger.is_balanced());
     assert_eq!((ledger.written.packets, ledger.dropped.packets), (1, 7));
     // Nothing of that is left once there is another file.
-    books.vanish();
+    books.vanish(now);
     assert_eq!(books.next_number(), 3);
 }
 

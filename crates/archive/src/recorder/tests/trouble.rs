@@ -2,12 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use media::Packet;
 use media::amf0::Value;
 
+use crate::config::Rotation;
 use crate::disk::fake::{Call, FakeDisk, Fault};
 use crate::recorder::Timing;
 use crate::testing::{
@@ -280,6 +281,93 @@ fn a_file_that_lost_all_that_was_in_it_is_set_aside_and_its_packets_are_in_the_g
     assert_eq!(gap.length_ms, segment.about.start_ms);
     let complete = log_of(&key).pop().unwrap();
     assert!(complete.contains(" received=62 written=20 dropped=42 "), "{complete}");
+}
+
+/// Where the tags of a file end, the first of which has its metadata.
+fn ends(file: &[u8]) -> Vec<usize> {
+    let mut ends = vec![13];
+    while let Some([_, a, b, c]) = file.get(ends[ends.len() - 1]..).and_then(<[u8]>::first_chunk) {
+        let body = u32::from_be_bytes([0, *a, *b, *c]);
+        ends.push(ends[ends.len() - 1] + 11 + usize::try_from(body).unwrap() + 4);
+    }
+    ends
+}
+
+/// The end of a file could not be synced, and then it is not there.
+#[test]
+fn what_a_file_lacks_whose_end_failed_is_in_the_gap_after_it() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let fails = |call| !matches!(call, Call::Read | Call::List | Call::Space | Call::OpenRead);
+    let rotation = Rotation { duration: Some(Duration::ZERO), ..Rotation::default() };
+    let config = Config { rotation, rejoin: Duration::ZERO, ..Config::default() };
+    let rig = Rig::with(breakable(&broken, fails, io::ErrorKind::ReadOnlyFilesystem), config);
+    let mut stream = Stream::publish("live", "torn");
+    rig.start(&stream);
+    stream.push(clip(1));
+    rig.wait_for_packets(22);
+    broken.store(true, Ordering::Relaxed);
+    // Begins with a key frame, at which the file is to end.
+    stream.push(second(1));
+    wait_until("the disk has failed", || rig.state() == Some(State::Trouble));
+    let (path, file) = rig.disk.files().pop_first().unwrap();
+    let ends = ends(&file);
+    rig.disk.put(path.to_str().unwrap(), &file[..ends[ends.len() - 6]]);
+    broken.store(false, Ordering::Relaxed);
+    rig.wait_for_received(42);
+    let key = stream.key.clone();
+    drop(stream);
+    rig.wait_for_end();
+
+    let close = "ERROR recorder close error error=\"read-only file system\" stream_key=live/torn";
+    assert_eq!(errors_of(&key)[0], close);
+    let files = rig.disk.files();
+    let [first, second] = &files.values().collect::<Vec<_>>()[..] else { panic!("two files") };
+    let number = |file: &[u8], name: &str| metadata(file, name).as_f64().unwrap();
+    let written = number(first, "packetsWritten");
+    assert_eq!(number(second, "firstPacket"), written);
+    assert_eq!(number(second, "gapBeforePackets"), 22.0 - written);
+    assert!(written < 22.0);
+    let end = number(first, "segmentLength") + number(second, "gapBefore");
+    assert!((number(second, "recordingTime") - end).abs() < 1e-6);
+    let complete = log_of(&key).pop().unwrap();
+    let dropped = 22.0 - written;
+    let books = format!(" received=42 written={} dropped={dropped} ", 42.0 - dropped);
+    assert!(complete.contains(&books), "{complete}");
+}
+
+#[test]
+fn a_file_is_mended_also_when_its_disk_was_away_for_a_while() {
+    let (fine, failing, away) = (0, 1, 2);
+    let state = Arc::new(AtomicUsize::new(fine));
+    let now = state.clone();
+    let disk = FakeDisk::failing(move |_, call| {
+        let reads = matches!(call, Call::Read | Call::OpenRead | Call::Space);
+        match now.load(Ordering::Relaxed) {
+            1 if !reads => Some(Fault::Error(io::ErrorKind::ReadOnlyFilesystem)),
+            2 if !reads => Some(Fault::Error(io::ErrorKind::NotFound)),
+            _ => None,
+        }
+    });
+    let rig = Rig::new(disk);
+    let mut stream = Stream::publish("live", "away");
+    rig.start(&stream);
+    stream.push(clip(1));
+    rig.wait_for_packets(22);
+    state.store(failing, Ordering::Relaxed);
+    stream.push(second(1));
+    wait_until("the disk has failed", || rig.state() == Some(State::Trouble));
+    state.store(away, Ordering::Relaxed);
+    let tries = || rig.disk.calls().iter().filter(|call| **call == Call::Open).count();
+    let before = tries();
+    stream.push(second(2));
+    wait_until("the file is looked for in vain", || tries() > before + 2);
+    state.store(fine, Ordering::Relaxed);
+    rig.wait_for_received(62);
+    drop(stream);
+    rig.wait_for_end();
+    let files = rig.disk.files();
+    let complete: Vec<_> = files.values().map(|file| metadata(file, "complete")).collect();
+    assert_eq!(complete, [Value::from(true), Value::from(true)]);
 }
 
 #[test]
