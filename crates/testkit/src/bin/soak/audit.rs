@@ -33,11 +33,22 @@ pub(crate) struct Known {
     is_lacking: bool,
 }
 
+/// What is judged when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// While the server runs: what its disk did not let end, the next start ends.
+    Running,
+    /// After that start.
+    Last,
+}
+
 /// Looks at recordings.
 #[derive(Debug, Default)]
 pub(crate) struct Audit {
     /// Those that were looked at and are still there.
     done: BTreeSet<String>,
+    /// Those that the next start has to end.
+    later: BTreeSet<String>,
     /// How many there are.
     pub(crate) known: u64,
 }
@@ -50,10 +61,21 @@ impl Audit {
         self.done.retain(|id| all.contains_key(id));
         let new: Vec<_> = all.into_iter().filter(|(id, _)| !self.done.contains(id)).collect();
         for some in new.chunks(AT_ONCE) {
-            stage.weak.while_well(|| look(stage, books, some))?;
+            let later = stage.weak.while_well(|| look(stage, books, some, Pass::Running))?;
+            self.later.extend(later);
             self.done.extend(some.iter().map(|(id, _)| id.clone()));
         }
         Ok(())
+    }
+
+    /// Looks once more at those that the server had to end when it was started again.
+    pub(crate) fn last_turn(&mut self, stage: &Stage, books: &Books) -> Result<()> {
+        let later = std::mem::take(&mut self.later);
+        books.add("recordings ended by the next start", u64::try_from(later.len()).unwrap_or(0));
+        let all = known(stage)?;
+        let some: Vec<_> = all.into_iter().filter(|(id, _)| later.contains(id)).collect();
+        look(stage, books, &some, Pass::Last)?;
+        self.turn(stage, books)
     }
 }
 
@@ -94,7 +116,9 @@ fn folder(stage: &Stage, id: &str, is_weak: bool) -> PathBuf {
     if is_weak { stage.weak.dir().join(id) } else { stage.well().join(id) }
 }
 
-fn look(stage: &Stage, books: &Books, some: &[(String, Known)]) -> Result<()> {
+/// Looks at some; returns those that are for the next start.
+fn look(stage: &Stage, books: &Books, some: &[(String, Known)], pass: Pass) -> Result<Vec<String>> {
+    let mut later = Vec::new();
     let mut found = Vec::new();
     for (id, known) in some {
         let folder = folder(stage, id, known.is_weak);
@@ -109,13 +133,17 @@ fn look(stage: &Stage, books: &Books, some: &[(String, Known)]) -> Result<()> {
         }
     }
     if found.is_empty() {
-        return Ok(());
+        return Ok(later);
     }
     let (_, report) = verify(stage, found.iter().map(|(_, _, folder, _)| folder.as_path()))?;
     let proofs = proofs(&report);
     for (id, known, _, files) in found {
-        books.count("recordings verified");
         let proof = proofs.get(id.as_str()).copied().unwrap_or(&Value::Null);
+        if known.is_weak && pass == Pass::Running && is_unfinished(proof) {
+            later.push(id.clone());
+            continue;
+        }
+        books.count("recordings verified");
         let is_lacking = is_lacking(proof);
         match proof.get("verdict").and_then(Value::as_str) {
             Some("whole" | "partial") if !is_lacking => {}
@@ -125,13 +153,28 @@ fn look(stage: &Stage, books: &Books, some: &[(String, Known)]) -> Result<()> {
                 keep(&stage.evidence().join(id), &files)?;
             }
         }
-        compare(books, id, is_lacking || known.is_lacking, &files)?;
+        // What the next start has ended it has told in its log, as after a power cut.
+        compare(books, id, is_lacking || known.is_lacking || pass == Pass::Last, &files)?;
         for file in files {
             let copied = std::fs::write(file.with_added_extension("copied"), "");
             copied.map_err(|error| format!("{}.copied: {error}", file.display()))?;
         }
     }
-    Ok(())
+    Ok(later)
+}
+
+/// Whether there is nothing wrong with it but that files were not ended.
+fn is_unfinished(proof: &Value) -> bool {
+    let unfinished = |segment: &Value| {
+        let name =
+            segment.get("file").filter(|_| segment.get("state") == Some(&"unfinished".into()));
+        name.cloned()
+    };
+    let segments = proof.get("segments").and_then(Value::as_array).into_iter().flatten();
+    let files: Vec<_> = segments.filter_map(unfinished).collect();
+    let problems = proof.get("problems").and_then(Value::as_array);
+    let is_of_them = |problem: &Value| problem.get("file").is_some_and(|file| files.contains(file));
+    !files.is_empty() && problems.is_some_and(|problems| problems.iter().all(is_of_them))
 }
 
 /// Keeps what somebody has to look at.

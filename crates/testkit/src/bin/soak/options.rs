@@ -6,14 +6,14 @@ use std::time::Duration;
 use clap::Parser;
 
 /// The shortest and the longest time to warm up.
-const WARM_UP_SECONDS: (u64, u64) = (20, 120);
+const WARM_UP_SECONDS: (u64, u64) = (20, 600);
 
 /// Has publishers and players come, go, stall and break for a long time while a disk fails now and
 /// then, and tells whether anything is left of them.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "soak")]
 pub(crate) struct Options {
-    /// How long, after a tenth of it (20 s to two minutes) to warm up
+    /// How long, after a sixth of it (20 s to ten minutes) to warm up
     #[arg(long, default_value_t = 1_800, value_parser = clap::value_parser!(u64).range(5..=86_400))]
     pub(crate) seconds: u64,
 
@@ -55,7 +55,7 @@ impl Options {
     /// The time before, in which the server gets what it needs for such work and keeps.
     pub(crate) fn warm_up(&self) -> Duration {
         let (least, most) = WARM_UP_SECONDS;
-        Duration::from_secs((self.seconds / 10).clamp(least.min(self.seconds), most))
+        Duration::from_secs((self.seconds / 6).clamp(least.min(self.seconds), most))
     }
 
     /// Of the user's, or any.

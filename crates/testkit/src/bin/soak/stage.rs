@@ -92,6 +92,8 @@ impl Stage {
             .arg(config)
             .args(limits)
             .args(["-publish-timeout", "5s", "-play-timeout", "5s", "-shutdown-timeout", "30s"])
+            // So that those who read slowly lose something before their life is over.
+            .args(["-play-buffer", "1MiB"])
             .record_dir(well)
             .http()
             .deadline(DEADLINE)
