@@ -16,6 +16,7 @@ mod socket;
 mod viewer;
 
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,7 +25,7 @@ use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use live::{Key, Watcher};
+use live::{Cursor, Key, Watcher};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -151,14 +152,26 @@ fn typed(kind: &'static str) -> [(header::HeaderName, HeaderValue); 2] {
 }
 
 fn live_stream(api: &Api, key: &Key) -> Result<live::Stream, Problem> {
-    let none = || Problem::new(Code::NoPublisher, format!("nobody publishes {key} now"));
-    api.context.registry.stream(key).ok_or_else(none)
+    api.context.registry.stream(key).ok_or_else(|| not_live(key))
+}
+
+fn not_live(key: &Key) -> Problem {
+    Problem::new(Code::NoPublisher, format!("nobody publishes {key} now"))
+}
+
+/// A cursor on the present run, which may have ended just now.
+fn join(watcher: &mut Watcher) -> Result<Cursor, Problem> {
+    match watcher.poll_run(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(cursor) => Ok(cursor),
+        Poll::Pending => Err(not_live(watcher.key())),
+    }
 }
 
 /// A viewer that was let in.
 struct Seat {
     stream: live::Stream,
-    watcher: Watcher,
+    /// The present run.
+    reads: (Watcher, Cursor),
     connected: Connected,
     place: Place,
 }
@@ -186,15 +199,16 @@ impl Seat {
             let stream = live_stream(api, key)?;
             let place = (api.views.place()?, client.place.clone());
             let too_many = |error| Problem::new(Code::TooManyPlayers, format!("{error}"));
-            let watcher = context.registry.watch(key).map_err(too_many)?;
-            Ok((stream, watcher, place))
+            let mut watcher = context.registry.watch(key).map_err(too_many)?;
+            let cursor = join(&mut watcher)?;
+            Ok((stream, (watcher, cursor), place))
         })();
         match taken {
-            Ok((stream, watcher, place)) => {
+            Ok((stream, reads, place)) => {
                 let name = name_of(headers);
                 telemetry::play_started(key, client.addr, &name);
                 let connected = context.sessions.view(client.addr, via, &name);
-                Ok(Self { stream, watcher, connected, place })
+                Ok(Self { stream, reads, connected, place })
             }
             Err(problem) => {
                 // A page that waits for its stream asks for it again and again.

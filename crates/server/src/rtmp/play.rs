@@ -47,6 +47,12 @@ impl Play {
         Self { stream, watcher, session, cursor, begun, held_until, clock, lost, behind, timeout }
     }
 
+    /// Begins with a run that its watcher gave.
+    #[must_use]
+    pub(crate) fn reading(self, cursor: Cursor) -> Self {
+        Self { cursor: Some(cursor), ..self }
+    }
+
     /// The stream that it plays.
     pub(crate) fn key(&self) -> &Key {
         self.watcher.key()

@@ -47,7 +47,7 @@ struct View {
 
 impl View {
     fn new(api: &Api, seat: Seat, out: Out) -> (Self, Viewer) {
-        let Seat { stream, watcher, connected, place } = seat;
+        let Seat { stream, reads: (watcher, cursor), connected, place } = seat;
         let stats = stream.stats();
         let spans = [stats.audio.dts_ms, stats.video.dts_ms].into_iter().flatten();
         let is_settled = spans.into_iter().any(|(first, newest)| newest - first >= WAIT_MS);
@@ -55,7 +55,7 @@ impl View {
         let context = &api.context;
         let timeout = context.config.play_timeout;
         let session = connected.play(stream.key(), 0);
-        let play = Play::new(0, watcher, session, timeout);
+        let play = Play::new(0, watcher, session, timeout).reading(cursor);
         let stopping = context.stopping.clone();
         let viewer = Viewer { connected, out, timeout, stopping, _place: place };
         (Self { play, muxer, gate: Gate::default() }, viewer)

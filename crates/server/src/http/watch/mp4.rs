@@ -39,7 +39,7 @@ pub(super) fn answer(
     let muxer = Muxers::of(api, key)?;
     let seat = Seat::take(api, client, key, Via::Mp4, headers)?;
     let (out, body) = viewer::body();
-    let Seat { connected, place, watcher, .. } = seat;
+    let Seat { connected, place, reads: (watcher, _), .. } = seat;
     let timeout = api.context.config.play_timeout;
     let playing = connected.play(key, 0);
     let stopping = api.context.stopping.clone();

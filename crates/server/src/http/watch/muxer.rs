@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::hls::{Playlist, Viewers};
-use super::{Api, live_stream};
+use super::{Api, join, live_stream};
 use crate::http::problem::{Code, Problem};
 use crate::telemetry;
 
@@ -84,7 +84,9 @@ impl Muxers {
             return Err(Problem::new(Code::TooManyViews, detail));
         }
         let watcher = api.context.registry.watch(key);
-        let watcher = watcher.map_err(|e| Problem::new(Code::TooManyPlayers, e.to_string()))?;
+        let too_many = |error| Problem::new(Code::TooManyPlayers, format!("{error}"));
+        let mut watcher = watcher.map_err(too_many)?;
+        let cursor = join(&mut watcher)?;
         let id = muxers.next_id.fetch_add(1, Ordering::Relaxed);
         let muxer = Arc::new(Muxer {
             id,
@@ -101,8 +103,7 @@ impl Muxers {
         });
         state.entry(key.clone()).or_default().push(muxer.clone());
         drop(state);
-        telemetry::segments_begin(key);
-        api.views.tasks.spawn(run(api.clone(), muxer.clone(), watcher));
+        api.views.tasks.spawn(run(api.clone(), muxer.clone(), watcher, cursor));
         Ok(muxer)
     }
 
@@ -228,12 +229,12 @@ struct Task {
     held_until: Option<Instant>,
 }
 
-async fn run(api: Arc<Api>, muxer: Arc<Muxer>, watcher: Watcher) {
+async fn run(api: Arc<Api>, muxer: Arc<Muxer>, watcher: Watcher, cursor: Cursor) {
     let mut stopping = api.context.stopping.clone();
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (segmenter, cursor, batch, held_until) = Default::default();
-    let watcher = Some(watcher);
+    let (segmenter, batch, held_until) = Default::default();
+    let (watcher, cursor) = (Some(watcher), Some(cursor));
     let mut task = Task { api, muxer, watcher, segmenter, cursor, batch, held_until };
     loop {
         let reads = task.cursor.is_some();
@@ -285,8 +286,11 @@ impl Task {
         match read {
             Read::Joined { header, .. } => {
                 self.held_until = None;
-                let options = || options(&self.api, &self.muxer.key);
-                let segmenter = self.segmenter.get_or_insert_with(|| Segmenter::new(options()));
+                let key = &self.muxer.key;
+                let segmenter = self.segmenter.get_or_insert_with(|| {
+                    telemetry::segments_begin(key);
+                    Segmenter::new(options(&self.api, key))
+                });
                 segmenter.begin(&header);
             }
             Read::Packets => self.take_batch(),

@@ -20,9 +20,11 @@ fn every_packet_of_a_stream_is_in_the_view() {
         assert_eq!(body.head.header("content-type").unwrap(), "video/x-flv");
         assert_eq!(body.head.header("cache-control").unwrap(), "no-store");
         assert_eq!(body.head.header("access-control-allow-origin").unwrap(), "*");
+        // It has joined when it has the beginning.
+        let mut bytes = vec![0; 13];
+        body.read_exact(&mut bytes).unwrap();
         publisher.send_all(rest).await.unwrap();
         publisher.close().await.unwrap();
-        let mut bytes = Vec::new();
         body.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes[4], 5, "there is sound and there are pictures");
         let flv = Flv::from_reader(&bytes[..]).unwrap();
@@ -68,8 +70,10 @@ fn a_late_viewer_begins_with_headers_and_the_newest_key_frame_at_time_0() {
         let publisher = begin(&server, "a/b/c", &sent).await;
         let mut body = http.open("/live/a/b%2Fc.flv");
         server.wait_for_log("play started", &[("stream_key", "a/b/c")]);
+        let mut head = [0; 13];
+        body.read_exact(&mut head).unwrap();
         publisher.close().await.unwrap();
-        let flv = Flv::from_reader(&mut body).unwrap();
+        let flv = Flv::from_reader((&head[..]).chain(&mut body)).unwrap();
         let newest_key = sent.iter().rposition(|packet| packet.role == Role::Key).unwrap();
         assert_viewed(&flv, &sent[newest_key..]);
         let roles: Vec<_> = flv.tags.iter().map(|tag| tag.packet.role).take(4).collect();
@@ -110,10 +114,12 @@ fn views_end_with_the_server() {
     testkit::block_on(async {
         let publisher = begin(&server, "live/test", &sent).await;
         let mut body = http.open("/live/live/test.flv");
-        let reader = std::thread::spawn(move || Flv::from_reader(&mut body).unwrap());
-        server.wait_for_log("play started", &[]);
+        let mut head = [0; 13];
+        body.read_exact(&mut head).unwrap();
+        let rest =
+            std::thread::spawn(move || Flv::from_reader((&head[..]).chain(&mut body)).unwrap());
         server.stop();
-        let flv = reader.join().unwrap();
+        let flv = rest.join().unwrap();
         let newest_key = sent.iter().rposition(|packet| packet.role == Role::Key).unwrap();
         assert_viewed(&flv, &sent[newest_key..]);
         drop(publisher);

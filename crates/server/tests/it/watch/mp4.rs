@@ -15,9 +15,13 @@ fn every_sample_of_a_stream_is_in_the_view() {
         let mut body = http.open("/live/live/test.mp4");
         assert_eq!(body.head.header("content-type").unwrap(), "video/mp4");
         server.wait_for_log("making segments", &[]);
+        // A first part of half a second, which the viewer has, and the rest.
+        let (part, rest) = rest.split_at(90);
+        publisher.send_all(part).await.unwrap();
+        let mut bytes = vec![0; 8];
+        body.read_exact(&mut bytes).unwrap();
         publisher.send_all(rest).await.unwrap();
         publisher.close().await.unwrap();
-        let mut bytes = Vec::new();
         body.read_to_end(&mut bytes).unwrap();
         let (found, sent) = (samples::read(&bytes), samples::of(&sent));
         let firsts = samples::assert_same_end(&found, &sent);

@@ -85,9 +85,18 @@ fn every_packet_of_a_stream_is_in_the_messages() {
             let stream = http.get("/api/v1/streams/live%2Ftest").ok();
             (stream["players"]["list"][0]["via"] == "websocket").then_some(())
         });
+        let (mut bytes, mut asked) = (Vec::new(), 0);
+        while bytes.is_empty() {
+            match socket.next() {
+                (PING, payload) => {
+                    asked += 1;
+                    socket.send(PONG, &payload);
+                }
+                (_, message) => bytes.extend(message),
+            }
+        }
         publisher.send_all(rest).await.unwrap();
         publisher.close().await.unwrap();
-        let (mut bytes, mut asked) = (Vec::new(), 0);
         let code = loop {
             match socket.next() {
                 (BINARY, message) => bytes.extend(message),
