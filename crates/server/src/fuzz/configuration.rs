@@ -105,7 +105,7 @@ fn as_file(settings: &Settings, printed: &Value) -> String {
 }
 
 /// The keys of a recorder: how each is called, where it is printed, and its unit.
-const KEYS: [(&str, &str, &str); 23] = [
+const KEYS: [(&str, &str, &str); 25] = [
     ("name", "/name", ""),
     ("enabled", "/enabled", ""),
     ("streams", "/streams", ""),
@@ -129,6 +129,8 @@ const KEYS: [(&str, &str, &str); 23] = [
     ("flush", "/flush_ms", "ms"),
     ("sync", "/sync_ms", "ms"),
     ("checksum-files", "/checksum_files", ""),
+    ("pictures", "/pictures", ""),
+    ("thumbnail-interval", "/thumbnail_interval_ms", "ms"),
 ];
 
 fn add_recorder(file: &mut String, recorder: &Value) {
