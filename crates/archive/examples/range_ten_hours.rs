@@ -140,6 +140,36 @@ fn measure(dir: &Path, bytes: u64) -> Result<(), Box<dyn Error>> {
             size as f64 / 1e6,
         );
     }
+    measure_mp4(&source, minutes(200, 260, Cut::Exact), "1 hour, exact")?;
+    measure_mp4(&source, Range::ALL, "all")
+}
+
+fn measure_mp4(source: &Source, range: Range, name: &str) -> Result<(), Box<dyn Error>> {
+    let begun = Instant::now();
+    let mp4 = source.mp4(range)?;
+    let planned = begun.elapsed();
+    let size = mp4.info().size_bytes;
+    let mut longest = Duration::ZERO;
+    for at in (0..100).map(|i| size / 100 * i) {
+        let begun = Instant::now();
+        mp4.read(at..size).next().ok_or("no bytes")??;
+        longest = longest.max(begun.elapsed());
+    }
+    let begun = Instant::now();
+    let mut sent = 0;
+    for piece in mp4.read(0..size) {
+        sent += piece?.len() as u64;
+    }
+    assert_eq!(sent, size, "the size that was told");
+    let rate = size as f64 / 1e6 / begun.elapsed().as_secs_f64();
+    println!(
+        "MP4, {name}: {} samples planned in {:.1} ms; first byte anywhere after {:.1} ms at most; \
+         {:.1} MB at {rate:.0} MB/s",
+        mp4.samples(),
+        ms(planned),
+        ms(longest),
+        size as f64 / 1e6,
+    );
     Ok(())
 }
 

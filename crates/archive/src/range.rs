@@ -2,8 +2,8 @@
 //! one source that downloads, playlists and clips are made from.
 //!
 //! [`Source`] is a list of segments, from a catalog or from bare files, put in order on the wall
-//! clock. [`Reader`] gives the packets of a [`Range`] of it, [`Flv`] one file of them. All of it
-//! waits for disks, so it belongs into a thread that may; none of it writes, locks or needs a
+//! clock. [`Reader`] gives the packets of a [`Range`] of it, [`Flv`] and [`Mp4`] one file of them. All
+//! of it waits for disks, so it belongs into a thread that may; none of it writes, locks or needs a
 //! catalog. How it is done, and what it costs, is in `docs/design/range.md`.
 //!
 //! Invariants:
@@ -18,6 +18,7 @@ mod head;
 mod index;
 mod item;
 mod locate;
+mod mp4;
 mod plan;
 mod reader;
 mod segment;
@@ -29,6 +30,7 @@ pub use error::Error;
 pub use export::{Exported, Progress, export};
 pub use flv::Flv;
 pub use item::{Cause, Gap, Item, Timed};
+pub use mp4::{Mp4, Mp4Bytes};
 pub use plan::Info;
 pub use reader::Reader;
 pub use segment::{Gone, Segment};

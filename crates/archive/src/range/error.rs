@@ -22,6 +22,30 @@ pub enum Error {
         /// How long it is.
         duration_ms: u64,
     },
+    /// An MP4 file would have more samples than are planned at once.
+    #[error(
+        "more than {limit} frames are too many for one MP4 file: ask for a shorter time, \
+         or for FLV"
+    )]
+    TooManySamples {
+        /// How many may be.
+        limit: usize,
+    },
+    /// Inside the range a track becomes another, which an MP4 file cannot say to every player.
+    #[error(
+        "the configuration changes at {}, which one MP4 file cannot tell every player: ask for \
+         the time before and after it, or for FLV", clock(*unix_ms)
+    )]
+    Changes {
+        /// When, in ms since 1970.
+        unix_ms: i64,
+    },
+    /// No track can be in an MP4 file.
+    #[error("nothing of it can be in an MP4 file: {reasons}")]
+    NoTrack {
+        /// Why, of each track.
+        reasons: String,
+    },
     /// A segment is no longer what it was when the file was begun. Asking anew helps.
     #[error("{} is no longer what it was: {reason}", path.display())]
     Changed {
@@ -41,4 +65,10 @@ pub enum Error {
     /// Somebody asked for the end.
     #[error("stopped")]
     Stopped,
+}
+
+/// A time as people and programs read it.
+fn clock(unix_ms: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(unix_ms).unwrap_or_default();
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

@@ -7,8 +7,9 @@ use media::flv::meta;
 use media::flv::tag::FILE_HEADER;
 
 use super::index::Index;
+use super::{Cause, Gone, Segment};
 use crate::ledger::{find, millis, whole};
-use crate::{About, DiskFile, Gap, Ledger, segment};
+use crate::{About, Disk, DiskFile, Gap, Ledger, segment};
 
 /// Bytes that are read at first: more than the metadata of our files takes.
 const FIRST_BYTES: usize = 64 << 10;
@@ -41,6 +42,30 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// Opens the file of a segment, which it must be.
+    ///
+    /// # Errors
+    /// Why it is not to be had.
+    pub(super) fn open(
+        disk: &dyn Disk,
+        segment: &Segment,
+    ) -> Result<(Self, Box<dyn DiskFile>), Cause> {
+        match segment.gone {
+            Some(Gone::Deleted) => return Err(Cause::Deleted),
+            Some(Gone::Missing) => return Err(Cause::Missing),
+            None => {}
+        }
+        let mut file = disk.open_read(&segment.path).map_err(|error| Cause::of(&error))?;
+        let head = Self::read(&mut *file).map_err(|error| Cause::of(&error))?;
+        let is_it = |head: &Self| {
+            (head.about.recording, head.about.segment) == (segment.recording, segment.number)
+        };
+        match head {
+            None if segment.length_ms.is_some() => Err(Cause::Damaged),
+            head => Ok((head.filter(is_it).ok_or(Cause::Missing)?, file)),
+        }
+    }
+
     /// Reads it; `None` for a file that this program did not record.
     ///
     /// # Errors

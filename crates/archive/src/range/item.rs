@@ -1,10 +1,10 @@
 //! What a reader gives.
 
-use std::fmt;
+use std::{fmt, io};
 
 use media::{Header, Packet};
 
-use crate::{Amount, GapReason};
+use crate::{Amount, GapReason, words};
 
 /// What comes next in a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,16 @@ pub enum Cause {
     Damaged,
     /// The disk does not give it; in its words.
     Unreadable(String),
+}
+
+impl Cause {
+    /// Why the disk did not give something.
+    pub(super) fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            _ => Self::Unreadable(words(error)),
+        }
+    }
 }
 
 impl fmt::Display for Cause {

@@ -80,10 +80,10 @@ impl Plan {
     /// # Errors
     /// [`Error`].
     pub(super) fn new(source: &Source, range: Range) -> Result<Self, Error> {
-        let mut survey = Survey { range, ..Survey::default() };
+        let mut survey = Survey::new(range);
         let mut reader = Reader::planning(source, range);
         while let Some(step) = reader.step() {
-            survey.take(step);
+            survey.take(&step);
         }
         survey.finish(source)
     }
@@ -91,7 +91,7 @@ impl Plan {
 
 /// The sums of a plan.
 #[derive(Debug)]
-struct Survey {
+pub(super) struct Survey {
     range: Range,
     header: Header,
     pieces: Vec<Piece>,
@@ -173,7 +173,12 @@ impl Default for Survey {
 }
 
 impl Survey {
-    fn take(&mut self, step: Step) {
+    pub(super) fn new(range: Range) -> Self {
+        Self { range, ..Self::default() }
+    }
+
+    /// Takes the next step of a reader into account.
+    pub(super) fn take(&mut self, step: &Step) {
         match step {
             Step::Opened { segment, start, head, clock_ms } => {
                 let is_first = self.first.is_none();
@@ -185,18 +190,18 @@ impl Survey {
                 {
                     self.recordings.push(recording);
                 }
-                self.open = Some((head, clock_ms));
-                self.pieces.push(Piece { segment, start, end: 0 });
+                self.open = Some((head.clone(), *clock_ms));
+                self.pieces.push(Piece { segment: *segment, start: start.clone(), end: 0 });
                 self.books.push(Book::default());
             }
-            Step::Item(Item::Header(header)) => self.header = header,
-            Step::Item(Item::Packet(timed)) => self.take_packet(&timed),
-            Step::Item(Item::Gap(gap)) => self.take_gap(gap),
-            Step::Jumped { from, to, until_ms } => self.take_whole(from, to, until_ms),
+            Step::Item(Item::Header(header)) => self.header = header.clone(),
+            Step::Item(Item::Packet(timed)) => self.take_packet(timed),
+            Step::Item(Item::Gap(gap)) => self.take_gap(gap.clone()),
+            Step::Jumped { from, to, until_ms } => self.take_whole(*from, *to, *until_ms),
             Step::Closed { end, cause } => {
-                self.lost = self.lost.take().or(cause);
+                self.lost = self.lost.take().or_else(|| cause.clone());
                 if let Some(piece) = self.pieces.last_mut() {
-                    piece.end = end;
+                    piece.end = *end;
                 }
             }
         }
@@ -263,7 +268,11 @@ impl Survey {
         u64::try_from(clock_ms.saturating_sub(origin_ms)).unwrap_or(0)
     }
 
-    fn finish(mut self, source: &Source) -> Result<Plan, Error> {
+    /// What it comes to.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub(super) fn finish(mut self, source: &Source) -> Result<Plan, Error> {
         let nothing = match self.lost.take() {
             Some(cause) => Error::Lost { cause },
             None => Error::Nothing,

@@ -6,7 +6,6 @@
 //! that it comes to the same bytes even if a file has grown meanwhile.
 
 use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
 
 use media::flv::scan::{Bodies, Tag};
@@ -15,11 +14,10 @@ use media::{Header, Kind, Role};
 use super::head::Head;
 use super::item::{Cause, Gap, Item, Timed};
 use super::locate::{APART_MS, OPENING_MS, Start, locate};
-use super::segment::Gone;
 use super::select::{LEAD_MS, Select, Verdict};
 use super::source::{Part, Range, Source, millis};
 use super::tags::{Found, Tags};
-use crate::{Amount, Cut, Disk, RecordingId, words};
+use crate::{Amount, Cut, Disk, RecordingId};
 
 /// What happens next.
 #[derive(Debug)]
@@ -54,8 +52,10 @@ pub struct Reader {
     disk: Arc<dyn Disk>,
     parts: Arc<[Part]>,
     range: Range,
-    /// Whether this is a plan.
-    plans: bool,
+    /// What is read of packets.
+    bodies: Bodies,
+    /// Whether what is taken anyway is passed over.
+    jumps: bool,
     /// What an earlier plan found, by segment.
     pieces: Option<Arc<[Piece]>>,
     next: usize,
@@ -113,7 +113,8 @@ impl Reader {
             disk: source.disk.clone(),
             parts,
             range,
-            plans: false,
+            bodies: Bodies::Keep,
+            jumps: false,
             pieces: None,
             next,
             open,
@@ -129,7 +130,13 @@ impl Reader {
 
     /// One that finds out what there is.
     pub(super) fn planning(source: &Source, range: Range) -> Self {
-        Self { plans: true, ..Self::new(source, range) }
+        Self { jumps: true, ..Self::heads(source, range) }
+    }
+
+    /// One that gives each packet, and of a long one the first bytes
+    /// ([`Bodies::Skip`]).
+    pub(super) fn heads(source: &Source, range: Range) -> Self {
+        Self { bodies: Bodies::Skip, ..Self::new(source, range) }
     }
 
     /// One that keeps to what was found out.
@@ -172,22 +179,7 @@ impl Reader {
     }
 
     fn try_open(&mut self, number: usize, part: &Part) -> Result<(), Cause> {
-        match part.segment.gone {
-            Some(Gone::Deleted) => return Err(Cause::Deleted),
-            Some(Gone::Missing) => return Err(Cause::Missing),
-            None => {}
-        }
-        let file = self.disk.open_read(&part.segment.path);
-        let mut file = file.map_err(|error| cause_of(&error))?;
-        let head = Head::read(&mut *file).map_err(|error| cause_of(&error))?;
-        let segment = &part.segment;
-        let is_it = |head: &Head| {
-            (head.about.recording, head.about.segment) == (segment.recording, segment.number)
-        };
-        let head = match head {
-            None if segment.length_ms.is_some() => return Err(Cause::Damaged),
-            head => head.filter(is_it).ok_or(Cause::Missing)?,
-        };
+        let (head, file) = Head::open(&*self.disk, &part.segment)?;
         let piece = self.pieces.as_ref().and_then(|pieces| {
             let at = pieces.binary_search_by_key(&number, |piece| piece.segment).ok()?;
             pieces.get(at).cloned()
@@ -197,7 +189,7 @@ impl Reader {
         }
         let end = piece.as_ref().map_or(head.size_bytes, |piece| piece.end.min(head.size_bytes));
         let is_whole = head.is_whole && end == head.size_bytes;
-        let bodies = if self.plans { Bodies::Skip } else { Bodies::Keep };
+        let bodies = self.bodies;
         let mut tags = Tags::new(file, head.data_start, end, is_whole, bodies);
         let mut select = Select::new(self.range, head.has_video, head.has_audio);
         let from_ms = self.range.from_unix_ms.saturating_sub(part.start_unix_ms);
@@ -211,7 +203,7 @@ impl Reader {
             let found = match piece.and_then(|piece| piece.start) {
                 Some(start) => Some(start),
                 None => locate(&mut tags, &head, from_ms, self.range.cut)
-                    .map_err(|error| cause_of(&error))?,
+                    .map_err(|error| Cause::of(&error))?,
             };
             // It grows, and is not there yet.
             let Some(found) = found else { return Ok(()) };
@@ -323,7 +315,7 @@ impl Reader {
             Ok(Found::Tag(tag)) => self.see(tag),
             Ok(Found::Damage) => open.is_damaged = true,
             Ok(Found::End) => self.close(None),
-            Err(error) => self.close(Some(cause_of(&error))),
+            Err(error) => self.close(Some(Cause::of(&error))),
         }
     }
 
@@ -383,7 +375,7 @@ impl Reader {
         }
         let is_media = tag.packet.is_media();
         self.take(tag, unix_ms, verdict == Verdict::Before);
-        if is_media && self.plans {
+        if is_media && self.jumps {
             self.jump(part, file_ms, unix_ms);
         }
     }
@@ -488,12 +480,5 @@ impl Iterator for Reader {
                 return Some(item);
             }
         }
-    }
-}
-
-fn cause_of(error: &io::Error) -> Cause {
-    match error.kind() {
-        io::ErrorKind::NotFound => Cause::Missing,
-        _ => Cause::Unreadable(words(error)),
     }
 }

@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Error, Flv, Reader, Segment};
+use super::{Error, Flv, Mp4, Reader, Segment};
 use crate::Disk;
 
 /// A stretch of time: from the first moment to before the last, in ms since 1970.
@@ -139,6 +139,14 @@ impl Source {
     /// [`Error`].
     pub fn flv(&self, range: Range) -> Result<Flv, Error> {
         Flv::new(self, range)
+    }
+
+    /// One MP4 file of a range. Looks at the heads of all its tags.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn mp4(&self, range: Range) -> Result<Mp4, Error> {
+        Mp4::new(self, range)
     }
 }
 

@@ -17,6 +17,7 @@ mod growing;
 mod limits;
 mod made;
 mod model;
+mod mp4;
 mod trouble;
 
 use made::{Made, START};

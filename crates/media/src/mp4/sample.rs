@@ -21,7 +21,7 @@ pub struct Sample {
     /// The sample: a part of the message's body.
     pub data: Bytes,
     /// Where it begins in the body.
-    pub(super) at: usize,
+    pub at: usize,
     pub(super) codec: Codec,
 }
 

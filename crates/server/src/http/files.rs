@@ -1,5 +1,5 @@
 //! Files over HTTP: recordings as they stand on disk, finished or growing, with ranges of bytes;
-//! and one FLV made of a range of time.
+//! and one FLV or MP4 made of a range of time, the latter in `mp4`.
 //!
 //! A download is a body whose pieces are read ahead in threads that may wait: at most
 //! [`Limits::ahead`] of them, and no thread while the client does not take them. Each has one of
@@ -28,11 +28,14 @@ mod body;
 mod condition;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod mp4;
 mod name;
 pub(super) mod part;
 
 pub(super) use condition::has_tag;
 use condition::{Validators, is_unchanged};
+pub(crate) use mp4::Made;
+use mp4::Plans;
 use name::disposition;
 use part::{Part, asked};
 
@@ -52,6 +55,8 @@ pub(crate) struct Limits {
     pub(crate) open_time: Duration,
     /// And to look at all files that a range of time is of.
     pub(crate) plan_time: Duration,
+    /// And to look at each frame of them. Where that is too short, it goes on without the client.
+    pub(crate) walk_time: Duration,
     /// Longest wait for a block.
     pub(crate) read_time: Duration,
     /// Longest wait for a client that takes nothing.
@@ -66,6 +71,7 @@ impl Default for Limits {
             ahead: 4,
             open_time: Duration::from_secs(5),
             plan_time: Duration::from_secs(10),
+            walk_time: Duration::from_secs(20),
             read_time: Duration::from_secs(5),
             stall_time: Duration::from_secs(60),
         }
@@ -77,6 +83,7 @@ impl Default for Limits {
 pub(crate) struct Downloads {
     limits: Limits,
     places: Arc<Semaphore>,
+    plans: Arc<Plans>,
 }
 
 /// A file to be sent.
@@ -105,6 +112,9 @@ pub(crate) enum Refusal {
         /// How many.
         limit: usize,
     },
+    /// What MP4 files that are being sent need takes the memory that it may.
+    #[error("the MP4 files that are being sent have as large indices as they may have together")]
+    Memory,
     /// The disk did not answer.
     #[error("no answer in {} ms", .waited.as_millis())]
     Timeout {
@@ -122,7 +132,7 @@ pub(crate) enum Refusal {
 impl Downloads {
     pub(crate) fn new(limits: Limits) -> Self {
         let places = Arc::new(Semaphore::new(limits.downloads));
-        Self { limits, places }
+        Self { limits, places, plans: Arc::default() }
     }
 
     /// Answers a request for a file: all of it or a part, up to the size that it has now.
@@ -157,36 +167,18 @@ impl Downloads {
         let (open, size_bytes, modified_ms, is_settled) = opened.map_err(refused)?;
         let is_growing = file.is_growing || !is_settled;
         let validators = Validators::new(&file.identity, size_bytes, modified_ms, is_growing);
-        if is_unchanged(headers, &validators) {
-            return Ok(respond(StatusCode::NOT_MODIFIED, validators.headers(), Body::empty()));
-        }
-        let part = if *method == Method::GET && validators.allow_part(headers) {
-            asked(headers, size_bytes)
-        } else {
-            Part::Whole
+        let what = Described {
+            kind: file.kind,
+            name: &file.name,
+            validators,
+            size_bytes,
+            is_growing,
+            more: Vec::new(),
         };
-        let mut answer = validators.headers();
-        answer.push((CONTENT_TYPE, HeaderValue::from_static(file.kind)));
-        answer.push((CONTENT_DISPOSITION, disposition(&file.name)));
-        answer.push((ACCEPT_RANGES, HeaderValue::from_static("bytes")));
-        let (status, start, end) = match part {
-            Part::Whole => (StatusCode::OK, 0, size_bytes),
-            Part::Some { start, end } => {
-                let last = end.saturating_sub(1);
-                let total = if is_growing { "*".to_owned() } else { size_bytes.to_string() };
-                answer.push((CONTENT_RANGE, value(&format!("bytes {start}-{last}/{total}"))));
-                (StatusCode::PARTIAL_CONTENT, start, end)
-            }
-            Part::None => {
-                answer.push((CONTENT_RANGE, value(&format!("bytes */{size_bytes}"))));
-                let status = StatusCode::RANGE_NOT_SATISFIABLE;
-                return Ok(respond(status, answer, Body::empty()));
-            }
+        let (status, answer, start, end) = match what.answer(method, headers) {
+            Answer::Body { status, headers, start, end } => (status, headers, start, end),
+            Answer::Done(response) => return Ok(response),
         };
-        answer.push((CONTENT_LENGTH, HeaderValue::from(end - start)));
-        if *method == Method::HEAD {
-            return Ok(respond(status, answer, Body::empty()));
-        }
         let blocks = Blocks { file: open, at: start, end, bytes: self.limits.block_bytes };
         Ok(respond(status, answer, body::of(&self.limits, place, blocks)))
     }
@@ -238,6 +230,65 @@ impl Downloads {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(Refusal::Disk(error.to_string())),
             Err(_) => Err(Refusal::Timeout { waited }),
+        }
+    }
+}
+
+/// What is to be sent.
+struct Described<'a> {
+    kind: &'static str,
+    name: &'a str,
+    validators: Validators,
+    size_bytes: u64,
+    is_growing: bool,
+    /// Further headers.
+    more: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What a request gets.
+enum Answer {
+    /// This, and nothing more.
+    Done(Response),
+    /// Bytes from the first to before the second.
+    Body { status: StatusCode, headers: Vec<(HeaderName, HeaderValue)>, start: u64, end: u64 },
+}
+
+impl Described<'_> {
+    /// Decides by the conditions and the range that a request has.
+    fn answer(self, method: &Method, headers: &HeaderMap) -> Answer {
+        let Self { kind, name, validators, size_bytes, is_growing, more } = self;
+        if is_unchanged(headers, &validators) {
+            let unchanged = StatusCode::NOT_MODIFIED;
+            return Answer::Done(respond(unchanged, validators.headers(), Body::empty()));
+        }
+        let part = if *method == Method::GET && validators.allow_part(headers) {
+            asked(headers, size_bytes)
+        } else {
+            Part::Whole
+        };
+        let mut answer = validators.headers();
+        answer.extend(more);
+        answer.push((CONTENT_TYPE, HeaderValue::from_static(kind)));
+        answer.push((CONTENT_DISPOSITION, disposition(name)));
+        answer.push((ACCEPT_RANGES, HeaderValue::from_static("bytes")));
+        let (status, start, end) = match part {
+            Part::Whole => (StatusCode::OK, 0, size_bytes),
+            Part::Some { start, end } => {
+                let last = end.saturating_sub(1);
+                let total = if is_growing { "*".to_owned() } else { size_bytes.to_string() };
+                answer.push((CONTENT_RANGE, value(&format!("bytes {start}-{last}/{total}"))));
+                (StatusCode::PARTIAL_CONTENT, start, end)
+            }
+            Part::None => {
+                answer.push((CONTENT_RANGE, value(&format!("bytes */{size_bytes}"))));
+                let status = StatusCode::RANGE_NOT_SATISFIABLE;
+                return Answer::Done(respond(status, answer, Body::empty()));
+            }
+        };
+        answer.push((CONTENT_LENGTH, HeaderValue::from(end - start)));
+        match *method == Method::HEAD {
+            true => Answer::Done(respond(status, answer, Body::empty())),
+            false => Answer::Body { status, headers: answer, start, end },
         }
     }
 }

@@ -10,6 +10,7 @@ use archive::{RecordingId, SystemDisk, catalog};
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
+use live::Key;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -17,12 +18,17 @@ use utoipa_axum::routes;
 
 use super::Api;
 use super::extract::{Params, PathParts, StreamKey, bad_value};
-use super::files::{File, Refusal};
+use super::files::{File, Made, Refusal};
 use super::problem::{Code, Problem};
 use super::recordings::{Id, ask, moment};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(segment)).routes(routes!(recording)).routes(routes!(stream))
+    OpenApiRouter::new()
+        .routes(routes!(segment))
+        .routes(routes!(recording))
+        .routes(routes!(recording_mp4))
+        .routes(routes!(stream))
+        .routes(routes!(stream_mp4))
 }
 
 /// A file of a recording.
@@ -88,39 +94,39 @@ pub(super) const IN_BIN: &str = "in the bin: restore it first";
 /// A stretch of time, and where it is cut.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct Stretch {
+pub(super) struct Stretch {
     /// The first moment; the beginning, unless said.
     #[param(example = "2026-11-29T20:00:00+01:00", format = DateTime)]
-    from: Option<String>,
+    pub(super) from: Option<String>,
     /// The moment after the last; the end, unless said.
     #[param(format = DateTime)]
-    to: Option<String>,
+    pub(super) to: Option<String>,
     /// Where the file begins and ends: at key frames, or to the ms.
     #[param(inline)]
-    cut: Option<Where>,
+    pub(super) cut: Option<Where>,
 }
 
 /// A stretch of time of a stream.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct StreamStretch {
+pub(super) struct StreamStretch {
     /// The first moment.
     #[param(example = "2026-11-29T20:00:00+01:00", format = DateTime)]
-    from: String,
+    pub(super) from: String,
     /// The moment after the last; all that there is, unless said.
     #[param(format = DateTime)]
-    to: Option<String>,
+    pub(super) to: Option<String>,
     /// Where the file begins and ends: at key frames, or to the ms.
     #[param(inline)]
-    cut: Option<Where>,
+    pub(super) cut: Option<Where>,
     /// Only what this recorder made; needed where several recorded the stream at that time.
-    recorder: Option<String>,
+    pub(super) recorder: Option<String>,
 }
 
 /// Where a range begins and ends.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Where {
+pub(super) enum Where {
     /// At key frames.
     #[default]
     Keyframe,
@@ -152,18 +158,57 @@ async fn recording(
     Shared(api): Shared<Arc<Api>>,
     method: Method,
     PathParts(id): PathParts<Id>,
-    Params(Stretch { from, to, cut }): Params<Stretch>,
+    Params(stretch): Params<Stretch>,
 ) -> Result<Response, Problem> {
     let id = id.read()?;
+    send(&api, of_recording(&api, id, stretch).await?, &format!("{id}.flv"), &method).await
+}
+
+/// Download a recording, or a part of it, as one MP4 file
+///
+/// As `media.flv`, with the index first, and with ranges of bytes: players begin at once and seek
+/// anywhere. Cut exactly, the pictures before the first moment are there and not shown. What cannot
+/// be in MP4 is left out (`X-Refused-Tracks`).
+#[utoipa::path(get, path = "/recordings/{id}/media.mp4", tag = "recordings",
+    operation_id = "downloadRecordingMp4",
+    params(Id, Stretch, ("Range" = Option<String>, Header, description = "A range of bytes")),
+    responses(
+        (status = 200, description = "The file", body = [u8], content_type = "video/mp4"),
+        (status = 206, description = "A part of it", body = [u8], content_type = "video/mp4"),
+        (status = 304, description = "It is as the client has it"),
+        (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`"),
+        (status = 416, description = "The file has no such bytes"),
+        (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`"),
+        (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
+async fn recording_mp4(
+    Shared(api): Shared<Arc<Api>>,
+    method: Method,
+    headers: HeaderMap,
+    PathParts(id): PathParts<Id>,
+    Params(stretch): Params<Stretch>,
+) -> Result<Response, Problem> {
+    let id = id.read()?;
+    let made = of_recording(&api, id, stretch).await?;
+    let answer = api.downloads.mp4(made, &format!("{id}.mp4"), &method, &headers).await;
+    answer.map_err(refused)
+}
+
+/// The segments of a recording, and what of them is asked for.
+pub(super) async fn of_recording(
+    api: &Api,
+    id: RecordingId,
+    stretch: Stretch,
+) -> Result<Made, Problem> {
+    let Stretch { from, to, cut } = stretch;
     let from = moment("from", from.as_deref())?;
     let to = moment("to", to.as_deref())?;
     let range = range_of(from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX), cut)?;
-    let segments = segments_of(&api, id).await?;
+    let segments = segments_of(api, id).await?;
     let is_binned = |segment: &catalog::Segment| segment.state == catalog::State::Binned;
     if !segments.is_empty() && segments.iter().all(is_binned) {
         return Err(Problem::new(Code::FileMissing, IN_BIN));
     }
-    send(&api, segments, range, &format!("{id}.flv"), &method).await
+    Ok(Made { segments: segments.iter().map(range::Segment::from).collect(), range })
 }
 
 /// Download a stretch of time of a stream as one file
@@ -185,15 +230,53 @@ async fn stream(
     StreamKey(key): StreamKey,
     Params(stretch): Params<StreamStretch>,
 ) -> Result<Response, Problem> {
+    let (made, name) = of_stream(&api, key, stretch).await?;
+    send(&api, made, &format!("{name}.flv"), &method).await
+}
+
+/// Download a stretch of time of a stream as one MP4 file
+///
+/// As `media.flv`, with the index first and ranges of bytes.
+#[utoipa::path(get, path = "/streams/{key}/media.mp4", tag = "streams",
+    operation_id = "downloadStreamMp4",
+    params(("key" = String, Path, description = "The stream, percent-encoded", example = "live/test"),
+        StreamStretch, ("Range" = Option<String>, Header, description = "A range of bytes")),
+    responses(
+        (status = 200, description = "The file", body = [u8], content_type = "video/mp4"),
+        (status = 206, description = "A part of it", body = [u8], content_type = "video/mp4"),
+        (status = 304, description = "It is as the client has it"),
+        (status = 404, description = "`nothing-recorded`, `file-missing`"),
+        (status = 409, description = "`several-recorders`: say which one"),
+        (status = 416, description = "The file has no such bytes"),
+        (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`"),
+        (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
+async fn stream_mp4(
+    Shared(api): Shared<Arc<Api>>,
+    method: Method,
+    headers: HeaderMap,
+    StreamKey(key): StreamKey,
+    Params(stretch): Params<StreamStretch>,
+) -> Result<Response, Problem> {
+    let (made, name) = of_stream(&api, key, stretch).await?;
+    let answer = api.downloads.mp4(made, &format!("{name}.mp4"), &method, &headers).await;
+    answer.map_err(refused)
+}
+
+/// The segments of a stream in a stretch of time, and a name for a file of it.
+pub(super) async fn of_stream(
+    api: &Api,
+    key: Key,
+    stretch: StreamStretch,
+) -> Result<(Made, String), Problem> {
     let StreamStretch { from, to, cut, recorder } = stretch;
     let from = moment("from", Some(&from))?.unwrap_or(i64::MIN);
     let to = moment("to", to.as_deref())?.unwrap_or(i64::MAX);
     let range = range_of(from, to, cut)?;
-    let name = format!("{}_{from}.flv", key.as_str().replace('/', "_"));
+    let name = format!("{}_{from}", key.as_str().replace('/', "_"));
     let question = move |reader: &catalog::Reader| {
         reader.segments_between(key.as_str(), from, to, recorder.as_deref())
     };
-    let segments = ask(&api, question).await?.unwrap_or_default();
+    let segments = ask(api, question).await?.unwrap_or_default();
     let mut recorders: Vec<_> = segments.iter().map(|segment| &*segment.recorder).collect();
     recorders.sort_unstable();
     recorders.dedup();
@@ -201,7 +284,7 @@ async fn stream(
         let detail = format!("recorder: {} recorded it then", recorders.join(", "));
         return Err(Problem::new(Code::SeveralRecorders, detail).with("field", "recorder"));
     }
-    send(&api, segments, range, &name, &method).await
+    Ok((Made { segments: segments.iter().map(range::Segment::from).collect(), range }, name))
 }
 
 fn range_of(from_unix_ms: i64, to_unix_ms: i64, cut: Option<Where>) -> Result<Range, Problem> {
@@ -223,28 +306,25 @@ pub(super) async fn segments_of(
     }
 }
 
-async fn send(
-    api: &Api,
-    segments: Vec<catalog::Segment>,
-    range: Range,
-    name: &str,
-    method: &Method,
-) -> Result<Response, Problem> {
-    let segments = segments.iter().map(range::Segment::from).collect::<Vec<_>>();
+async fn send(api: &Api, made: Made, name: &str, method: &Method) -> Result<Response, Problem> {
     let make = move || {
-        let source = Source::new(Arc::new(SystemDisk), segments);
-        source.flv(range).map_err(Refusal::from)
+        let source = Source::new(Arc::new(SystemDisk), made.segments);
+        source.flv(made.range).map_err(Refusal::from)
     };
     api.downloads.range(make, name, method).await.map_err(refused)
 }
 
-fn refused(refusal: Refusal) -> Problem {
+pub(super) fn refused(refusal: Refusal) -> Problem {
     let code = match &refusal {
         Refusal::Missing | Refusal::Range(range::Error::Lost { .. }) => Code::FileMissing,
-        Refusal::Busy { .. } => Code::TooManyDownloads,
+        Refusal::Busy { .. } | Refusal::Memory => Code::TooManyDownloads,
         Refusal::Timeout { .. } => Code::DiskTimeout,
         Refusal::Range(range::Error::Nothing) => Code::NothingRecorded,
-        Refusal::Range(range::Error::TooLong { .. }) => Code::RangeTooLong,
+        Refusal::Range(range::Error::TooLong { .. } | range::Error::TooManySamples { .. }) => {
+            Code::RangeTooLong
+        }
+        Refusal::Range(range::Error::Changes { .. }) => Code::ConfigurationChanges,
+        Refusal::Range(range::Error::NoTrack { .. }) => Code::NoMp4,
         Refusal::Disk(_) | Refusal::Range(_) => Code::DiskFailed,
     };
     Problem::new(code, refusal.to_string())

@@ -128,7 +128,14 @@ codes! {
     UnsupportedMediaType 415 "unsupported-media-type" "Not JSON"
         "A body has to come with `Content-Type: application/json`.";
     RangeTooLong 422 "range-too-long" "The range is too long"
-        "An FLV file cannot be longer than 49 days.";
+        "An FLV file cannot be longer than 49 days, an MP4 file cannot have more than 4,194,304 \
+         frames of sound and picture (16 hours): ask for a shorter time.";
+    ConfigurationChanges 422 "configuration-changes" "The configuration changes"
+        "Within that time a codec or its configuration changes, which one MP4 file cannot tell \
+         every player; `detail` says when: ask for the time before and after it, or for FLV.";
+    NoMp4 422 "no-mp4" "It cannot be in MP4"
+        "No specification says how to store its codecs in MP4, or nothing tells how to decode \
+         them; `detail` says which: ask for FLV.";
     PictureFailed 422 "picture-failed" "The key frame cannot be decoded"
         "The decoder gave no picture of it; `detail` says what it said instead.";
     TooManyWaiting 429 "too-many-waiting" "Too many recordings wait"

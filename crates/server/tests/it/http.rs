@@ -4,6 +4,7 @@ mod docs;
 mod events;
 mod guard;
 mod limits;
+mod media;
 mod metrics;
 mod reconnect;
 mod recordings;

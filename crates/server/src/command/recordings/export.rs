@@ -1,4 +1,4 @@
-//! One FLV file of a recording, or of a stretch of time of a stream.
+//! One FLV or MP4 file of a recording, or of a stretch of time of a stream.
 //!
 //! The server makes it, or in a directory `archive::range`, of the same segments in the same way.
 //! Where it goes is `output`; what it is, `report` reads from its first bytes, which say it.
@@ -31,12 +31,13 @@ use report::Report;
 Examples:
   rtmp-server recordings export last -o last.flv
   rtmp-server recordings export -stream live/test -from 20:00 -to 21:00 -o evening.flv
-  rtmp-server recordings export 8c1f -from 20:15 -cut exact -o goal.flv
+  rtmp-server recordings export 8c1f -from 20:15 -cut exact -o goal.mp4
   rtmp-server recordings export -stream live/test -from -10m -o - | ffplay -
   rtmp-server recordings export last -record-dir /srv/recordings
 
 A range may be of any number of files. -cut keyframe begins at the last key frame before -from and \
-ends at the first one after -to; -cut exact cuts to the ms, with the pictures that decoders need. \
+ends at the first one after -to; -cut exact cuts to the ms, with the pictures that decoders need, \
+which an MP4 file does not show. \
 The file gets its name when it is whole. What it lacks is told, and said in the file.")]
 pub(super) struct Export {
     #[command(flatten)]
@@ -54,6 +55,10 @@ pub(super) struct Export {
     #[arg(long, value_name = "WHERE", default_value = "keyframe",
           value_parser = ["keyframe", "exact"])]
     cut: String,
+
+    /// What kind of file; by its name, unless said
+    #[arg(long, value_name = "FORMAT", value_parser = ["flv", "mp4"])]
+    format: Option<String>,
 
     /// Of a stream, what this recorder made; needed where several recorded it then
     #[arg(long, value_name = "NAME", requires = "stream")]
@@ -99,13 +104,24 @@ impl Export {
             },
             Place::Directory(reader) => {
                 let source = source(reader, &asked, range, self.recorder.as_deref())?;
-                make(&source, range, &mut output, &mut report, &mut stop)
+                let made = (&source, range, self.format());
+                make(made, &mut output, &mut report, &mut stop)
             }
         };
         done?;
         let file = output.keep()?;
         report.tell(file.as_deref(), self.at.json)?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The ending of its name.
+    fn format(&self) -> &'static str {
+        let name = self.output.as_ref().and_then(|path| path.extension());
+        let is_mp4 = match &self.format {
+            Some(format) => format == "mp4",
+            None => name.is_some_and(|name| name.eq_ignore_ascii_case("mp4")),
+        };
+        if is_mp4 { "mp4" } else { "flv" }
     }
 
     fn range(&self, now: &Zoned) -> Result<Range, Error> {
@@ -141,7 +157,7 @@ impl Export {
                 (recording.stream, start.max(range.from_unix_ms))
             }
         };
-        let name = output::name(&stream, start);
+        let name = output::name(&stream, start, self.format());
         let path = given.map_or_else(|| PathBuf::from(&name), |dir| dir.join(&name));
         Ok(Target::File { path, overwrite })
     }
@@ -167,14 +183,20 @@ impl Export {
         query.push(("cut", self.cut.clone()));
         query.extend(self.recorder.iter().map(|recorder| ("recorder", recorder.clone())));
         let id;
+        let (file, media_type) = match self.format() {
+            "mp4" => ("media.mp4", "video/mp4"),
+            _ => ("media.flv", "video/x-flv"),
+        };
         let path = match asked {
             Asked::Recording(recording) => {
                 id = recording.to_string();
-                call(&id, &["media.flv"])
+                call(&id, &[file])
             }
-            Asked::Stream(stream) => vec!["api", "v1", "streams", stream, "media.flv"],
+            Asked::Stream(stream) => vec!["api", "v1", "streams", stream, file],
         };
-        let mut answer = api.open(&path, &query, "video/x-flv").await?;
+        let mut answer = api.open(&path, &query, media_type).await?;
+        let refused = answer.headers().get("x-refused-tracks");
+        report.refused(refused.and_then(|refused| refused.to_str().ok()).unwrap_or_default());
         let bar = format::bar(answer.content_length().unwrap_or(0));
         while let Some(piece) = api.piece(&mut answer).await? {
             take(&piece, output, report, &bar)?;
@@ -229,20 +251,39 @@ fn source(
     Ok(Source::new(Arc::new(SystemDisk), segments))
 }
 
-/// Makes it here. Blocks as the disk does; between two pieces is looked whether to stop.
-fn make(
+/// Pieces of a file.
+type Pieces = Box<dyn Iterator<Item = Result<Bytes, range::Error>>>;
+
+/// The file, and its size.
+fn file(
     source: &Source,
     range: Range,
+    format: &str,
+    report: &mut Report,
+) -> Result<(u64, Pieces), range::Error> {
+    if format != "mp4" {
+        let flv = source.flv(range)?;
+        return Ok((flv.info().size_bytes, Box::new(flv)));
+    }
+    let mp4 = source.mp4(range)?;
+    let refused: Vec<_> = mp4.refused().iter().map(ToString::to_string).collect();
+    report.refused(&refused.join("; "));
+    Ok((mp4.info().size_bytes, Box::new(mp4.read(0..u64::MAX))))
+}
+
+/// Makes it here. Blocks as the disk does; between two pieces is looked whether to stop.
+fn make(
+    (source, range, format): (&Source, Range, &str),
     output: &mut Output,
     report: &mut Report,
     stop: &mut Stop,
 ) -> Result<(), Error> {
     let mut retries = 0;
     loop {
-        let flv = source.flv(range)?;
-        let bar = format::bar(flv.info().size_bytes);
+        let (size_bytes, pieces) = file(source, range, format, report)?;
+        let bar = format::bar(size_bytes);
         let mut changed = None;
-        for piece in flv {
+        for piece in pieces {
             match piece {
                 Err(error @ range::Error::Changed { .. }) => changed = Some(error),
                 piece => take(&piece?, output, report, &bar)?,

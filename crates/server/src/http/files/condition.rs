@@ -15,15 +15,20 @@ pub(super) struct Validators {
     /// The opaque text, in its quotes.
     tag: String,
     is_weak: bool,
-    /// To the second, as the header has it.
-    modified: Timestamp,
+    /// To the second, as the header has it; of what is on no disk there is none.
+    modified: Option<Timestamp>,
 }
 
 impl Validators {
     pub(super) fn new(identity: &str, size_bytes: u64, modified_ms: i64, is_weak: bool) -> Self {
         let identity: String = identity.chars().filter(char::is_ascii_alphanumeric).collect();
-        let modified = Timestamp::from_second(modified_ms.div_euclid(1_000)).unwrap_or_default();
+        let modified = Timestamp::from_second(modified_ms.div_euclid(1_000)).ok();
         Self { tag: format!("\"{identity}-{size_bytes:x}-{modified_ms:x}\""), is_weak, modified }
+    }
+
+    /// Of what has the same identity only if it has the same bytes.
+    pub(super) fn of_content(identity: &str) -> Self {
+        Self { tag: format!("\"{identity}\""), is_weak: false, modified: None }
     }
 
     /// `ETag` and `Last-Modified`.
@@ -31,7 +36,8 @@ impl Validators {
         let weak = if self.is_weak { "W/" } else { "" };
         let mut headers = vec![(ETAG, value(&format!("{weak}{}", self.tag)))];
         let printer = DateTimePrinter::new();
-        if let Ok(date) = printer.timestamp_to_rfc9110_string(&self.modified) {
+        let date = |time: &Timestamp| printer.timestamp_to_rfc9110_string(time).ok();
+        if let Some(date) = self.modified.as_ref().and_then(date) {
             headers.push((LAST_MODIFIED, value(&date)));
         }
         headers
@@ -55,7 +61,7 @@ pub(super) fn is_unchanged(headers: &HeaderMap, validators: &Validators) -> bool
     }
     let since = headers.get(IF_MODIFIED_SINCE).and_then(|since| since.to_str().ok());
     let since = since.and_then(|since| DateTimeParser::new().parse_timestamp(since).ok());
-    since.is_some_and(|since| validators.modified <= since)
+    since.zip(validators.modified).is_some_and(|(since, modified)| modified <= since)
 }
 
 /// Whether `If-None-Match` names a tag; `None` without one.

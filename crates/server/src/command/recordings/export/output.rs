@@ -142,7 +142,7 @@ fn failed(path: &Path, error: &io::Error) -> Error {
 
 /// A name for a file of `stream` that begins then: `live_test_20261129_200000.flv`. It has no sign
 /// that leads elsewhere.
-pub(super) fn name(stream: &str, start_unix_ms: i64) -> String {
+pub(super) fn name(stream: &str, start_unix_ms: i64, format: &str) -> String {
     /// Bytes of the stream's name that go into it.
     const STREAM_BYTES: usize = 128;
     let mut name = String::new();
@@ -160,7 +160,7 @@ pub(super) fn name(stream: &str, start_unix_ms: i64) -> String {
         let start = start.to_zoned(jiff::tz::TimeZone::system());
         name.push_str(&start.strftime("_%Y%m%d_%H%M%S").to_string());
     }
-    name + ".flv"
+    format!("{name}.{format}")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use media::amf0::Value;
 use media::flv::meta;
 use serde_json::json;
@@ -18,6 +19,8 @@ const HEAD_BYTES: usize = 1 << 20;
 pub(super) struct Report {
     head: Vec<u8>,
     size_bytes: u64,
+    /// Tracks that are not in it, and why.
+    refused: String,
 }
 
 /// What the file says of itself.
@@ -47,6 +50,11 @@ impl Report {
         self.head.extend(bytes.iter().take(room));
     }
 
+    /// Notes tracks that are not in it, and why.
+    pub(super) fn refused(&mut self, refused: &str) {
+        refused.clone_into(&mut self.refused);
+    }
+
     /// Prints it: on standard error where standard output has the file.
     pub(super) fn tell(&self, file: Option<&Path>, is_json: bool) -> Result<(), Error> {
         let text = match is_json {
@@ -64,6 +72,9 @@ impl Report {
 
     fn text(&self, file: Option<&Path>) -> String {
         let told = self.told();
+        if !self.refused.is_empty() {
+            eprintln!("left out: {}", printable(&self.refused));
+        }
         let name = file.map_or_else(|| "exported".to_owned(), format::path);
         let mut out = format!("{name}: {}, {}", time(told.length_ms), size(self.size_bytes));
         if let (Some(start), Some(end)) = (&told.start, &told.end) {
@@ -96,10 +107,14 @@ impl Report {
             "recordings": told.recordings,
             "gaps": gaps.collect::<Vec<_>>(),
             "gaps_total": told.gaps_total,
+            "refused": Some(&self.refused).filter(|refused| !refused.is_empty()),
         })
     }
 
     fn told(&self) -> Told {
+        if self.head.get(4..8) == Some(b"ftyp") {
+            return told_by_mp4(&self.head).unwrap_or_default();
+        }
         let Some(region) = meta::region(&self.head) else { return Told::default() };
         let find = |name: &str| region.property(name);
         let text = |name: &str| find(name).and_then(Value::as_str).map(str::to_owned);
@@ -121,6 +136,25 @@ impl Report {
             gaps_total: find("gaps").and_then(Value::as_f64).map_or(0, whole),
         }
     }
+}
+
+/// What the `mvhd` of an MP4 file of ours says (ISO 14496-12 8.2.2): when it begins and how long it
+/// is. It stands near the start of the file.
+fn told_by_mp4(head: &[u8]) -> Option<Told> {
+    const NEAR: usize = 4 << 10;
+    /// Seconds from 1904 to 1970.
+    const EPOCH_S: u64 = 2_082_844_800;
+    let near = head.get(..NEAR).unwrap_or(head);
+    let at = near.windows(8).position(|bytes| bytes == b"mvhd\x01\0\0\0")? + 8;
+    let number = |at: usize| near.get(at..at + 8)?.first_chunk().copied().map(u64::from_be_bytes);
+    let scale = near.get(at + 16..at + 20)?.first_chunk().copied().map(u32::from_be_bytes)?;
+    let length_ms = number(at + 20)?.saturating_mul(1_000) / u64::from(scale.max(1));
+    let start_s = number(at)?.checked_sub(EPOCH_S);
+    let start = start_s.and_then(|s| Timestamp::from_second(i64::try_from(s).ok()?).ok());
+    let length = i64::try_from(length_ms).ok().map(jiff::SignedDuration::from_millis);
+    let end = start.zip(length).and_then(|(start, length)| start.checked_add(length).ok());
+    let [start, end] = [start, end].map(|time| time.map(|time| time.to_string()));
+    Some(Told { start, end, length_ms, ..Told::default() })
 }
 
 /// Seconds as ms.

@@ -148,6 +148,9 @@ fn a_server_makes_the_same_file_as_its_directory() {
     let (of_server, of_dir) = (dir.path().join("server.flv"), dir.path().join("dir.flv"));
     let told = super::text(&server, &["export", &id, "-o", of_server.to_str().unwrap()]);
     assert!(told.starts_with(&format!("{}: ", of_server.display())), "{told}");
+    let mp4 = dir.path().join("server.mp4");
+    let told = super::text(&server, &["export", &id, "-o", mp4.to_str().unwrap()]);
+    assert!(told.contains(" to 20") && !told.contains(": 0 ms"), "{told}");
     let range = dir.path().join("range.flv");
     let args = ["export", "-stream", "live/test", "-to", "now", "-o", range.to_str().unwrap()];
     super::text(&server, &args);
@@ -160,7 +163,12 @@ fn a_server_makes_the_same_file_as_its_directory() {
     let _ = tools::run(export.arg(&of_dir), TIMEOUT).success();
     assert_eq!(fs::read(&of_server).unwrap(), fs::read(&of_dir).unwrap());
     assert_eq!(recorded(&range), recorded(&of_dir));
-    assert_eq!(tree(dir.path()).len(), 3);
+    let mp4_of_dir = dir.path().join("dir.bin");
+    let mut export = command(["recordings", "export", &id, "-record-dir", at, "-format", "mp4"]);
+    let _ = tools::run(export.arg("-o").arg(&mp4_of_dir), TIMEOUT).success();
+    assert_eq!(fs::read(&mp4_of_dir).unwrap(), fs::read(&mp4).unwrap());
+    assert_eq!(&fs::read(&mp4).unwrap()[4..8], b"ftyp");
+    assert_eq!(tree(dir.path()).len(), 5);
 }
 
 #[test]

@@ -61,9 +61,9 @@ fn an_existing_file_is_overwritten_only_when_somebody_says_so() {
 
 #[test]
 fn a_name_is_made_of_stream_and_start_and_leads_nowhere_else() {
-    assert_eq!(name("live/test", i64::MIN), "live_test.flv");
-    let dated = name("live/test", 1_700_000_000_000);
+    assert_eq!(name("live/test", i64::MIN, "flv"), "live_test.flv");
+    let dated = name("live/test", 1_700_000_000_000, "flv");
     assert!(dated.starts_with("live_test_20231114_") || dated.starts_with("live_test_20231115_"));
-    assert_eq!(name("../etc/pa sswd\0", i64::MIN), "_._etc_pa_sswd_.flv");
-    assert_eq!(name(&"ä".repeat(200), i64::MIN), "ä".repeat(64) + ".flv");
+    assert_eq!(name("../etc/pa sswd\0", i64::MIN, "flv"), "_._etc_pa_sswd_.flv");
+    assert_eq!(name(&"ä".repeat(200), i64::MIN, "flv"), "ä".repeat(64) + ".flv");
 }

@@ -1,0 +1,182 @@
+//! Recordings as MP4, as players and clients of HTTP see them.
+
+use std::path::Path;
+use std::process::Command;
+
+use media::{Kind, Packet};
+use serde_json::Value;
+use testkit::server::Server;
+use testkit::{Http, Publisher, block_on, tools};
+
+use super::until;
+use crate::files::judge::{PATIENCE, programs};
+use crate::files::sender;
+use crate::record::closed;
+use crate::support::recording;
+
+/// Three rounds of the clip, 24 s, in files of about 4 s; and the path of the recording.
+fn recorded() -> (Server, Http, String) {
+    let server = recording().args(["-record-rotate-duration", "4s"]).http().start();
+    let http = server.api();
+    block_on(async {
+        let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
+        let length = sender::clip().len();
+        // The clip says that its sequence ends, after which there is no configuration.
+        let goes_on =
+            |packet: &Packet| packet.kind != Kind::Video || packet.body.get(1) != Some(&2);
+        let packets = sender::endless().filter(goes_on).take(length * 3 - 10);
+        let packets: Vec<_> = packets.collect();
+        publisher.send_all(&packets).await.unwrap();
+        publisher.close().await.unwrap();
+    });
+    closed(&server, "live/test");
+    let path = path_of(&http);
+    until("the recording is over", || (http.get(&path).ok()["state"] == "complete").then_some(()));
+    (server, http, path)
+}
+
+fn path_of(http: &Http) -> String {
+    let id = until("the recording", || {
+        let list = http.get("/api/v1/recordings").ok();
+        list["recordings"][0]["id"].as_str().map(str::to_owned)
+    });
+    format!("/api/v1/recordings/{id}")
+}
+
+/// Of a kind of media each packet's hash, with its times from the first picture on in microseconds.
+fn packets(ffprobe: &Path, input: &str) -> [Vec<(i64, i64, String)>; 2] {
+    let mut command = Command::new(ffprobe);
+    command.args(["-v", "warning", "-show_packets", "-show_data_hash", "md5", "-of", "json"]);
+    let output = tools::run(command.arg(input), PATIENCE).success();
+    assert!(output.stderr.is_empty(), "{input}: {}", output.stderr);
+    let probed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let micros = |packet: &Value, name: &str| {
+        // Seconds with six decimals.
+        packet[name].as_str().unwrap().replace('.', "").parse::<i64>().unwrap()
+    };
+    let all = probed["packets"].as_array().unwrap();
+    let of = |kind: &'static str| all.iter().filter(move |packet| packet["codec_type"] == kind);
+    let zero = of("video").map(|packet| micros(packet, "pts_time")).min().unwrap();
+    ["video", "audio"].map(|kind| {
+        let packet = |packet: &Value| {
+            let times = ["pts_time", "dts_time"].map(|name| micros(packet, name) - zero);
+            (times[0], times[1], packet["data_hash"].as_str().unwrap().to_owned())
+        };
+        of(kind).map(packet).collect()
+    })
+}
+
+/// Same packets, at the same times to the ms.
+fn assert_same(found: &[Vec<(i64, i64, String)>; 2], expected: &[Vec<(i64, i64, String)>; 2]) {
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert_eq!(found.2, expected.2);
+            let apart = [found.0 - expected.0, found.1 - expected.1];
+            assert!(apart.iter().all(|apart| apart.abs() <= 1_000), "{found:?} {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn every_view_has_the_packets_of_the_flv() {
+    let Some([ffmpeg, ffprobe]) = programs(["ffmpeg", "ffprobe"]) else { return };
+    let (mut server, http, path) = recorded();
+    let save = |name: &str| {
+        let answer = http.get(&format!("{path}/{name}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let file = server.dir().join(name);
+        std::fs::write(&file, answer.body).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let expected = packets(&ffprobe, &save("media.flv"));
+    assert!(expected[0].len() > 500, "{}", expected[0].len());
+    let mp4 = save("media.mp4");
+    for input in [&mp4] {
+        assert_same(&packets(&ffprobe, input), &expected);
+        for ffmpeg in [Some(ffmpeg.clone()), tools::ffmpeg9()].into_iter().flatten() {
+            let mut command = Command::new(ffmpeg);
+            command.args(["-nostdin", "-v", "warning", "-i", input, "-f", "null", "-"]);
+            let output = tools::run(&mut command, PATIENCE).success();
+            assert!(output.stderr.is_empty(), "{input}: {}", output.stderr);
+        }
+    }
+    server.stop();
+}
+
+#[test]
+fn mp4_has_ranges_of_bytes_and_a_tag() {
+    let (mut server, http, path) = recorded();
+    let mp4 = format!("{path}/media.mp4");
+    let whole = http.get(&mp4);
+    assert_eq!(whole.header("content-type").as_deref(), Some("video/mp4"));
+    assert_eq!(whole.header("accept-ranges").as_deref(), Some("bytes"));
+    let tag = whole.header("etag").unwrap();
+    assert!(!tag.starts_with("W/"), "{tag}");
+    let head = http.send("HEAD", &mp4, None);
+    assert_eq!((head.status, head.header("etag")), (200, Some(tag.clone())));
+    assert_eq!(head.header("content-length"), Some(whole.body.len().to_string()));
+
+    let part = |range: &str| http.clone().header("Range", range);
+    let size = whole.body.len();
+    let mut joined = Vec::new();
+    let step = size / 7 + 1;
+    for start in (0..size).step_by(step) {
+        let answer = part(&format!("bytes={start}-{}", start + step - 1)).get(&mp4);
+        let last = (start + step).min(size) - 1;
+        let range = format!("bytes {start}-{last}/{size}");
+        assert_eq!((answer.status, answer.header("content-range")), (206, Some(range)));
+        joined.extend(answer.body);
+    }
+    assert_eq!(joined, whole.body);
+    let end = part("bytes=-1000").header("If-Range", &tag).get(&mp4);
+    assert_eq!((end.status, &end.body[..]), (206, &whole.body[size - 1_000..]));
+    let other = part("bytes=-1000").header("If-Range", "\"other\"").get(&mp4);
+    assert_eq!((other.status, other.body.len()), (200, size));
+    assert_eq!(part(&format!("bytes={size}-")).get(&mp4).status, 416);
+    assert_eq!(http.clone().header("If-None-Match", &tag).get(&mp4).status, 304);
+
+    // A stretch of the stream, over several files.
+    let start = http.get(&path).ok()["start"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let after = |seconds| start + jiff::SignedDuration::from_secs(seconds);
+    let (from, to) = (after(0), after(3));
+    let stretch = format!("/api/v1/streams/live%2Ftest/media.mp4?cut=exact&from={from}&to={to}");
+    let of_stream = http.get(&stretch);
+    assert_eq!(of_stream.status, 200);
+    assert_ne!(of_stream.header("etag"), Some(tag));
+    let again = http.get(&format!("{path}/media.mp4?cut=exact&from={from}&to={to}"));
+    assert_eq!((again.header("etag"), again.body), (of_stream.header("etag"), of_stream.body));
+    server.stop();
+}
+
+#[test]
+fn what_cannot_be_in_mp4_is_left_out_and_told() {
+    let mut server = recording().http().start();
+    let http = server.api();
+    let speex = |ms: i64| Packet::new(Kind::Audio, ms, [&[0xb6][..], &[7; 40]].concat().into());
+    let record = |key: &str, is_sent: fn(&Packet) -> bool| {
+        block_on(async {
+            let mut publisher = Publisher::connect(&server.url(key)).await.unwrap();
+            let video = sender::clip().into_iter().filter(is_sent);
+            let mut all: Vec<_> = video.chain((0..100).map(|i| speex(i * 20))).collect();
+            all.sort_by_key(|packet| packet.dts_ms);
+            publisher.send_all(&all).await.unwrap();
+            publisher.close().await.unwrap();
+        });
+        closed(&server, key);
+        let key = key.replace('/', "%2F");
+        format!("/api/v1/streams/{key}/media.mp4?from=2020-01-01T00:00:00Z")
+    };
+    let known = |url: &str| {
+        until("the recording", || Some(http.get(url)).filter(|answer| answer.status != 404))
+    };
+    let both = known(&record("live/both", |packet| packet.kind == Kind::Video));
+    assert_eq!(both.status, 200, "{}", both.text());
+    let refused = both.header("x-refused-tracks").unwrap();
+    assert!(refused.starts_with("audio track 0: Speex cannot be in MP4"), "{refused}");
+    assert_eq!(&both.body[4..8], b"ftyp");
+    let alone = known(&record("live/alone", |_| false));
+    assert_eq!(alone.problem(), (422, "no-mp4".to_owned()));
+    assert!(alone.json()["detail"].as_str().unwrap().contains("Speex"), "{}", alone.text());
+    server.stop();
+}
