@@ -141,7 +141,8 @@ fn measure(dir: &Path, bytes: u64) -> Result<(), Box<dyn Error>> {
         );
     }
     measure_mp4(&source, minutes(200, 260, Cut::Exact), "1 hour, exact")?;
-    measure_mp4(&source, Range::ALL, "all")
+    measure_mp4(&source, Range::ALL, "all")?;
+    measure_hls(&source)
 }
 
 fn measure_mp4(source: &Source, range: Range, name: &str) -> Result<(), Box<dyn Error>> {
@@ -169,6 +170,28 @@ fn measure_mp4(source: &Source, range: Range, name: &str) -> Result<(), Box<dyn 
         ms(planned),
         ms(longest),
         size as f64 / 1e6,
+    );
+    Ok(())
+}
+
+fn measure_hls(source: &Source) -> Result<(), Box<dyn Error>> {
+    let begun = Instant::now();
+    let hls = source.hls(Range::ALL, 6_000)?;
+    let listed = begun.elapsed();
+    let mut times = Vec::new();
+    for of in hls.segments.iter().step_by(11) {
+        let begun = Instant::now();
+        source.fragments(of.segment, of.place)?.next().ok_or("no bytes")??;
+        times.push(begun.elapsed());
+    }
+    times.sort_unstable();
+    let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+    println!(
+        "HLS: {} segments listed in {:.1} ms; first byte of one after {:.1} ms, {:.1} ms at most",
+        hls.segments.len(),
+        ms(listed),
+        ms(middle),
+        ms(times.last().copied().unwrap_or_default()),
     );
     Ok(())
 }

@@ -14,6 +14,7 @@ mod extract;
 mod files;
 mod guard;
 mod health;
+mod hls;
 mod listener;
 mod media;
 pub mod metrics;
@@ -104,6 +105,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .merge(streams::routes())
         .merge(recordings::routes())
         .merge(media::routes())
+        .merge(hls::routes())
         .merge(pictures::routes())
         .merge(retention::routes())
         .merge(server::routes())

@@ -25,7 +25,7 @@ pub enum Error {
     /// An MP4 file would have more samples than are planned at once.
     #[error(
         "more than {limit} frames are too many for one MP4 file: ask for a shorter time, \
-         or for FLV"
+         or for FLV or HLS"
     )]
     TooManySamples {
         /// How many may be.
@@ -34,7 +34,7 @@ pub enum Error {
     /// Inside the range a track becomes another, which an MP4 file cannot say to every player.
     #[error(
         "the configuration changes at {}, which one MP4 file cannot tell every player: ask for \
-         the time before and after it, or for FLV", clock(*unix_ms)
+         the time before and after it, or for FLV or HLS", clock(*unix_ms)
     )]
     Changes {
         /// When, in ms since 1970.

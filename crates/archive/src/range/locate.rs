@@ -28,7 +28,7 @@ pub(super) const OPENING_MS: i64 = 2_000;
 /// much (ms) later.
 pub(super) const APART_MS: i64 = 1_000;
 /// So long (ms) changes of the configuration may go on in one file: then it is cut.
-const CHANGES_MS: i64 = 61_000;
+pub(super) const CHANGES_MS: i64 = 61_000;
 
 /// Finds the last place to start at or before `from_ms` on the file's clock, by the index, and by
 /// walking tags where that is thinned or not up to date. `None` when the file ends before that.
@@ -63,6 +63,16 @@ pub(super) fn locate(
     let is_reached = search.is_reached;
     let whole = Start { position: head.data_start, ..Start::default() };
     Ok(Some(search.start(head.data_start).unwrap_or(whole)).filter(|_| is_reached))
+}
+
+/// Configurations as of a place, which may be any: those at the start of the file, before it.
+///
+/// # Errors
+/// Those of the disk.
+pub(super) fn header_before(tags: &mut Tags, head: &Head, position: u64) -> io::Result<Header> {
+    let mut search = Search::default();
+    search.opening(tags, head, position)?;
+    Ok(search.header)
 }
 
 #[derive(Debug, Default)]

@@ -15,7 +15,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Error, Flv, Mp4, Reader, Segment};
+use bytes::Bytes;
+
+use super::hls::fragments;
+use super::{Error, Flv, Fragments, Hls, Mp4, Place, Reader, Segment};
 use crate::Disk;
 
 /// A stretch of time: from the first moment to before the last, in ms since 1970.
@@ -147,6 +150,32 @@ impl Source {
     /// [`Error`].
     pub fn mp4(&self, range: Range) -> Result<Mp4, Error> {
         Mp4::new(self, range)
+    }
+
+    /// The segments of HLS that a range has, each the shortest from `target_ms` on that key frames
+    /// allow. Looks at the first bytes of the files.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn hls(&self, range: Range, target_ms: u64) -> Result<Hls, Error> {
+        Hls::new(self, range, target_ms)
+    }
+
+    /// What is in a segment of HLS: its place in the file of the segment that is `segment`th in
+    /// [`Source::segments`].
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Changed`] where the file has no such place.
+    pub fn fragments(&self, segment: usize, place: Place) -> Result<Fragments, Error> {
+        Fragments::new(self, segment, place)
+    }
+
+    /// What a player needs before segments whose place has this [`Place::settled`].
+    ///
+    /// # Errors
+    /// As those of [`Source::fragments`].
+    pub fn hls_init(&self, segment: usize, settled: u64) -> Result<Bytes, Error> {
+        fragments::init(self, segment, settled)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::GapReason;
 mod clocks;
 mod exact;
 mod growing;
+mod hls;
 mod limits;
 mod made;
 mod model;

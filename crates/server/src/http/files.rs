@@ -34,8 +34,8 @@ pub(super) mod part;
 
 pub(super) use condition::has_tag;
 use condition::{Validators, is_unchanged};
-pub(crate) use mp4::Made;
 use mp4::Plans;
+pub(crate) use mp4::{MP4, Made};
 use name::disposition;
 use part::{Part, asked};
 
@@ -205,6 +205,48 @@ impl Downloads {
         ];
         let is_head = *method == Method::HEAD;
         let body = if is_head { Body::empty() } else { body::of(&self.limits, place, flv) };
+        Ok(respond(StatusCode::OK, answer, body))
+    }
+
+    /// Answers with what `make` finds in a thread that may wait.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub(crate) async fn small(
+        &self,
+        make: impl FnOnce() -> Result<Bytes, Refusal> + Send + 'static,
+        kind: &'static str,
+    ) -> Result<Response, Refusal> {
+        let place = self.place()?;
+        let bytes = self.wait(&place, self.limits.plan_time, make).await??;
+        let answer = vec![
+            (CONTENT_TYPE, HeaderValue::from_static(kind)),
+            (CONTENT_LENGTH, HeaderValue::from(bytes.len())),
+        ];
+        Ok(respond(StatusCode::OK, answer, bytes.into()))
+    }
+
+    /// Answers with the pieces that `make` finds, of which the first is made before it says so.
+    ///
+    /// # Errors
+    /// [`Refusal`], before anything was sent.
+    pub(crate) async fn fragments(
+        &self,
+        make: impl FnOnce() -> Result<range::Fragments, range::Error> + Send + 'static,
+        method: &Method,
+    ) -> Result<Response, Refusal> {
+        let place = self.place()?;
+        let begin = move || {
+            let mut fragments = make()?;
+            let first = fragments.next().ok_or(range::Error::Nothing)??;
+            Ok::<_, range::Error>((first, fragments))
+        };
+        let (first, fragments) = self.wait(&place, self.limits.plan_time, begin).await??;
+        let answer = vec![(CONTENT_TYPE, HeaderValue::from_static(MP4))];
+        let body = match *method == Method::HEAD {
+            true => Body::empty(),
+            false => body::of(&self.limits, place, std::iter::once(Ok(first)).chain(fragments)),
+        };
         Ok(respond(StatusCode::OK, answer, body))
     }
 

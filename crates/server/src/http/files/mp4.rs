@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::{Answer, Described, Downloads, Refusal, Validators, body, respond};
 
 /// The media type of MP4.
-const MP4: &str = "video/mp4";
+pub(crate) const MP4: &str = "video/mp4";
 
 /// Tells which tracks of the stream are not in the file.
 const REFUSED: HeaderName = HeaderName::from_static("x-refused-tracks");

@@ -1,4 +1,4 @@
-//! Recordings as MP4, as players and clients of HTTP see them.
+//! Recordings as MP4 and HLS, as players and clients of HTTP see them.
 
 use std::path::Path;
 use std::process::Command;
@@ -92,7 +92,8 @@ fn every_view_has_the_packets_of_the_flv() {
     let expected = packets(&ffprobe, &save("media.flv"));
     assert!(expected[0].len() > 500, "{}", expected[0].len());
     let mp4 = save("media.mp4");
-    for input in [&mp4] {
+    let url = format!("http://{}{path}/media.m3u8", server.http_addr());
+    for input in [&mp4, &url] {
         assert_same(&packets(&ffprobe, input), &expected);
         for ffmpeg in [Some(ffmpeg.clone()), tools::ffmpeg9()].into_iter().flatten() {
             let mut command = Command::new(ffmpeg);
@@ -146,6 +147,80 @@ fn mp4_has_ranges_of_bytes_and_a_tag() {
     assert_ne!(of_stream.header("etag"), Some(tag));
     let again = http.get(&format!("{path}/media.mp4?cut=exact&from={from}&to={to}"));
     assert_eq!((again.header("etag"), again.body), (of_stream.header("etag"), of_stream.body));
+    server.stop();
+}
+
+#[test]
+fn segments_of_hls_are_the_same_in_every_playlist() {
+    let (mut server, http, path) = recorded();
+    let answer = http.get(&format!("{path}/media.m3u8"));
+    let kind = answer.header("content-type");
+    assert_eq!(kind.as_deref(), Some("application/vnd.apple.mpegurl"));
+    let text = answer.text();
+    assert!(
+        text.contains("#EXT-X-PLAYLIST-TYPE:VOD") && text.ends_with("#EXT-X-ENDLIST\n"),
+        "{text}"
+    );
+    assert!(!text.contains("#EXT-X-DISCONTINUITY"), "{text}");
+    assert_eq!(text.matches("#EXT-X-MAP").count(), 1, "one for all that goes on");
+    let of_stream = http.get("/api/v1/streams/live%2Ftest/media.m3u8?from=2020-01-01T00:00:00Z");
+    let of_stream = of_stream.text();
+    let uris = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    };
+    let below = |uri: &String| format!("{path}/{uri}");
+    let all: Vec<_> = uris(&text).iter().map(below).collect();
+    let others: Vec<_> =
+        uris(&of_stream).iter().map(|uri| uri.replace("../../", "/api/v1/")).collect();
+    assert_eq!(all, others);
+    assert!(all.len() > 4);
+    for uri in &all {
+        let (first, again) = (http.get(uri), http.get(uri));
+        assert_eq!((first.status, &first.body[4..8]), (200, &b"styp"[..]));
+        assert_eq!(first.body, again.body, "{uri}");
+    }
+    let (before, _) = all[0].rsplit_once('/').unwrap();
+    let shifted = all[0].replace("/32768-", "/32769-");
+    assert_eq!(http.get(&shifted).problem().1, "unknown-segment");
+    assert_eq!(http.get(&format!("{before}/x.m4s")).problem().1, "bad-value");
+    assert_eq!(http.get(&format!("{path}/hls/99/13/init.mp4")).problem().1, "unknown-segment");
+    server.stop();
+}
+
+#[test]
+fn playlist_grows_with_its_recording() {
+    let mut server = recording().args(["-record-flush", "100ms"]).http().start();
+    let http = server.api();
+    let packets: Vec<_> = sender::endless().take(sender::clip().len() * 3).collect();
+    let (first, rest) = packets.split_at(packets.len() * 2 / 3);
+    block_on(async {
+        let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
+        publisher.send_all(first).await.unwrap();
+        let path = path_of(&http);
+        let playlist = || http.get(&format!("{path}/media.m3u8"));
+        let growing = until("segments", || {
+            let answer = playlist();
+            let text = if answer.status == 200 { answer.text() } else { String::new() };
+            (text.matches("#EXTINF").count() >= 2).then_some(text)
+        });
+        assert!(!growing.contains("#EXT-X-ENDLIST") && !growing.contains("TYPE:VOD"), "{growing}");
+        let uri = growing.lines().rfind(|line| !line.starts_with('#')).unwrap();
+        let before = http.get(&format!("{path}/{uri}")).body;
+        publisher.send_all(rest).await.unwrap();
+        publisher.close().await.unwrap();
+        closed(&server, "live/test");
+        let ended = until("the end", || {
+            let text = playlist().text();
+            text.ends_with("#EXT-X-ENDLIST\n").then_some(text)
+        });
+        let segments = |text: &str| -> Vec<String> {
+            let after = text.lines().filter(|line| !line.starts_with("#EXT-X-"));
+            after.skip(1).map(str::to_owned).collect()
+        };
+        assert!(segments(&ended).starts_with(&segments(&growing)), "{growing}{ended}");
+        assert!(segments(&ended).len() > segments(&growing).len());
+        assert_eq!(http.get(&format!("{path}/{uri}")).body, before);
+    });
     server.stop();
 }
 

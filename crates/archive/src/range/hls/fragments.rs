@@ -1,0 +1,223 @@
+//! What is in a segment: the packets of a place as fragments of MP4.
+//!
+//! The first video track and the first of audio: what every player understands.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use media::Chunks;
+use media::flv::scan::Bodies;
+use media::mp4::{self, Fragmenter, Movie, Track};
+use media::{Header, Kind};
+
+use super::super::head::Head;
+use super::super::item::{Item, Timed};
+use super::super::locate::{Start, header_before};
+use super::super::reader::{Piece, Reader, Step};
+use super::super::source::{Part, millis};
+use super::super::tags::{Found, Tags};
+use super::super::{Cause, Cut, Error, Range, Source};
+
+/// What of a file is in a segment, in bytes from its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Where the tracks are as they are in the segment: the first tag, unless it is known that they
+    /// may change later.
+    pub settled: u64,
+    /// Its first tag.
+    pub from: u64,
+    /// The first tag that is not in it, or the end of the file.
+    pub to: u64,
+}
+
+/// The bytes of a segment, in pieces of some 1 MiB: fragments. It blocks as the disk does. After an
+/// error it ends.
+pub struct Fragments {
+    reader: Reader,
+    fragmenter: Fragmenter,
+    part: Part,
+    place: Place,
+    /// Whether the first packet has to be at the place.
+    is_checked: bool,
+    /// Fragments that were cut, and those that came out.
+    cut: u32,
+    out: u32,
+    /// Whether the last one was cut, and whether nothing more comes.
+    is_cut: bool,
+    is_over: bool,
+    has_failed: bool,
+}
+
+/// A fragment is cut when it has so many bytes.
+const FRAGMENT_BYTES: u64 = 1 << 20;
+/// Tracks are known after so long (ms).
+const LOOK_MS: i64 = 2_000;
+
+impl Fragments {
+    pub(in super::super) fn new(
+        source: &Source,
+        segment: usize,
+        place: Place,
+    ) -> Result<Self, Error> {
+        let (part, head, tags) = open(source, segment)?;
+        let movie = movie(&part, &head, tags, place.settled)?;
+        // All of the file, whatever other recordings have.
+        let part = Part { begin_unix_ms: part.start_unix_ms, end_unix_ms: i64::MAX, ..part };
+        let parts = Arc::from([part.clone()]);
+        let source = Source { disk: source.disk.clone(), parts };
+        let is_start = place.from == head.data_start;
+        let start = Start { position: place.from, ..Start::default() };
+        let start = Some(start).filter(|_| !is_start);
+        let piece = Piece { segment: 0, start, end: u64::MAX };
+        let from_unix_ms = part.start_unix_ms.saturating_add(1);
+        let range = Range { from_unix_ms, to_unix_ms: i64::MAX, cut: Cut::KeyFrame };
+        Ok(Self {
+            reader: Reader::of_plan(&source, range, Arc::from([piece])),
+            fragmenter: Fragmenter::new(movie),
+            part,
+            place,
+            is_checked: is_start,
+            cut: 0,
+            out: 0,
+            is_cut: false,
+            is_over: false,
+            has_failed: false,
+        })
+    }
+
+    /// The next fragment, if there is one.
+    fn fragment(&mut self) -> Result<Option<Bytes>, Error> {
+        let mut bytes = Chunks::new();
+        loop {
+            if self.fragmenter.poll(&mut bytes).is_some() {
+                self.out += 1;
+                return Ok(Some(bytes.to_vec().into()));
+            }
+            if self.is_cut && self.out == self.cut || self.is_over {
+                return Ok(None);
+            }
+            match self.reader.step() {
+                Some(Step::Item(Item::Packet(timed))) => self.take(&timed)?,
+                Some(Step::Closed { cause: Some(cause), .. }) if !self.is_cut => {
+                    return Err(changed(&self.part, &cause.to_string()));
+                }
+                Some(_) => {}
+                None => {
+                    self.end();
+                    self.fragmenter.finish();
+                    self.is_over = true;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, timed: &Timed) -> Result<(), Error> {
+        if !std::mem::replace(&mut self.is_checked, true) && timed.position != self.place.from {
+            return Err(changed(&self.part, "no segment begins there"));
+        }
+        let since_ms = timed.packet.dts_ms.saturating_sub(self.part.start_unix_ms);
+        let time_ms = millis(self.part.segment.start_ms).saturating_add(since_ms);
+        let time_ms = u64::try_from(time_ms).unwrap_or(0);
+        if timed.position >= self.place.to {
+            self.end();
+        } else if self.fragmenter.open_bytes() >= FRAGMENT_BYTES {
+            self.cut();
+        }
+        let pushed = self.fragmenter.push(&timed.packet, time_ms).or_else(|error| {
+            if error != mp4::Error::PartFull || self.is_cut {
+                return Err(error);
+            }
+            self.cut();
+            self.fragmenter.push(&timed.packet, time_ms)
+        });
+        pushed.map_err(|error| changed(&self.part, &error.to_string()))
+    }
+
+    /// What was taken is all.
+    fn end(&mut self) {
+        if !std::mem::replace(&mut self.is_cut, true) {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        let sequence = self.cut + 1;
+        let cut = mp4::Cut { sequence, styp: self.cut == 0, prft_unix_ms: None };
+        self.cut += u32::from(self.fragmenter.cut(cut));
+    }
+}
+
+impl Iterator for Fragments {
+    type Item = Result<Bytes, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed {
+            return None;
+        }
+        let fragment = self.fragment();
+        self.has_failed = fragment.is_err();
+        fragment.transpose()
+    }
+}
+
+/// The initialization.
+pub(in super::super) fn init(
+    source: &Source,
+    segment: usize,
+    settled: u64,
+) -> Result<Bytes, Error> {
+    let (part, head, tags) = open(source, segment)?;
+    Ok(movie(&part, &head, tags, settled)?.init_segment().into())
+}
+
+fn open(source: &Source, segment: usize) -> Result<(Part, Head, Tags), Error> {
+    let part = source.parts.get(segment).cloned().ok_or(Error::Nothing)?;
+    let opened = Head::open(&*source.disk, &part.segment);
+    let (head, file) = opened.map_err(|cause| Error::Lost { cause })?;
+    let tags = Tags::new(file, head.data_start, head.size_bytes, head.is_whole, Bodies::Skip);
+    Ok((part, head, tags))
+}
+
+/// The tracks as of a place.
+fn movie(part: &Part, head: &Head, mut tags: Tags, settled: u64) -> Result<Movie, Error> {
+    let failed = |error: std::io::Error| Error::Lost { cause: Cause::of(&error) };
+    let mut header = match settled == head.data_start {
+        true => Header::default(),
+        false => header_before(&mut tags, head, settled).map_err(failed)?,
+    };
+    tags.seek(settled, Bodies::Skip);
+    let (mut packets, mut until_ms) = (Vec::new(), i64::MAX);
+    while let Found::Tag(tag) = tags.next().map_err(failed)? {
+        if packets.is_empty() && tag.offset != settled {
+            break;
+        }
+        let time_ms = i64::from(tag.header.timestamp_ms);
+        if tag.packet.is_media() {
+            until_ms = until_ms.min(time_ms.saturating_add(LOOK_MS));
+        }
+        if time_ms > until_ms || packets.len() == Movie::LOOK_MAX {
+            break;
+        }
+        packets.push(tag.packet);
+    }
+    if packets.is_empty() {
+        return Err(changed(part, "no segment begins there"));
+    }
+    // What changes later is not so there.
+    let first = packets.iter().take_while(|packet| !packet.is_media());
+    first.for_each(|packet| _ = header.push(packet));
+    let movie = Movie::of(&header, &packets);
+    let first = |kind| movie.tracks().iter().find(|track| track.kind == kind).map(Track::mp4_id);
+    let first = [Kind::Video, Kind::Audio].map(first);
+    match movie.is_empty() {
+        true => {
+            let reasons: Vec<_> = movie.refused().iter().map(ToString::to_string).collect();
+            Err(Error::NoTrack { reasons: reasons.join("; ") })
+        }
+        false => Ok(movie.select(|track| first.contains(&Some(track.mp4_id())))),
+    }
+}
+
+fn changed(part: &Part, reason: &str) -> Error {
+    Error::Changed { path: part.segment.path.clone(), reason: reason.to_owned() }
+}
