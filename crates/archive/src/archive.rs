@@ -323,7 +323,6 @@ impl Archive {
         unfinished
     }
 
-    #[cfg(test)]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

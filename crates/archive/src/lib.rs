@@ -10,6 +10,7 @@ mod archive;
 
 pub mod catalog;
 mod change;
+mod clip;
 mod clock;
 mod config;
 mod counters;
@@ -47,6 +48,7 @@ mod watch;
 pub use about::{About, BadHash, Cut, Hash};
 pub use archive::{Archive, StartRequest};
 pub use change::{Change, ChangeError, Changed};
+pub use clip::{Clip, ClipError};
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Rotation};
 pub use counters::Counters;

@@ -6,6 +6,7 @@
 //! is made from the same handlers. No handler blocks its thread, and none makes a disk call but
 //! through `Api::disk`.
 
+mod clips;
 mod disk;
 mod docs;
 mod drain;
@@ -106,6 +107,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .merge(recordings::routes())
         .merge(media::routes())
         .merge(hls::routes())
+        .merge(clips::routes())
         .merge(pictures::routes())
         .merge(retention::routes())
         .merge(server::routes())

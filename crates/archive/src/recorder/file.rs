@@ -417,6 +417,6 @@ fn later(time: &Zoned, by: SignedDuration) -> Zoned {
     time.checked_add(by).unwrap_or_else(|_| time.clone())
 }
 
-pub(super) fn rfc3339(time: &Zoned) -> String {
+pub(crate) fn rfc3339(time: &Zoned) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
 }

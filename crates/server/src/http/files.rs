@@ -208,6 +208,18 @@ impl Downloads {
         Ok(respond(StatusCode::OK, answer, body))
     }
 
+    /// Does something that takes as long as a download.
+    ///
+    /// # Errors
+    /// [`Refusal`]; what was begun goes on all the same.
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let place = self.place()?;
+        self.wait(&place, self.limits.walk_time, work).await
+    }
+
     /// Answers with what `make` finds in a thread that may wait.
     ///
     /// # Errors

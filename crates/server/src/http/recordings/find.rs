@@ -203,7 +203,7 @@ fn refused(error: QueryError) -> Problem {
 }
 
 /// One recording, from wherever it is known.
-pub(super) async fn one(api: &Arc<Api>, id: RecordingId) -> Result<Recording, Problem> {
+pub(in crate::http) async fn one(api: &Arc<Api>, id: RecordingId) -> Result<Recording, Problem> {
     if let Some(wanted) = api.context.director.waits(id) {
         return Ok(Recording::waiting(id, &wanted));
     }

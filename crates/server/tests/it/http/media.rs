@@ -4,12 +4,12 @@ use std::path::Path;
 use std::process::Command;
 
 use media::{Kind, Packet};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::server::Server;
 use testkit::{Http, Publisher, block_on, tools};
 
 use super::until;
-use crate::files::judge::{PATIENCE, programs};
+use crate::files::judge::{self, PATIENCE, programs};
 use crate::files::sender;
 use crate::record::closed;
 use crate::support::recording;
@@ -254,4 +254,53 @@ fn what_cannot_be_in_mp4_is_left_out_and_told() {
     assert_eq!(alone.problem(), (422, "no-mp4".to_owned()));
     assert!(alone.json()["detail"].as_str().unwrap().contains("Speex"), "{}", alone.text());
     server.stop();
+}
+
+#[test]
+fn clip_is_a_recording_of_its_own() {
+    let (mut server, http, path) = recorded();
+    let whole = http.get(&path).ok();
+    let start = whole["start"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let after = |seconds| (start + jiff::SignedDuration::from_secs(seconds)).to_string();
+    let (from, to) = (after(5), after(11));
+    let body = json!({"from": from, "to": to, "name": "goal", "labels": {"event": "final"}});
+    let answer = http.send("POST", &format!("{path}/clips"), Some(&body));
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let clip = answer.json();
+    assert_eq!((&clip["name"], &clip["labels"]["event"]), (&json!("goal"), &json!("final")));
+    assert_eq!((&clip["state"], &clip["stream"]), (&json!("complete"), &whole["stream"]));
+    let place = answer.header("location").unwrap();
+    assert_eq!(place, format!("/api/v1/recordings/{}", clip["id"].as_str().unwrap()));
+    assert_ne!(clip["id"], whole["id"]);
+
+    let media = |url: &str| -> Vec<(u32, Packet)> {
+        let file = server.dir().join("some.flv");
+        std::fs::write(&file, http.get(url).body).unwrap();
+        let flv = testkit::flv::Flv::read(&file).unwrap();
+        assert_eq!(flv.faults, []);
+        let media = flv.tags.into_iter().filter(|tag| tag.packet.is_media());
+        media.map(|tag| (tag.header.timestamp_ms, tag.packet)).collect()
+    };
+    let expected = media(&format!("{path}/media.flv?from={from}&to={to}"));
+    assert!(expected.len() > 300, "{}", expected.len());
+    assert_eq!(media(&format!("{place}/media.flv")), expected);
+    let files = |whole: &Value| whole["files"].clone();
+    assert_eq!(files(&http.get(&path).ok()), files(&whole), "what it is of stays as it was");
+    assert_eq!(http.get(&format!("{place}/media.mp4")).status, 200);
+
+    let wrong = |body: Value| http.send("POST", &format!("{path}/clips"), Some(&body)).problem();
+    let early = json!({"from": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z"});
+    assert_eq!(wrong(early), (404, "nothing-recorded".to_owned()));
+    assert_eq!(wrong(json!({"labels": {"A B": "x"}})), (400, "bad-value".to_owned()));
+    assert_eq!(wrong(json!({"cut": "exact"})), (400, "unknown-field".to_owned()));
+    let files = server.recordings();
+    let list = http.get("/api/v1/recordings").ok();
+    assert_eq!(list["recordings"].as_array().unwrap().len(), 2);
+    server.stop();
+    assert_eq!(server.recordings(), files, "no file is left of those that failed");
+    let clip = files.iter().find(|file| {
+        let flv = testkit::flv::Flv::read(file).unwrap();
+        flv.tags.iter().filter(|tag| tag.packet.is_media()).count() == expected.len()
+    });
+    judge::sound(clip.unwrap());
 }
