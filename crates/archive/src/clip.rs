@@ -165,8 +165,9 @@ impl<'a> Copy<'a> {
             recorder: &about.recorder,
         });
         let made = shared.disk.create_dir_all(&plan.dir);
-        let made = made
-            .and_then(|()| Segment::create(&*shared.disk, &plan.dir, &name, about, &self.header));
+        // A file that could not be removed either is mended at the next start.
+        let create = || Segment::create(&*shared.disk, &plan.dir, &name, about, &self.header);
+        let made = made.and_then(|()| create().map_err(|not_created| not_created.error));
         let failed = |error| range::Error::Output { path: plan.dir.clone(), reason: words(&error) };
         let segment = made.map_err(failed)?;
         let repeated_packets = segment.repeated_packets();

@@ -23,8 +23,8 @@ use crate::{Clock, Notice, Observer, digest, telemetry, words};
 
 mod file;
 
-use file::Found;
-pub(crate) use file::{BARE, complete_cut};
+pub(crate) use file::complete_cut;
+use file::{BARE, Found};
 
 /// Folders inside folders that are looked into.
 const DEPTH_MAX: usize = 16;
@@ -80,35 +80,39 @@ pub(crate) fn run(recovery: &Recovery<'_>) -> Summary {
     work.summary
 }
 
+/// What has become of a file that was to be mended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mended {
+    /// It is whole.
+    Whole(Box<Finished>),
+    /// Nothing can be made of what is left of it, for this reason: it is for [`set_aside`].
+    Nothing(&'static str),
+}
+
 /// Completes one file that was left unfinished, and hashes it, which takes reading it. One that is
-/// complete already is only hashed. `None` where the disk has lost all but the beginning of it,
-/// which is for [`set_aside`].
+/// complete already is only hashed.
 ///
 /// # Errors
 /// [`io::ErrorKind::WouldBlock`] while somebody has the file open;
-/// [`io::ErrorKind::InvalidData`] for a file that is not of this program or cannot be understood;
-/// those of the disk. The file then is as [`run`] would find it.
-pub(crate) fn mend(
-    disk: &dyn Disk,
-    path: &Path,
-    checksum_files: bool,
-) -> io::Result<Option<Finished>> {
+/// [`io::ErrorKind::InvalidData`] for a file that is not of this program; those of the disk. The
+/// file then is as [`run`] would find it.
+pub(crate) fn mend(disk: &dyn Disk, path: &Path, checksum_files: bool) -> io::Result<Mended> {
     let mut file = disk.open(path)?;
     let whole = match file::examine(&mut *file)? {
         Found::Foreign => return Err(invalid("not a recording of this program")),
-        Found::Broken(reason) => return Err(invalid(reason)),
+        Found::Broken(reason) => return Ok(Mended::Nothing(reason)),
         Found::Complete(known) => known.whole(path),
         Found::Unfinished(unfinished) => {
             unfinished.write_again(disk, &mut *file, path)?;
             let completed = unfinished.complete(disk, &mut *file, path)?;
-            let Some((whole, cut_bytes)) = completed else { return Ok(None) };
+            let Some((whole, cut_bytes)) = completed else { return Ok(Mended::Nothing(BARE)) };
             telemetry::recovered(&whole, cut_bytes);
             whole
         }
     };
     let finished = whole.hashed(digest::read(&mut *file)?);
     digest::write_checksums(disk, &finished, checksum_files);
-    Ok(Some(finished))
+    Ok(Mended::Whole(Box::new(finished)))
 }
 
 /// Gives a file of which nothing can be made the name `….broken`, and says beside it why.

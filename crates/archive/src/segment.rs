@@ -62,6 +62,14 @@ pub(crate) struct End {
     pub(crate) checksum_files: bool,
 }
 
+/// Why there is no file.
+#[derive(Debug)]
+pub(crate) struct NotCreated {
+    pub(crate) error: io::Error,
+    /// One that was begun and that the disk did not let be removed: for [`recover::mend`].
+    pub(crate) left: Option<PathBuf>,
+}
+
 impl Segment {
     /// Creates the file exclusively below `dir`, under the first name that is free, and writes all
     /// that comes before the first packet. It and its name survive a power cut from here on.
@@ -74,7 +82,7 @@ impl Segment {
         name: &Name,
         about: About,
         header: &Header,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, NotCreated> {
         let identity = about.properties();
         let options =
             mux::Options { reserve_bytes: RESERVE_BYTES, identity, ..mux::Options::default() };
@@ -85,7 +93,8 @@ impl Segment {
         let mut out = Chunks::new();
         muxer.start(header, &mut out);
         let changing = muxer.patches().iter().map(|p| p.offset + p.bytes.len() as u64).max();
-        let (path, file) = first_free(disk, dir, name, |path| disk.create_new(path))?;
+        let created = first_free(disk, dir, name, |path| disk.create_new(path));
+        let (path, file) = created.map_err(|error| NotCreated { error, left: None })?;
         let mut segment = Self {
             file,
             dir: dir.to_owned(),
@@ -109,8 +118,8 @@ impl Segment {
             Ok(()) => Ok(segment),
             Err(error) => {
                 drop(segment.file);
-                let _ = disk.remove(&segment.path);
-                Err(error)
+                let left = disk.remove(&segment.path).is_err().then_some(segment.path);
+                Err(NotCreated { error, left })
             }
         }
     }

@@ -22,6 +22,7 @@ use crate::disk::fake::FakeDisk;
 use crate::events::{self, Finished};
 use crate::path::{Facts, Name, Template};
 use crate::recorder::Timing;
+use crate::recover::Mended;
 use crate::{
     About, Archive, Config, Cut, Labels, Notice, Observer, Plan, RecordingId, StartRequest, State,
     Tracks,
@@ -405,6 +406,14 @@ pub(crate) const TIMING: Timing = Timing {
 };
 
 /// The names of a first segment that began at 14:30:52 on a day in Berlin.
+/// The file that was mended.
+pub(crate) fn mended(result: std::io::Result<Mended>) -> Finished {
+    match result.unwrap() {
+        Mended::Whole(finished) => *finished,
+        Mended::Nothing(reason) => panic!("{reason}"),
+    }
+}
+
 pub(crate) fn name(stream_key: &str) -> Name {
     let start = &"2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap();
     let (end, sequence, recording) = (None, 1, "0123456789abcdef");

@@ -13,8 +13,8 @@ use super::books::Kept;
 use super::{Failure, Recorder, Shared, State};
 use crate::events::{Event, Finished};
 use crate::path::{Facts, Name};
-use crate::recover::BARE;
-use crate::segment::{End, Left, Segment};
+use crate::recover::Mended;
+use crate::segment::{End, Left, NotCreated, Segment};
 use crate::{About, Counters, Cut, Gap, Notice, recover, telemetry, words};
 
 /// How often the metadata of a growing file is brought up to date; the first time at once, so that
@@ -71,9 +71,17 @@ impl Recorder {
         let dir = &self.plan.dir;
         let call = self.task.calls.enter(self.shared.age());
         let header = self.filter.header(&opening);
-        let segment = Segment::create(&*self.shared.disk, dir, &name, about, &header)
-            .map_err(Failure::Create)?;
+        let created = Segment::create(&*self.shared.disk, dir, &name, about, &header);
         drop(call);
+        let segment = match created {
+            Ok(segment) => segment,
+            Err(NotCreated { error, left }) => {
+                left.into_iter().for_each(|path| self.leave_unfinished(path));
+                return Err(Failure::Create(error));
+            }
+        };
+        // The disk may have forgotten one that had its name.
+        self.unfinished.retain(|path| path != segment.path());
         // In trouble it is told when something is in it: until then it may vanish again.
         if self.trouble.is_none() {
             telemetry::recorder_initialized(&self.task.key, segment.path());
@@ -305,33 +313,35 @@ impl Recorder {
         let _call = self.task.calls.enter(self.shared.age());
         let Self { unfinished, shared, chain, books, doubted, plan, .. } = self;
         let Shared { disk, observer, events, .. } = &**shared;
-        let (now, mut bare) = (shared.clock.instant(), None);
+        let (now, mut gone) = (shared.clock.instant(), None);
         unfinished.retain(|path| {
             let is_doubted = doubted.as_ref() == Some(path);
             let mended = match recover::mend(&**disk, path, plan.checksum_files) {
-                Ok(Some(finished)) => {
+                Ok(Mended::Whole(finished)) => {
                     *chain = Some(finished.chain);
                     if is_doubted {
                         books.correct(finished.ledger.written, finished.length_ms, now);
                     }
                     observer.tell(|| recover::recovered(&finished));
-                    events.send(Event::Recovered(finished));
+                    events.send(Event::Recovered(*finished));
                     Ok(())
                 }
                 // The disk has lost all that was in it; its number and its name are free again.
-                Ok(None) => recover::set_aside(&**disk, path, BARE, observer, events).map(|()| {
-                    *chain = None;
-                    if is_doubted {
-                        books.vanish(now);
-                    }
-                    bare = Some(path.clone());
-                }),
+                Ok(Mended::Nothing(reason)) => {
+                    recover::set_aside(&**disk, path, reason, observer, events).map(|()| {
+                        *chain = None;
+                        if is_doubted {
+                            books.vanish(now);
+                        }
+                        gone = Some(path.clone());
+                    })
+                }
                 Err(error) => Err(error),
             };
             mended.is_err_and(|error| match error.kind() {
                 // Deleted, or its whole disk is away and comes back.
                 ErrorKind::NotFound => path.parent().is_some_and(|dir| disk.list(dir).is_err()),
-                // Not to be understood: that will not change.
+                // Of somebody else: that will not change.
                 ErrorKind::InvalidData => false,
                 _ => true,
             })
@@ -339,7 +349,7 @@ impl Recorder {
         if !unfinished.is_empty() {
             *chain = None;
         }
-        if bare.is_some() && bare == self.last_file {
+        if gone.is_some() && gone == self.last_file {
             self.last_file = None;
             self.task.set_file(None);
         }

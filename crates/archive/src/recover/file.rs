@@ -20,7 +20,7 @@ use crate::segment::{End, Whole, complete, extra, length_ms, sync_parent, synced
 use crate::{About, Amount, Ledger};
 
 /// Why a file is set aside that has nothing behind its beginning.
-pub(crate) const BARE: &str = "nothing was written behind its metadata";
+pub(super) const BARE: &str = "nothing was written behind its metadata";
 /// Read first: identity, `complete` and `filesize` are in it. An identity has at most 18 KiB, of
 /// which a stream key takes 4 and labels 11.
 const HEAD_BYTES: usize = 20 << 10;

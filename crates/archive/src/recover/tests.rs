@@ -11,7 +11,7 @@ use crate::disk::SystemDisk;
 use crate::disk::fake::{Call, FakeDisk, Fault};
 use crate::path::Name;
 use crate::segment::{End, Segment};
-use crate::testing::{self, assert_begins, clip, metadata, scan, video};
+use crate::testing::{self, assert_begins, clip, mended, metadata, scan, video};
 use crate::{About, Amount, Hash, LABELS_MAX, Ledger};
 
 mod power;
@@ -166,7 +166,7 @@ fn the_books_go_on_from_what_the_file_says() {
     segment.flush().unwrap();
     let path = segment.path().to_owned();
     drop(segment);
-    let finished = mend(&disk, &path, true).unwrap().unwrap();
+    let finished = mended(mend(&disk, &path, true));
     books.written = ledger(&packets).written;
     books.received = books.written + books.dropped;
     assert_eq!(finished.ledger, books);
@@ -295,7 +295,7 @@ fn what_is_not_ours_finished_or_in_use_is_not_touched() {
     assert_eq!(recover(&SystemDisk, dir.path()), []);
     let error = mend(&SystemDisk, &dir.path().join("text.flv"), false).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-    let again = mend(&SystemDisk, &finished.path, false).unwrap().unwrap();
+    let again = mended(mend(&SystemDisk, &finished.path, false));
     assert_eq!(again.hash, finished.hash);
 }
 
@@ -349,9 +349,9 @@ fn a_file_with_nothing_behind_its_beginning_is_set_aside() {
         let bytes = fs::read(&path).unwrap();
         let told = recover(&SystemDisk, dir.path());
         let [Event::SetAside { from, to, reason }] = &told[..] else { panic!("{told:?}") };
-        assert_eq!((from, &reason[..]), (&path, file::BARE));
+        assert_eq!((from, &reason[..]), (&path, BARE));
         assert_eq!(fs::read(to).unwrap(), bytes);
-        assert_eq!(mend(&SystemDisk, to, false).unwrap(), None);
+        assert_eq!(mend(&SystemDisk, to, false).unwrap(), Mended::Nothing(BARE));
     }
 }
 

@@ -5,7 +5,9 @@ use media::amf0::Value;
 use super::*;
 use crate::Amount;
 use crate::disk::fake::{Call, FakeDisk, Fault};
-use crate::testing::{self, assert_begins, clip, metadata, name, scan, video, video_config};
+use crate::testing::{
+    self, assert_begins, clip, mended, metadata, name, scan, video, video_config,
+};
 
 /// A stream of its own: log lines are kept by stream.
 fn about() -> About {
@@ -13,7 +15,9 @@ fn about() -> About {
 }
 
 fn create(disk: &FakeDisk) -> io::Result<Segment> {
-    Segment::create(disk, Path::new("rec"), &name("live/test"), about(), &Header::default())
+    let name = name("live/test");
+    let created = Segment::create(disk, Path::new("rec"), &name, about(), &Header::default());
+    created.map_err(|not| not.error)
 }
 
 fn end() -> End {
@@ -226,7 +230,7 @@ fn what_cannot_be_completed_now_is_mended_later() {
     segment.flush().unwrap();
     let path = segment.path().to_owned();
     assert!(segment.abandon(&disk, &ledger(42), &end()).is_err());
-    let finished = recover::mend(&disk, &path, false).unwrap().unwrap();
+    let finished = mended(recover::mend(&disk, &path, false));
     let file = &disk.files()[&path];
     assert_eq!(assert_begins(&scan(file), &packets), packets.len());
     assert_eq!(metadata(file, "complete"), Value::from(true));
@@ -234,7 +238,7 @@ fn what_cannot_be_completed_now_is_mended_later() {
     assert_eq!(finished.ledger.written.packets, 42);
     assert!(finished.ledger.is_balanced());
     // Twice is once.
-    assert_eq!(recover::mend(&disk, &path, false).unwrap(), Some(finished));
+    assert_eq!(mended(recover::mend(&disk, &path, false)), finished);
 }
 
 #[test]
@@ -260,7 +264,7 @@ fn what_a_failed_sync_may_have_lost_is_cut_off_and_written_anew() {
     assert!(segment.abandon(&disk, &ledger(22), &end()).is_err(), "the next sync proves nothing");
     let before = disk.files()[&path].clone();
     let calls = disk.calls().len();
-    let finished = recover::mend(&disk, &path, false).unwrap().unwrap();
+    let finished = mended(recover::mend(&disk, &path, false));
     let files = disk.files();
     assert_eq!(files.len(), 1, "what was kept beside is removed");
     assert_eq!(scan(&files[&path]), scan(&before));

@@ -371,6 +371,26 @@ fn a_file_is_mended_also_when_its_disk_was_away_for_a_while() {
 }
 
 #[test]
+fn what_is_left_of_a_file_that_could_not_be_begun_is_set_aside() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let fails = |call| matches!(call, Call::SyncData | Call::Remove | Call::Rename);
+    let rig = Rig::new(breakable(&broken, fails, io::ErrorKind::ReadOnlyFilesystem));
+    let mut stream = Stream::publish("live", "unbegun");
+    rig.start(&stream);
+    stream.push(clip(2));
+    wait_until("it cannot be begun", || rig.state() == Some(State::Trouble));
+    broken.store(false, Ordering::Relaxed);
+    rig.wait_for_packets(42);
+    drop(stream);
+    rig.wait_for_end();
+    let [segment] = &rig.take_finished()[..] else { panic!("one file") };
+    assert_eq!((segment.about.segment, segment.ledger.written.packets), (1, 42));
+    let files = rig.disk.files();
+    let mut media = files.keys().filter(|path| path.extension().is_some_and(|end| end == "flv"));
+    assert_eq!((media.next(), media.next()), (Some(&segment.path), None), "nothing else is of it");
+}
+
+#[test]
 fn a_deleted_file_is_noticed_once_and_the_recording_goes_on() {
     let rig = Rig::new(FakeDisk::default());
     let mut stream = Stream::publish("live", "deleted");
