@@ -52,6 +52,19 @@ impl Usage {
     }
 }
 
+/// What the descriptors of process `pid` are open on, as Linux calls it, in order.
+///
+/// # Errors
+/// Those of [`Usage::of`].
+pub fn descriptors(pid: u32) -> io::Result<Vec<String>> {
+    // One that is closed meanwhile is none.
+    let links = std::fs::read_dir(format!("/proc/{pid}/fd"))?
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    let mut links: Vec<_> = links.map(|link| link.to_string_lossy().into_owned()).collect();
+    links.sort();
+    Ok(links)
+}
+
 /// The 14th and 15th field; the second is the name in brackets, which may hold anything.
 fn cpu(stat: &str) -> Option<Duration> {
     let (_, rest) = stat.rsplit_once(") ")?;

@@ -11,6 +11,8 @@ fn the_cost_of_this_process_is_read_and_grows() {
     while Usage::of(pid).unwrap().cpu < before.cpu + Duration::from_millis(30) {
         assert!(Instant::now() < deadline, "this loop costs nothing");
     }
+    let open = descriptors(pid).unwrap();
+    assert!(open.contains(&format!("/proc/{pid}/stat")), "{open:?}");
     drop(file);
     assert!(before.descriptors >= 3);
 }

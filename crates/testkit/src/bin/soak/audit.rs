@@ -68,6 +68,11 @@ impl Audit {
         Ok(())
     }
 
+    /// Whether a recording was looked at.
+    pub(crate) fn has_seen(&self, id: &str) -> bool {
+        self.done.contains(id)
+    }
+
     /// Looks once more at those that the server had to end when it was started again.
     pub(crate) fn last_turn(&mut self, stage: &Stage, books: &Books) -> Result<()> {
         let later = std::mem::take(&mut self.later);
@@ -135,7 +140,7 @@ fn look(stage: &Stage, books: &Books, some: &[(String, Known)], pass: Pass) -> R
     if found.is_empty() {
         return Ok(later);
     }
-    let (_, report) = verify(stage, found.iter().map(|(_, _, folder, _)| folder.as_path()))?;
+    let report = verify(stage, found.iter().map(|(_, _, folder, _)| folder.as_path()))?;
     let proofs = proofs(&report);
     for (id, known, _, files) in found {
         let proof = proofs.get(id.as_str()).copied().unwrap_or(&Value::Null);
@@ -213,16 +218,12 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Runs `rtmp-server verify`: its exit code and what it says.
-pub(crate) fn verify<'a>(
-    stage: &Stage,
-    paths: impl Iterator<Item = &'a Path>,
-) -> Result<(Option<i32>, Value)> {
+/// What `rtmp-server verify` says.
+pub(crate) fn verify<'a>(stage: &Stage, paths: impl Iterator<Item = &'a Path>) -> Result<Value> {
     let mut command = Command::new(stage.program());
     let output = tools::run(command.args(["verify", "-json"]).args(paths), TIMEOUT);
-    let report = serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("verify said no JSON: {error}: {}", output.stderr))?;
-    Ok((output.status.and_then(|status| status.code()), report))
+    let report = serde_json::from_slice(&output.stdout);
+    Ok(report.map_err(|error| format!("verify said no JSON: {error}: {}", output.stderr))?)
 }
 
 /// The proof of each recording.

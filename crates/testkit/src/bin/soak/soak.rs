@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use testkit::process::descriptors;
+
 use crate::Result;
 use crate::audit::Audit;
 use crate::books::Books;
@@ -12,7 +14,7 @@ use crate::crew::{Crew, Size};
 use crate::options::Options;
 use crate::plan::Troubles;
 use crate::poke::Poke;
-use crate::report::{Outcome, judge};
+use crate::report::{Outcome, Rest, judge};
 use crate::sample::Sample;
 use crate::stage::Stage;
 
@@ -178,7 +180,7 @@ impl Scene<'_> {
     }
 
     /// Waits until nothing is left of those who came, and nothing changes any more.
-    fn rest(&self) -> Result<Sample> {
+    fn rest(&self) -> Result<Rest> {
         let deadline = Instant::now() + LEAVE;
         let mut since: Option<(Instant, Sample)> = None;
         while Instant::now() < deadline {
@@ -193,7 +195,8 @@ impl Scene<'_> {
                 Some((at, was)) if now.is_idle() && same(was) => {
                     if at.elapsed() >= REST {
                         self.sample()?;
-                        return Ok(now);
+                        let descriptors = descriptors(self.stage.server.pid())?;
+                        return Ok(Rest { sample: now, descriptors });
                     }
                 }
                 _ => since = Some((Instant::now(), now)),
