@@ -18,6 +18,7 @@ mod header;
 pub mod hls;
 pub mod mp4;
 mod packet;
+pub mod tags;
 pub mod time;
 mod tracks;
 

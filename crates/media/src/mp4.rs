@@ -4,6 +4,7 @@
 //! - [`Fragmenter`]: parts (`moof` and `mdat`) for HLS and Media Source players.
 //! - [`mux`]: a file that grows as parts and is an ordinary one when it is finished.
 //! - [`scan`]: reads such a file, and gives the packets back as they went in.
+//! - [`tags`]: the same as tags, for what reads FLV.
 //! - [`plan`]: a file with its index first, of which any range can be made from the packets.
 //!
 //! Samples are byte for byte what the publisher sent, without the head that FLV and E-RTMP put
@@ -33,6 +34,7 @@ mod reread;
 mod sample;
 pub mod scan;
 mod tables;
+pub mod tags;
 
 pub use fragment::{Cut, Fragmenter, Part};
 pub use movie::{Movie, Refusal, Refused, Track};

@@ -238,7 +238,7 @@ impl Repair {
             FaultKind::TagType(_) => (Mend::TagType, 0),
             FaultKind::StreamId(_) | FaultKind::Reserved => (Mend::TagHeader, 0),
             FaultKind::Encrypted => (Mend::Encrypted, 0),
-            FaultKind::Truncated { .. } => (Mend::Truncated, 0),
+            FaultKind::Truncated { .. } | FaultKind::Mp4(_) => (Mend::Truncated, 0),
             FaultKind::Garbage { size } => (Mend::Garbage, size),
             // What is done about times is told tag by tag.
             FaultKind::TimeBack { .. } => return,

@@ -135,6 +135,9 @@ pub enum FaultKind {
         /// Bytes that the tag should have further.
         missing: u64,
     },
+    /// Something of an MP4 file, of which the messages are read as tags.
+    #[error(transparent)]
+    Mp4(crate::mp4::scan::FaultKind),
     /// Bytes that are no tag.
     #[error("{size} bytes that are no tag")]
     Garbage {

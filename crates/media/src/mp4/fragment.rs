@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::boxes::Boxes;
-use super::log::Log;
+use super::log::{self, Log};
 use super::movie::{Movie, Track};
 use super::sample::{Sample, samples};
 use super::tables::{Row, Tables};
@@ -353,8 +353,12 @@ impl Closing {
             samples: part.samples,
             size_bytes: 0,
         };
+        let is_recording = !part.log.bytes.is_empty();
         for entry in part.runs.into_iter().flatten() {
             out.put(entry.data);
+        }
+        if is_recording {
+            out.put_slice(&log::END);
         }
         Part { size_bytes: size(out.len() - before), ..told }
     }

@@ -22,6 +22,10 @@ use crate::{Kind, Packet};
 pub(super) const ID: [u8; 16] =
     *b"\x9a\x4e\x2d\x8c\x6b\x1f\x4b\x1e\xa3\x0d\x6d\x65\x73\x73\x61\x67";
 
+/// What each part of a recording ends with, an empty box: where it is not there, the end of the
+/// part's samples may have been lost.
+pub(super) const END: [u8; 8] = *b"\0\0\0\x08free";
+
 /// The version of the layout above.
 const VERSION: u8 = 1;
 

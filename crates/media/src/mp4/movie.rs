@@ -226,6 +226,24 @@ impl Movie {
         selected
     }
 
+    /// With the tracks that the movie of what came before has and this has not: what follows a cut
+    /// goes on with them, and codecs without a configuration do not say so before their next frame.
+    #[must_use]
+    pub fn going_on(mut self, before: &Self) -> Self {
+        for seen in &before.seen {
+            if self.seen(seen.kind, seen.id).is_some() {
+                continue;
+            }
+            let of_it = |kind, id| (kind, id) == (seen.kind, seen.id);
+            self.tracks.extend(before.track(seen.kind, seen.id).cloned());
+            let refused = before.refused.iter().find(|refused| of_it(refused.kind, refused.id));
+            self.refused.extend(refused.cloned());
+            self.seen.push(seen.clone());
+        }
+        self.tracks.sort_by_key(|track| (track.kind, track.id));
+        self
+    }
+
     /// Says when, by the clock on the wall, its time 0 is: ms since 1970. Unknown at first.
     pub fn set_start(&mut self, unix_ms: Option<u64>) {
         self.start_unix_ms = unix_ms;

@@ -9,7 +9,7 @@
 //! | `uuid` | what the file says of itself, of a size that never changes: see below |
 //! | `free` | 16 bytes in all |
 //! | `moov` | the tracks, and that fragments follow |
-//! | `uuid`, `prft`, `moof`, `mdat` | a part: its messages (`log`), when it was, its samples; and so on |
+//! | `uuid`, `prft`, `moof`, `mdat`, `free` | a part: its messages (`log`), when it was, its samples, its end; and so on |
 //! | `moov` | at the end: the tracks, and where every sample stands |
 //!
 //! [`Muxer::finish`] puts out the last box; then one patch of 16 bytes makes the `free` the head of
@@ -32,10 +32,11 @@ use super::boxes::Boxes;
 use super::fragment::{Cut, Fragmenter};
 use super::movie::Movie;
 use super::tables::Tables;
-use super::{Error, moov, size};
+use super::{Error, log, moov, parse, size};
 use crate::amf0::Value;
+use crate::flv::meta::{Region, readable_properties};
 use crate::flv::mux::{COMPLETE, script};
-use crate::{Chunks, Header, Packet};
+use crate::{Chunks, Header, Kind, Packet};
 
 mod restore;
 
@@ -45,6 +46,16 @@ pub use restore::{Restore, Want};
 /// The user type of the box in which a file says what it is (ISO 14496-12 11.1).
 pub const SCRIPT_ID: [u8; 16] =
     *b"\x9a\x4e\x2d\x8c\x6b\x1f\x4b\x1e\xa3\x0d\x53\x63\x72\x69\x70\x74";
+
+/// What each part of a recording has behind its first four bytes: the name of a box, and that it has
+/// messages.
+pub const PART_MARK: [u8; 20] = {
+    let mut mark = [0; 20];
+    let (name, id) = mark.split_at_mut(4);
+    name.copy_from_slice(b"uuid");
+    id.copy_from_slice(&log::ID);
+    mark
+};
 
 /// Bytes of a box before its content: its size and name.
 const BOX_HEAD: usize = 8;
@@ -163,6 +174,14 @@ impl Muxer {
         has_cut
     }
 
+    /// Puts out all that was pushed: a part ends here, and its last samples last as long as those
+    /// before them; in the finished file they last until the next ones.
+    pub fn flush(&mut self, out: &mut Chunks) {
+        self.cut();
+        self.fragmenter.finish();
+        self.put_parts(out);
+    }
+
     /// Puts out the last part and the index. Nothing can be pushed any more. To be followed by
     /// [`Muxer::patches`] and then [`Muxer::complete_patch`].
     pub fn finish(&mut self, out: &mut Chunks) {
@@ -170,9 +189,7 @@ impl Muxer {
             return;
         }
         self.start(&Header::default(), out);
-        self.cut();
-        self.fragmenter.finish();
-        self.put_parts(out);
+        self.flush(out);
         self.index_at = Some(self.position);
         let mut boxes = Boxes::default();
         moov::put_moov(&mut boxes, self.fragmenter.movie(), Some((&self.tables, 0)));
@@ -262,13 +279,32 @@ impl Muxer {
     fn script(&self) -> (Vec<u8>, usize, usize) {
         #[expect(clippy::cast_precision_loss, reason = "AMF0 has no other number")]
         let number = |n: u64| n as f64;
+        let tracks = self.fragmenter.movie().tracks();
+        let has = |kind| Value::Boolean(tracks.iter().any(|track| track.kind == kind));
         let own = [
             ("duration", Value::Number(number(self.duration_ms()) / 1_000.0)),
             ("filesize", Value::Number(number(self.position))),
+            ("hasVideo", has(Kind::Video)),
+            ("hasAudio", has(Kind::Audio)),
             (CODECS, Value::String(self.codecs.clone())),
         ];
         script(self.script_bytes, &self.identity, &own, &self.extra)
     }
+}
+
+/// Reads what a file says of itself from its first bytes, which need not be all of that; torn as it
+/// may be. [`Region::size_bytes`] is where the 16 bytes begin that become the head of an `mdat`.
+/// `None` for a file that this does not write.
+pub fn region(start: &[u8]) -> Option<Region> {
+    let brands = parse::head(start)?.filter(|head| &head.name == b"ftyp")?.size?;
+    let script = start.get(usize::try_from(brands).ok()?..)?;
+    let head = parse::head(script)?.filter(|head| &head.name == b"uuid")?;
+    let whole = head.size?;
+    let script = script.get(head.bytes..)?.strip_prefix(&SCRIPT_ID)?;
+    let content = usize::try_from(whole).ok()?.checked_sub(head.bytes + SCRIPT_ID.len())?;
+    let script = script.get(..content).unwrap_or(script);
+    let (properties, is_whole) = readable_properties(script)?;
+    Some(Region { size_bytes: brands.checked_add(whole)?, properties, is_whole })
 }
 
 fn ftyp(movie: &Movie) -> Vec<u8> {

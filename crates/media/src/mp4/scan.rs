@@ -68,6 +68,9 @@ pub enum FaultKind {
     /// A box has a size that cannot be, or is where it does not belong.
     #[error("box {} where none can be", .0.escape_ascii())]
     Box([u8; 4]),
+    /// It says that it is complete and has no index.
+    #[error("no index, though the file says that it is complete")]
+    NoIndex,
     /// The messages of a part do not agree with its samples.
     #[error("a part whose messages and samples do not agree")]
     Part,
@@ -110,6 +113,7 @@ struct Open {
     offset: u64,
     log: Bytes,
     runs: Option<(Vec<Run>, usize)>,
+    mdat: Option<Bytes>,
 }
 
 /// Most bytes of a `moov` before the parts: 32 tracks with records of 128 KiB.
@@ -200,14 +204,18 @@ impl Scanner {
                 return Ok(true);
             }
             (b"moov", Stage::Script) => return self.init(whole, wrong),
-            (b"moov", Stage::Init) => {
-                if self.part.is_some() {
-                    return Err(FaultKind::Part);
-                }
+            (b"moov", Stage::Init) if self.part.is_none() => {
                 self.stage = Stage::Index { offset: self.position };
             }
             (b"moof", Stage::Init) => return self.moof(head.bytes, whole, wrong),
             (b"mdat", Stage::Init) => return self.mdat(head.bytes, whole, wrong),
+            (b"free", Stage::Init) if self.part.is_some() => {
+                if whole != size(log::END.len()) {
+                    return Err(wrong);
+                }
+                self.advance(log::END.len());
+                return self.end_part().map(|()| true);
+            }
             (b"free" | b"prft", _) => {}
             _ => return Err(wrong),
         }
@@ -230,11 +238,8 @@ impl Scanner {
         match stage {
             Stage::Brands if id == SCRIPT_ID => {}
             Stage::Brands => return Err(FaultKind::NotOurs),
-            Stage::Init if is_log => {}
+            Stage::Init if is_log && self.part.is_none() => {}
             _ => return Err(wrong),
-        }
-        if self.part.is_some() {
-            return Err(FaultKind::Part);
         }
         let most = if is_log { LOG_MAX } else { SCRIPT_MAX };
         let Some((offset, mut content)) = self.take(whole, most, wrong)? else {
@@ -242,11 +247,7 @@ impl Scanner {
         };
         content.advance(head + ID);
         if is_log {
-            let has_samples = log::read(&content, |_| None, drop).is_none();
-            self.part = Some(Open { offset, log: content, runs: None });
-            if !has_samples {
-                self.end_part(&[])?;
-            }
+            self.part = Some(Open { offset, log: content, runs: None, mdat: None });
         } else {
             self.stage = Stage::Script;
             self.items.push_back(Item::Script(content));
@@ -280,13 +281,15 @@ impl Scanner {
     }
 
     fn mdat(&mut self, head: usize, whole: u64, wrong: FaultKind) -> Result<bool, FaultKind> {
-        if self.part.as_ref().is_none_or(|part| part.runs.is_none()) {
+        if self.part.as_ref().is_none_or(|part| part.runs.is_none() || part.mdat.is_some()) {
             return Err(wrong);
         }
         let Some((_, mdat)) = self.take(whole, PART_BYTES_MAX + size(head), wrong)? else {
             return Ok(false);
         };
-        self.end_part(&mdat)?;
+        if let Some(part) = &mut self.part {
+            part.mdat = Some(mdat);
+        }
         Ok(true)
     }
 
@@ -320,13 +323,15 @@ impl Scanner {
     }
 
     /// All of a part is here: tells its messages.
-    fn end_part(&mut self, mdat: &[u8]) -> Result<(), FaultKind> {
+    fn end_part(&mut self) -> Result<(), FaultKind> {
         let Some(part) = self.part.take() else { return Ok(()) };
+        let has_all = part.runs.is_some() == part.mdat.is_some();
+        let mdat = part.mdat.filter(|_| has_all).unwrap_or_default();
         let (runs, moof_bytes) = part.runs.unwrap_or_default();
         let mut tracks = Vec::new();
         for id in &self.tracks {
             let run = runs.iter().find(|run| run.track == *id);
-            tracks.push(Samples::of(run, moof_bytes, mdat).ok_or(FaultKind::Part)?);
+            tracks.push(Samples::of(run, moof_bytes, &mdat).ok_or(FaultKind::Part)?);
         }
         let before = self.items.len();
         let items = &mut self.items;

@@ -1,4 +1,4 @@
-//! Tells what is in FLV files and everything that is wrong with them.
+//! Tells what is in FLV files, and in MP4 recordings of this server, and everything that is wrong with them.
 //!
 //! `media::flv::probe` finds it out; here files are read and reports shown: `text` for people,
 //! `json` for programs.
@@ -16,7 +16,8 @@ use archive::{About, Ledger};
 use indicatif::ProgressBar;
 use media::amf0::Value as Amf;
 use media::flv::probe::{self, Report};
-use media::flv::scan::{Bodies, FaultKind, Scanner};
+use media::flv::scan::{Bodies, FaultKind};
+use media::tags::Reader;
 
 use super::Error;
 use super::format;
@@ -35,7 +36,7 @@ A file that is being recorded can be probed; that its last tag is cut off is the
 Exit code: 0 when nothing is wrong with any file, 1 when something is or a file cannot be read, \
 2 when the command line is wrong.")]
 pub struct Probe {
-    /// FLV files
+    /// FLV files, or MP4 files that this server recorded
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
@@ -158,7 +159,7 @@ fn probe(path: &Path) -> Result<Probed, Failure> {
 /// Reads the whole file, or seeks over what tells nothing. Returns the report and the bytes that it
 /// is about.
 fn scan(file: &mut File, bar: &ProgressBar) -> io::Result<(Report, u64)> {
-    let mut scanner = Scanner::new(Bodies::Skip);
+    let mut scanner = Reader::new(Bodies::Skip);
     let mut probe = probe::Probe::new();
     let mut buffer = vec![0; READ_BYTES];
     loop {
@@ -227,6 +228,9 @@ fn meaning(fault: &FaultKind) -> &'static str {
             "the picture or the sound may stutter here, and seeking may miss"
         }
         FaultKind::Truncated { .. } => "the writer was stopped here; all before it plays",
+        FaultKind::Mp4(_) => {
+            "what is behind this place is not read; repair saves what is before it"
+        }
         FaultKind::Garbage { .. } => "bytes were lost or damaged here; it plays on behind them",
     }
 }

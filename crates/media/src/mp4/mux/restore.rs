@@ -37,9 +37,17 @@ enum State {
     /// Among the parts: what stands before the samples of the next one.
     Parts {
         muxer: Box<Muxer>,
-        runs: Option<Vec<Run>>,
+        part: Option<Part>,
     },
     Over(Option<Box<Muxer>>),
+}
+
+/// A part that has begun, and no end yet.
+#[derive(Debug, Default)]
+struct Part {
+    runs: Option<Vec<Run>>,
+    /// Where its samples begin.
+    media: Option<u64>,
 }
 
 /// Bytes that tell what a box is: its head, and a user type.
@@ -136,34 +144,43 @@ impl Restore {
                 muxer.script_bytes = *script_bytes;
                 muxer.codecs = std::mem::take(codecs);
                 muxer.position = self.at + whole;
-                self.state = State::Parts { muxer: Box::new(muxer), runs: None };
+                self.state = State::Parts { muxer: Box::new(muxer), part: None };
             }
             (b"prft", State::Parts { .. }) => {}
-            (b"uuid", State::Parts { muxer, runs: None }) if is_log => {
+            (b"uuid", State::Parts { part: part @ None, .. }) if is_log => {
                 let content = match all(scan::LOG_MAX)? {
                     Ok(content) => content.get(log::ID.len()..)?,
                     Err(more) => return Some(more),
                 };
-                // A part without samples ends here.
-                if log::read(content, |_| None, drop).is_some() {
-                    muxer.position = self.at + whole;
+                // One without samples has to be such that it needs none.
+                let has_samples = log::read(content, |_| None, drop).is_none();
+                let runs = (!has_samples).then(Vec::new);
+                *part = Some(Part { runs, media: (!has_samples).then_some(0) });
+            }
+            (b"moof", State::Parts { part: Some(Part { runs: runs @ None, .. }), .. }) => {
+                match all(scan::MOOF_MAX)? {
+                    Ok(content) => *runs = Some(parse::runs(content)?),
+                    Err(more) => return Some(more),
                 }
             }
-            (b"moof", State::Parts { runs: runs @ None, .. }) => match all(scan::MOOF_MAX)? {
-                Ok(content) => *runs = Some(parse::runs(content)?),
-                Err(more) => return Some(more),
-            },
-            (b"mdat", State::Parts { muxer, runs }) => {
-                let runs = runs.take()?;
+            (b"mdat", State::Parts { part: Some(Part { runs: Some(runs), media }), .. })
+                if media.is_none() =>
+            {
                 let sizes = runs.iter().flat_map(|run| &run.samples);
-                let media: u64 = sizes.map(|sample| u64::from(sample.size)).sum();
-                if media + size(head.bytes) != whole {
+                let bytes: u64 = sizes.map(|sample| u64::from(sample.size)).sum();
+                if bytes + size(head.bytes) != whole {
                     return None;
                 }
-                muxer.note(&runs, self.at + size(head.bytes))?;
+                *media = Some(self.at + size(head.bytes));
+            }
+            (b"free", State::Parts { muxer, part: part @ Some(_) })
+                if whole == size(log::END.len()) =>
+            {
+                let Part { runs, media } = part.take()?;
+                muxer.note(&runs?, media?)?;
                 muxer.position = self.at + whole;
             }
-            (b"moov", State::Parts { muxer, runs: None }) => {
+            (b"moov", State::Parts { muxer, part: None }) => {
                 muxer.index_at = Some(self.at);
                 muxer.position = self.at + whole;
                 self.end();

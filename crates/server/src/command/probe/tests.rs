@@ -292,7 +292,7 @@ fn long_bodies_are_passed_over_with_the_same_report() {
     let whole = files.probe(&bytes);
     assert_eq!(whole.size_bytes, bytes.len() as u64);
     assert_eq!(whole.report.fault_count, 0, "{:?}", whole.report.faults);
-    let mut scanner = Scanner::new(Bodies::Keep);
+    let mut scanner = media::flv::scan::Scanner::new(Bodies::Keep);
     scanner.push(&bytes);
     scanner.finish();
     let mut probe = probe::Probe::new();
