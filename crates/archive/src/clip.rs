@@ -15,9 +15,9 @@ use crate::label::{Labels, check_labels, check_text};
 use crate::path::Facts;
 use crate::range::{self, Cause, Item, Range, Source, Timed};
 use crate::recorder::rfc3339;
-use crate::segment::{End, Segment};
+use crate::segment::{End, Form, Segment};
 use crate::{
-    About, Amount, Archive, BadLabel, Cut, Gap, Ledger, Reason, RecordingId, Tracks, words,
+    About, Amount, Archive, BadLabel, Cut, Format, Gap, Ledger, Reason, RecordingId, Tracks, words,
 };
 
 /// What a clip is called, and what is written on it.
@@ -157,6 +157,7 @@ impl<'a> Copy<'a> {
         };
         let name = plan.template.name(&Facts {
             stream_key: &about.stream_key,
+            format: Format::Flv,
             start: &start,
             end: None,
             sequence: 1,
@@ -166,7 +167,8 @@ impl<'a> Copy<'a> {
         });
         let made = shared.disk.create_dir_all(&plan.dir);
         // A file that could not be removed either is mended at the next start.
-        let create = || Segment::create(&*shared.disk, &plan.dir, &name, about, &self.header);
+        let create =
+            || Segment::create(&*shared.disk, &plan.dir, &name, about, Form::Flv, &self.header);
         let made = made.and_then(|()| create().map_err(|not_created| not_created.error));
         let failed = |error| range::Error::Output { path: plan.dir.clone(), reason: words(&error) };
         let segment = made.map_err(failed)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::path::Template;
 use crate::retention::Rules;
-use crate::{Every, Plan, Schedule, Tracks};
+use crate::{Every, Format, Plan, Schedule, Tracks};
 
 /// Where and how recordings are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +15,9 @@ pub struct Config {
     /// Further directories that recorders write to: recovered at the start, and watched for room,
     /// as `record_dir` is.
     pub dirs: Vec<PathBuf>,
-    /// How the path of a segment is put together; this and all below but the limits are the
-    /// defaults of [`Config::plan`].
+    /// What files are made; this and all below but the limits are the defaults of [`Config::plan`].
+    pub format: Format,
+    /// How the path of a segment is put together.
     pub template: Template,
     /// Bytes that recording leaves free on a file system; `None` for the smaller of 1 GiB and 1 %
     /// of it.
@@ -64,6 +65,7 @@ impl Config {
         Plan {
             recorder: Plan::ALL.to_owned(),
             dir: self.record_dir.clone(),
+            format: self.format,
             template: self.template.clone(),
             rotation: self.rotation.clone(),
             tracks: Tracks::All,
@@ -81,6 +83,7 @@ impl Default for Config {
         Self {
             record_dir: PathBuf::from("recordings"),
             dirs: Vec::new(),
+            format: Format::default(),
             template: Template::default(),
             min_free: None,
             retention: Rules::default(),

@@ -13,7 +13,7 @@ use media::amf0::Value;
 use media::flv::meta;
 
 use crate::path::{Facts, NAME_BYTES, Template};
-use crate::{About, Ledger};
+use crate::{About, Format, Ledger};
 
 /// Any path template and any stream key: application, name and template set apart by newlines.
 pub fn path_template(data: &[u8]) {
@@ -55,6 +55,7 @@ fn names(template: &Template, stream_key: &str) {
         // Whatever people call them.
         recorder: stream_key,
         recording_name: stream_key,
+        format: Format::Flv,
     };
     let first = template.name(&facts).candidate(1);
     check_path(&first);

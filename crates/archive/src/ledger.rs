@@ -113,6 +113,9 @@ pub struct Ledger {
     /// Of what is written: `onMetaData` whose values are in the file's first tag, and which is no
     /// tag of its own.
     pub merged: Amount,
+    /// Of what is written: audio and video that is in an MP4 file and that no player finds there, for
+    /// MP4 has no word for its track. Reading the recording here gives it back.
+    pub hidden: Amount,
     /// The first [`Ledger::GAPS_MAX`] gaps inside the file, in order.
     pub gaps: Vec<Gap>,
     /// All of them.
@@ -162,6 +165,12 @@ impl Ledger {
             ("avSkew".to_owned(), Value::Number(self.skew_ms as f64 / 1000.0)),
             ("avSkewMax".to_owned(), seconds(self.skew_max_ms)),
         ]);
+        if self.hidden != Amount::default() {
+            properties.extend([
+                ("packetsHidden".to_owned(), number(self.hidden.packets)),
+                ("bytesHidden".to_owned(), number(self.hidden.bytes)),
+            ]);
+        }
         if self.gaps.is_empty() {
             return properties;
         }
@@ -208,6 +217,7 @@ impl Ledger {
             late_packets: count("packetsLate").unwrap_or_default(),
             repeated_packets: count("packetsRepeated").unwrap_or_default(),
             merged: amount("packetsMerged", "bytesMerged").unwrap_or_default(),
+            hidden: amount("packetsHidden", "bytesHidden").unwrap_or_default(),
             gaps: gaps.zip(lost).zip(reasons).map(gap).collect(),
             gaps_total: count("gaps").unwrap_or_default(),
             skew_ms: ms("avSkew").unwrap_or_default(),

@@ -19,6 +19,7 @@ mod disk;
 mod disks;
 mod error;
 mod events;
+mod format;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod gate;
@@ -36,6 +37,7 @@ pub mod range;
 mod recorder;
 mod recover;
 pub mod retention;
+mod script;
 mod segment;
 mod sidecar;
 mod space;
@@ -55,6 +57,7 @@ pub use counters::Counters;
 pub use disk::{Disk, DiskFile, Entry, Space, SystemDisk};
 pub use disks::DiskStatus;
 pub use error::{Error, words};
+pub use format::{Format, UnknownFormat};
 pub use label::{
     BadLabel, LABEL_NAME_BYTES, LABELS_MAX, Labels, TEXT_BYTES, check_label, check_labels,
     check_text,

@@ -15,6 +15,7 @@
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
+use crate::Format;
 use crate::hash::hash64;
 
 mod template;
@@ -27,7 +28,8 @@ pub const NAME_BYTES: usize = 255;
 /// Most names tried for one segment: that many files of one key and second are somebody's mistake.
 pub const CANDIDATES: u32 = 10_000;
 
-const EXTENSION: &str = ".flv";
+/// What all names of files end with: this many bytes, a dot and three letters.
+const ENDING_BYTES: usize = 4;
 /// Bytes of the longest suffix, `_10000`.
 const SUFFIX_BYTES: usize = 6;
 /// What a shortened text ends with: this mark, which no escaped text holds, and 16 hex digits.
@@ -41,15 +43,17 @@ const EMPTY: &str = "none~";
 pub struct Name {
     folder: PathBuf,
     stem: String,
+    format: Format,
 }
 
 impl Name {
-    /// The `number`th path to try, from 1: `….flv`, `…_2.flv`, `…_3.flv`; relative to the record
-    /// directory.
+    /// The `number`th path to try, from 1: `….flv`, `…_2.flv`, `…_3.flv`, or as the format has
+    /// it; relative to the record directory.
     pub fn candidate(&self, number: u32) -> PathBuf {
+        let ending = self.format.ending();
         self.folder.join(match number {
-            0 | 1 => format!("{}{EXTENSION}", self.stem),
-            n => format!("{}_{n}{EXTENSION}", self.stem),
+            0 | 1 => format!("{}{ending}", self.stem),
+            n => format!("{}_{n}{ending}", self.stem),
         })
     }
 }

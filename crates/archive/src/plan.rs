@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::Rotation;
 use crate::path::Template;
+use crate::{Format, Rotation};
 
 /// Which part of a stream is recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub struct Plan {
     pub recorder: String,
     /// Where its files go; made with its parents when its first recording begins.
     pub dir: PathBuf,
+    /// What files are made.
+    pub format: Format,
     /// How the path of a segment is put together, below `dir`.
     pub template: Template,
     /// When a segment ends though the stream goes on.

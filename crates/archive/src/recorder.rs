@@ -10,7 +10,7 @@
 //! beside them in [`hold`]; [`orders`] is what others ask of it. Decisions and accounts are pure:
 //! [`tracks`] what is recorded of a stream, [`rotation`] when a file ends, [`books`] what was
 //! received, written and dropped, [`trouble`] how long to wait. Who starts, stops and joins these threads is `archive`;
-//! the bytes of a file are `segment` and `media::flv::mux`.
+//! the bytes of a file are `segment`, `media::flv::mux` and `media::mp4::mux`.
 //!
 //! Invariant: a packet that was read is in the file, held by `rotation`, in the `backlog`, or in the
 //! books as dropped or as left out.
@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Zoned;
 use live::{Cursor, Lost, Read, Wait};
+use media::mp4::Movie;
 use media::time::{Placed, Rebase};
 use media::{Header, Packet};
 
@@ -39,12 +40,12 @@ use crate::archive::Shared;
 use crate::events::{Completed, Event, Started};
 use crate::gate::Place;
 use crate::segment::Segment;
-use crate::{Counters, Cut, Gap, GapReason, Hash, Notice, Plan, Reason, telemetry};
+use crate::{Counters, Cut, Format, Gap, GapReason, Hash, Notice, Plan, Reason, telemetry};
 use books::Books;
 use file::Back;
 pub(crate) use file::rfc3339;
 use hold::Hold;
-use rotation::{At, Rotation, Step, differs};
+use rotation::{At, Needs, Rotation, Step, differs};
 pub use task::State;
 pub(crate) use task::Task;
 use tracks::Filter;
@@ -96,6 +97,8 @@ pub(crate) struct Recorder {
     /// When packets were read last.
     now: Instant,
     segment: Option<Segment>,
+    /// The tracks of the newest MP4 file of this run.
+    movie: Option<Box<Movie>>,
     rebase: Rebase,
     filter: Filter,
     /// What a decoder of the whole stream needs before the next packet, without what is held.
@@ -161,7 +164,7 @@ impl Recorder {
         let (batch, backlog, segment, rebase, header, skip, shut_since) = Default::default();
         let (trouble, delay, returning, unfinished, doubted, chain) = Default::default();
         let (last_file, told, flushed_bytes, next_plan, asked_ms) = Default::default();
-        let (hold, is_complete, is_lossy, back) = Default::default();
+        let (hold, is_complete, is_lossy, back, movie) = Default::default();
         Self {
             wait: Wait { bytes: BATCH_BYTES, timeout },
             rotation: Rotation::new(plan.rotation.clone(), timeout),
@@ -180,6 +183,7 @@ impl Recorder {
             backlog,
             now,
             segment,
+            movie,
             rebase,
             header,
             skip,
@@ -290,7 +294,7 @@ impl Recorder {
                 self.begin_back(dts_ms, lost);
                 self.join(&header, lost)?;
             }
-            Read::Idle => self.release()?,
+            Read::Idle => self.idle()?,
             Read::Ended { lost } => {
                 let released = self.release();
                 self.lose(lost);
@@ -362,6 +366,8 @@ impl Recorder {
             empty: self.segment.is_none() || self.books.is_empty(),
             now: self.now,
             header: &self.header,
+            is_full: self.segment.as_ref().is_some_and(Segment::is_full),
+            needs: needs(&self.plan, self.segment.as_ref(), self.movie.as_deref()),
         };
         match self.rotation.see(packet, &at) {
             Step::Write => {}
@@ -389,6 +395,14 @@ impl Recorder {
         let placed = if is_fresh { self.rebase.place(packet) } else { placed };
         self.write(packet, &placed);
         Ok(())
+    }
+
+    /// Nothing came for a while: holds nothing back any longer, unless a file could not begin with
+    /// it.
+    fn idle(&mut self) -> Result<(), Failure> {
+        let needs = needs(&self.plan, self.segment.as_ref(), self.movie.as_deref());
+        let waits = matches!(needs, Needs::Tracks) && !self.rotation.holds_media();
+        if waits { Ok(()) } else { self.release() }
     }
 
     /// Holds nothing back any longer.
@@ -574,6 +588,7 @@ impl Recorder {
         self.rotation.begin_run();
         self.filter.begin_run();
         (self.header, self.rebase, self.skip, self.back) = Default::default();
+        self.movie = None;
         self.cut = Cut::Rejoin;
         self.returning = true;
         true
@@ -641,6 +656,15 @@ impl Recorder {
     fn add(&self, more: &Counters) {
         self.task.meter.add(more);
         self.shared.total.add(more);
+    }
+}
+
+/// What a file has to know of the stream before the next packet.
+fn needs<'a>(plan: &Plan, open: Option<&Segment>, movie: Option<&'a Movie>) -> Needs<'a> {
+    match (plan.format, open, movie) {
+        (Format::Mp4, Some(_), Some(movie)) => Needs::Only(movie),
+        (Format::Mp4, None, None) => Needs::Tracks,
+        _ => Needs::Nothing,
     }
 }
 

@@ -1,12 +1,12 @@
 //! What an interrupted recording left behind, made whole.
 //!
 //! [`run`] looks at every file below the record directory at the start, [`mend`] at one whose disk
-//! works again. A file of this program that is not complete is cut after its last whole tag, gets
+//! works again. A file of this program that is not complete is cut after its last whole tag, or part, gets
 //! its metadata, its index and its books, and is said to be complete. How one file is read and
 //! completed is in `file`.
 //!
 //! Invariants:
-//! - Nothing is deleted: whole tags behind a damaged place are copied to `….flv.tail` before they
+//! - Nothing is deleted: whole tags and parts behind a damaged place are copied to `….tail` before they
 //!   are cut off; what cannot be understood only gets another name.
 //! - A file that is locked, complete, or not of this program is not touched.
 //! - Interrupted anywhere, it does the same again the next time.
@@ -19,9 +19,10 @@ use crate::disk::{Disk, beside, write_new};
 use crate::events::{Event, Events, Finished};
 use crate::path::CANDIDATES;
 use crate::segment::{Whole, sync_parent};
-use crate::{Clock, Notice, Observer, digest, telemetry, words};
+use crate::{Clock, Format, Notice, Observer, digest, telemetry, words};
 
 mod file;
+mod parts;
 
 pub(crate) use file::complete_cut;
 use file::{BARE, Found};
@@ -194,7 +195,7 @@ impl Work<'_> {
                     if depth < DEPTH_MAX && !is_hidden(&entry.path) {
                         dirs.push((entry.path, depth + 1));
                     }
-                } else if is_left && entry.path.extension().is_some_and(|e| e == "flv") {
+                } else if is_left && Format::of(&entry.path).is_some() {
                     if self.is_stopped() {
                         return;
                     }

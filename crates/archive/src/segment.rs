@@ -1,8 +1,8 @@
-//! One FLV file on its way from creation to its end.
+//! One file on its way from creation to its end. What its bytes are stands in `container`.
 //!
 //! Invariants, from the moment that [`Segment::create`] returns:
 //! - The file says who it is, and that it is not complete; both are on the disk.
-//! - After [`Segment::flush`] it consists of whole tags. Its metadata says nothing that was not
+//! - After [`Segment::flush`] it consists of whole tags, or parts. Its metadata says nothing that was not
 //!   flushed.
 //! - It says that it is complete when all of it is on the disk, and not before.
 //!
@@ -11,9 +11,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use media::flv::mux::{self, Muxer};
-use media::flv::tag::FILE_HEADER;
-use media::{Chunks, Header, Kind, Packet};
+use media::{Chunks, Header, Packet};
 
 use crate::digest::{Digest, chain, write_checksums};
 use crate::disk::{Disk, DiskFile, append_all};
@@ -22,8 +20,10 @@ use crate::ledger::{find, millis, number, seconds, whole};
 use crate::path::{CANDIDATES, Name};
 use crate::{About, Amount, Hash, Ledger, recover};
 
-/// Bytes of the metadata: with the file header, as many whole pages as the digest keeps.
-const RESERVE_BYTES: usize = (32 << 10) - FILE_HEADER.len();
+mod container;
+
+use container::Kept;
+pub(crate) use container::{Container, Form, Refusal};
 
 pub(crate) struct Segment {
     file: Box<dyn DiskFile>,
@@ -31,22 +31,29 @@ pub(crate) struct Segment {
     dir: PathBuf,
     path: PathBuf,
     about: About,
-    muxer: Muxer,
+    container: Container,
     /// What was pushed and not yet flushed.
     out: Chunks,
-    /// Bytes flushed: the size of the file, up to its last whole tag.
+    /// Bytes flushed: the size of the file, up to its last whole tag or part.
     size: u64,
     /// Bytes on the disk, whatever happens.
     synced: u64,
     /// Bytes before the first packet that was pushed.
     start: u64,
     repeated_packets: u64,
-    /// What went into the first tag, as far as it was flushed, and what was not.
-    merged: Amount,
-    pending_merged: Amount,
+    /// As far as it was flushed, and what was not.
+    flushed: Special,
+    pending: Special,
     digest: Digest,
     /// A sync has failed: the next one may succeed without what this one lost.
     is_doubtful: bool,
+}
+
+/// What of the packets is not as all others are: see [`Ledger`].
+#[derive(Debug, Clone, Copy, Default)]
+struct Special {
+    merged: Amount,
+    hidden: Amount,
 }
 
 /// What is known of a segment at its end only.
@@ -81,18 +88,14 @@ impl Segment {
         dir: &Path,
         name: &Name,
         about: About,
+        form: Form,
         header: &Header,
     ) -> Result<Self, NotCreated> {
-        let identity = about.properties();
-        let options =
-            mux::Options { reserve_bytes: RESERVE_BYTES, identity, ..mux::Options::default() };
-        let mut muxer = Muxer::new(options);
-        let repeated = header.packets().iter().filter(|packet| packet.kind != Kind::Data).count();
-        let repeated_packets = repeated as u64;
-        muxer.set_extra(extra(&Ledger { repeated_packets, ..Ledger::default() }, 0, None));
+        let mut container = Container::new(form, about.properties());
+        let repeated_packets = container.repeats(header);
+        container.set_extra(extra(&Ledger { repeated_packets, ..Ledger::default() }, 0, None));
         let mut out = Chunks::new();
-        muxer.start(header, &mut out);
-        let changing = muxer.patches().iter().map(|p| p.offset + p.bytes.len() as u64).max();
+        container.start(header, &mut out);
         let created = first_free(disk, dir, name, |path| disk.create_new(path));
         let (path, file) = created.map_err(|error| NotCreated { error, left: None })?;
         let mut segment = Self {
@@ -100,18 +103,18 @@ impl Segment {
             dir: dir.to_owned(),
             path,
             about,
-            start: muxer.position(),
+            start: container.position(),
             repeated_packets,
-            merged: Amount::default(),
-            pending_merged: Amount::default(),
-            digest: Digest::new(changing.unwrap_or_default()),
-            muxer,
+            flushed: Special::default(),
+            pending: Special::default(),
+            digest: Digest::new(container.changing_bytes()),
+            container,
             out,
             size: 0,
             synced: 0,
             is_doubtful: false,
         };
-        let begun = segment.flush().and_then(|_| segment.sync());
+        let begun = segment.append().and_then(|_| segment.sync());
         // The metadata is the largest thing that is ever copied into it: its room is given back.
         segment.out = Chunks::new();
         match begun.and_then(|()| sync_parent(disk, &segment.path)) {
@@ -134,12 +137,17 @@ impl Segment {
 
     /// Length of what was pushed: the end of the last frame on the file's clock, in ms.
     pub(crate) fn duration_ms(&self) -> u64 {
-        self.muxer.duration_ms()
+        self.container.duration_ms()
     }
 
     /// Bytes of the file, with what was not yet flushed.
     pub(crate) fn position(&self) -> u64 {
-        self.muxer.position()
+        self.container.position() + self.container.open_bytes()
+    }
+
+    /// Whether another file is to begin, for this one has almost all that it can have.
+    pub(crate) fn is_full(&self) -> bool {
+        self.container.is_full()
     }
 
     /// Packets of the header that the file begins with.
@@ -150,12 +158,13 @@ impl Segment {
     /// Takes a packet for the next flush. One that the container cannot hold changes nothing.
     ///
     /// # Errors
-    /// Those of [`Muxer::push`].
-    pub(crate) fn push(&mut self, packet: &Packet, time_ms: u64) -> Result<(), mux::Error> {
-        let before = self.muxer.position();
-        self.muxer.push(packet, time_ms, &mut self.out)?;
-        if self.muxer.position() == before {
-            self.pending_merged += Amount { packets: 1, bytes: packet.body.len() as u64 };
+    /// Those of [`Container::push`].
+    pub(crate) fn push(&mut self, packet: &Packet, time_ms: u64) -> Result<(), Refusal> {
+        let amount = Amount { packets: 1, bytes: packet.body.len() as u64 };
+        match self.container.push(packet, time_ms, &mut self.out)? {
+            Kept::Whole => {}
+            Kept::Merged => self.pending.merged += amount,
+            Kept::Hidden => self.pending.hidden += amount,
         }
         Ok(())
     }
@@ -163,13 +172,20 @@ impl Segment {
     /// Hands all that was pushed to the operating system and returns how many bytes that were.
     ///
     /// # Errors
-    /// Those of the disk. The file may end inside a tag then: all that is left is to
+    /// Those of the disk. The file may end inside a tag or part then: all that is left is to
     /// [abandon](Segment::abandon) it.
     pub(crate) fn flush(&mut self) -> io::Result<u64> {
+        self.container.flush(&mut self.out);
+        self.append()
+    }
+
+    fn append(&mut self) -> io::Result<u64> {
         append_all(&mut *self.file, &mut self.out, |bytes| self.digest.append(bytes))?;
         self.digest.commit();
-        self.merged += std::mem::take(&mut self.pending_merged);
-        let size = self.muxer.position();
+        let Special { merged, hidden } = std::mem::take(&mut self.pending);
+        self.flushed.merged += merged;
+        self.flushed.hidden += hidden;
+        let size = self.container.position();
         Ok(size - std::mem::replace(&mut self.size, size))
     }
 
@@ -179,8 +195,8 @@ impl Segment {
     /// Those of the disk.
     pub(crate) fn refresh(&mut self, ledger: &Ledger) -> io::Result<()> {
         self.file.check()?;
-        self.muxer.set_extra(extra(&self.books(ledger), self.synced, None));
-        patch(&mut *self.file, &self.muxer)
+        self.container.set_extra(extra(&self.books(ledger), self.synced, None));
+        patch(&mut *self.file, &self.container)
     }
 
     /// Waits until what was flushed is on the disk.
@@ -208,11 +224,14 @@ impl Segment {
         ledger: &Ledger,
         end: &End,
     ) -> (PathBuf, io::Result<Finished>) {
-        let flushed = self.flush().map(drop);
+        let flushed = self.flush().and_then(|_| {
+            self.container.finish(&mut self.out);
+            self.append()
+        });
         let ledger = self.books(ledger);
-        self.muxer.set_extra(extra(&ledger, self.synced, Some(end.length_ms)));
+        self.container.set_extra(extra(&ledger, self.synced, Some(end.length_ms)));
         let completed = match flushed {
-            Ok(()) => complete(&mut *self.file, &self.muxer),
+            Ok(_) => complete(&mut *self.file, &self.container),
             Err(error) => self.file.sync_data().and(Err(error)),
         };
         let hash = match completed.and_then(|()| self.digest.finish(&mut *self.file)) {
@@ -264,7 +283,8 @@ impl Segment {
         self.digest.rollback();
         let ledger = &self.books(ledger);
         let Self { mut file, path, mut digest, .. } = self;
-        let whole = recover::complete_cut(&mut *file, &path, ledger, end)?;
+        let whole =
+            recover::complete_cut(&mut *file, &path, ledger, end, |bytes| digest.append(bytes))?;
         let mut finished = whole.hashed(digest.finish(&mut *file)?);
         drop(file);
         settle(disk, &self.dir, &mut finished, end)?;
@@ -273,7 +293,8 @@ impl Segment {
 
     /// The books with what only the file knows.
     fn books(&self, ledger: &Ledger) -> Ledger {
-        Ledger { merged: self.merged, ..ledger.clone() }
+        let Special { merged, hidden } = self.flushed;
+        Ledger { merged, hidden, ..ledger.clone() }
     }
 }
 
@@ -368,18 +389,18 @@ fn first_free<T>(
 }
 
 /// Writes the metadata.
-fn patch(file: &mut dyn DiskFile, muxer: &Muxer) -> io::Result<()> {
-    muxer.patches().iter().try_for_each(|patch| file.write_at(patch.offset, &patch.bytes))
+fn patch(file: &mut dyn DiskFile, container: &Container) -> io::Result<()> {
+    container.patches().iter().try_for_each(|patch| file.write_at(patch.offset, &patch.bytes))
 }
 
 /// Completes a file that has all its media: metadata, and when the disk has all, the byte that says
 /// so.
-pub(crate) fn complete(file: &mut dyn DiskFile, muxer: &Muxer) -> io::Result<()> {
+pub(crate) fn complete(file: &mut dyn DiskFile, container: &Container) -> io::Result<()> {
     let checked = file.check();
-    let patched = checked.and_then(|()| patch(file, muxer));
+    let patched = checked.and_then(|()| patch(file, container));
     let synced = file.sync_data();
     patched.and(synced)?;
-    let patch = muxer.complete_patch();
+    let patch = container.complete_patch();
     file.write_at(patch.offset, &patch.bytes)?;
     file.sync_data()
 }

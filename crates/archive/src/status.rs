@@ -99,6 +99,9 @@ pub struct Status {
     pub counters: Counters,
     /// Its books as of the newest flush: times of gaps are on the recording's clock.
     pub ledger: Ledger,
+    /// Tracks that are in the newest file and that no player finds there, and why: MP4 has no word
+    /// for them.
+    pub hidden: Vec<String>,
     /// Bytes of the stream that wait for it.
     pub waiting_bytes: u64,
     /// How long its appends and syncs took.

@@ -155,6 +155,11 @@ pub(crate) fn packet_refused(key: &Key, error: &dyn Display) {
     warn!(reason = error.to_string(), stream_key = %key, "packet not recorded");
 }
 
+/// A track is in the MP4 files of a recording, and no player finds it there. Told once a run.
+pub(crate) fn track_hidden(key: &Key, refused: &dyn Display) {
+    warn!(reason = refused.to_string(), stream_key = %key, "track not playable in MP4");
+}
+
 /// The server stops and a recording is not finished: its disk does not answer.
 pub(crate) fn not_finished(key: &Key, file: Option<&Path>) {
     error!(stream_key = %key, file = %optional(file), "recording not finished in time");

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use live::{Class, Cursor, Key, Limits, Publisher, Registry, Start};
-use media::amf0::{self, Value};
+use media::amf0::Value;
 use media::flv::scan::{Item, Scanner};
-use media::{Kind, Packet};
+use media::mp4::Movie;
+use media::{Header, Kind, Packet, mp4};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -23,9 +24,11 @@ use crate::events::{self, Finished};
 use crate::path::{Facts, Name, Template};
 use crate::recorder::Timing;
 use crate::recover::Mended;
+use crate::script::Script;
+use crate::segment::Form;
 use crate::{
-    About, Archive, Config, Cut, Labels, Notice, Observer, Plan, RecordingId, StartRequest, State,
-    Tracks,
+    About, Archive, Config, Cut, Format, Labels, Notice, Observer, Plan, RecordingId, StartRequest,
+    State, Tracks,
 };
 
 /// Lines by stream key. Recorders are threads, so the capture is global and each test has keys of
@@ -193,8 +196,34 @@ pub(crate) fn scan(file: &[u8]) -> Vec<Packet> {
     packets
 }
 
+/// The audio and video of an MP4 file, in order, and its faults.
+fn scan_parts(file: &[u8]) -> (Vec<Packet>, Vec<String>) {
+    use mp4::scan::{Item, Scanner};
+    let (mut packets, mut faults) = (Vec::new(), Vec::new());
+    let mut scanner = Scanner::new();
+    let mut take = |scanner: &mut Scanner| {
+        while let Some(item) = scanner.poll() {
+            match item {
+                Item::Packet(packet) if packet.kind != Kind::Data => packets.push(packet),
+                Item::Fault(fault) => faults.push(format!("{fault:?}")),
+                _ => {}
+            }
+        }
+    };
+    for block in file.chunks(4_096) {
+        scanner.push(block);
+        take(&mut scanner);
+    }
+    scanner.finish();
+    take(&mut scanner);
+    (packets, faults)
+}
+
 /// The audio and video of a file, in order, and its faults.
 pub(crate) fn scan_torn(file: &[u8]) -> (Vec<Packet>, Vec<String>) {
+    if file.get(4..8) == Some(b"ftyp") {
+        return scan_parts(file);
+    }
     let mut packets = Vec::new();
     let mut faults = Vec::new();
     let mut scanner = Scanner::default();
@@ -230,11 +259,8 @@ pub(crate) fn assert_begins(file: &[Packet], sent: &[Packet]) -> usize {
 
 /// A property of the `onMetaData` that a file begins with.
 pub(crate) fn metadata(file: &[u8], property: &str) -> Value {
-    let size = u32::from_be_bytes([0, file[14], file[15], file[16]]) as usize;
-    let mut reader = amf0::Reader::new(&file[24..24 + size], amf0::Limits::default());
-    assert_eq!(reader.read().unwrap().as_str(), Some("onMetaData"));
-    let values = reader.read().unwrap();
-    values.property(property).unwrap_or_else(|| panic!("no {property} in {values:?}")).clone()
+    let script = Script::read(file).expect("a recording");
+    script.property(property).unwrap_or_else(|| panic!("no {property} in {script:?}")).clone()
 }
 
 /// An archive in `recordings` on a lying disk at 14:30:52 on a day in Berlin.
@@ -405,7 +431,14 @@ pub(crate) const TIMING: Timing = Timing {
     watch: Duration::from_millis(2),
 };
 
-/// The names of a first segment that began at 14:30:52 on a day in Berlin.
+/// A file of a format with the tracks of `packets`.
+pub(crate) fn form(format: Format, header: &Header, packets: &[Packet]) -> Form {
+    match format {
+        Format::Flv => Form::Flv,
+        Format::Mp4 => Form::Mp4(Box::new(Movie::of(header, packets))),
+    }
+}
+
 /// The file that was mended.
 pub(crate) fn mended(result: std::io::Result<Mended>) -> Finished {
     match result.unwrap() {
@@ -414,12 +447,26 @@ pub(crate) fn mended(result: std::io::Result<Mended>) -> Finished {
     }
 }
 
+/// The names of a first segment that began at 14:30:52 on a day in Berlin.
 pub(crate) fn name(stream_key: &str) -> Name {
+    name_of(stream_key, Format::Flv)
+}
+
+/// The same for a file of a format.
+pub(crate) fn name_of(stream_key: &str, format: Format) -> Name {
     let start = &"2025-10-11T14:30:52+02:00[Europe/Berlin]".parse().unwrap();
     let (end, sequence, recording) = (None, 1, "0123456789abcdef");
     let (recording_name, recorder) = ("", "all");
-    let facts = Facts { stream_key, start, end, sequence, recording, recording_name, recorder };
-    Template::default().name(&facts)
+    Template::default().name(&Facts {
+        stream_key,
+        start,
+        end,
+        sequence,
+        recording,
+        recording_name,
+        recorder,
+        format,
+    })
 }
 
 /// The identity of a first segment.

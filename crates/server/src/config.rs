@@ -21,18 +21,19 @@ use archive::retention::Rules;
 use archive::{Every, Schedule};
 
 pub use address::{HttpListen, ListenAddress};
+pub use archive::Format;
 pub use pattern::Pattern;
 pub use pictures::{Ffmpeg, Pictures};
 pub use problem::Problem;
-pub use recorder::{Format, Recorder, Verdict};
+pub use recorder::{Recorder, Verdict};
 pub use sample::SAMPLE;
 pub use secret::Secret;
 #[cfg(any(test, fuzzing))]
 pub(crate) use settings::examine_bytes;
 pub use settings::{Reloaded, Settings, Shown, Source, examine, load, reload};
 use value::{
-    age, boolean, count, file_size, flush, grace, message_size, min_free, off_or, parsed, room,
-    size,
+    age, boolean, count, file_size, flush, format, grace, message_size, min_free, off_or, parsed,
+    room, size,
 };
 pub(crate) use value::{duration, duration_or_zero, pre_roll, rotation};
 pub use watch::{Cause, Watch};
@@ -144,6 +145,10 @@ pub struct Config {
     /// How often the disk is waited for: what a power cut costs; 0 for once at the end of each file
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration_or_zero)]
     pub record_sync: Duration,
+
+    /// What files recordings are: flv, or mp4, which browsers and phones play
+    #[arg(long, value_name = "FORMAT", default_value = "flv", value_parser = format)]
+    pub record_format: Format,
 
     /// Names of files, below the record directory; docs/ref/names.md has all parts
     #[arg(long, value_name = "TEMPLATE", default_value = "{stream_key}_{timestamp}")]

@@ -1,10 +1,11 @@
-//! Recordings beside what was sent.
+//! Recordings, FLV or MP4, beside what was sent.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use media::flv::scan::{Bodies, Fault, Item, Scanner, Tag};
+use media::flv::scan::{Bodies, Fault, Item, Tag};
+use media::tags::Reader;
 use media::time::{Rebase, Unwrap};
 use media::{Kind, Packet, Role};
 
@@ -67,7 +68,7 @@ pub fn scan(path: &Path, see: impl FnMut(Item)) -> io::Result<()> {
 /// # Errors
 /// When it cannot be read.
 pub fn scan_from(mut file: impl Read, mut see: impl FnMut(Item)) -> io::Result<()> {
-    let mut scanner = Scanner::new(Bodies::Keep);
+    let mut scanner = Reader::new(Bodies::Keep);
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let n = match file.read(&mut buffer) {

@@ -288,7 +288,9 @@ impl Server {
         let entries = std::fs::read_dir(&self.record_dir).into_iter().flatten().flatten();
         let paths = entries.map(|entry| entry.path());
         let mut files: Vec<_> = paths
-            .filter(|path| path.extension().is_some_and(|extension| extension == "flv"))
+            .filter(|path| {
+                path.extension().is_some_and(|extension| extension == "flv" || extension == "mp4")
+            })
             .collect();
         files.sort();
         files

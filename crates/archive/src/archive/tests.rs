@@ -5,7 +5,7 @@ use media::amf0::Value;
 
 use super::*;
 use crate::disk::fake::{Call, FakeDisk, Fault};
-use crate::segment::Segment;
+use crate::segment::{Form, Segment};
 use crate::testing::{
     self, Rig, Stream, assert_begins, clip, errors_of, log_of, metadata, scan, wait_until,
 };
@@ -194,7 +194,8 @@ fn what_was_left_is_recovered_once_and_waited_for() {
 fn leave(disk: &FakeDisk, dir: &str, stream_key: &str) {
     let about = About { stream_key: stream_key.to_owned(), ..testing::about() };
     let (header, name) = (Header::default(), testing::name(stream_key));
-    let mut segment = Segment::create(disk, Path::new(dir), &name, about, &header).unwrap();
+    let dir = Path::new(dir);
+    let mut segment = Segment::create(disk, dir, &name, about, Form::Flv, &header).unwrap();
     for packet in clip(1) {
         segment.push(&packet, packet.dts_ms.unsigned_abs()).unwrap();
     }
@@ -247,7 +248,8 @@ fn a_killed_recording_is_whole_after_the_next_start() {
     let header = Header::default();
     let about = About { stream_key: "live/killed".to_owned(), ..testing::about() };
     let name = testing::name("live/killed");
-    let mut segment = Segment::create(&SystemDisk, dir.path(), &name, about, &header).unwrap();
+    let mut segment =
+        Segment::create(&SystemDisk, dir.path(), &name, about, Form::Flv, &header).unwrap();
     for packet in clip(2) {
         segment.push(&packet, packet.dts_ms.unsigned_abs()).unwrap();
     }

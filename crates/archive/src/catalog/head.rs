@@ -3,10 +3,10 @@
 use std::io;
 
 use media::amf0::Value;
-use media::flv::meta;
 
 use crate::disk::DiskFile;
 use crate::ledger::{find, millis};
+use crate::script::Script;
 use crate::{About, Ledger, RecordingId};
 
 /// Bytes that are read of a file: identity and books stand at the start of its metadata.
@@ -25,7 +25,7 @@ pub(super) struct Head {
 /// Reads the start of a file; `None` for one that this program did not record.
 pub(super) fn read(start: &[u8]) -> Option<Head> {
     // Torn as it may be while the file grows: what comes first never changes.
-    let properties = meta::region(start)?.properties;
+    let properties = Script::read(start)?.into_properties();
     Some(Head {
         about: About::from_properties(&properties)?,
         ledger: Ledger::from_properties(&properties),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Ledger, RecordingId, Tracks};
+use crate::{Format, Ledger, RecordingId, Tracks};
 
 mod glob;
 
@@ -236,6 +236,8 @@ pub struct Recording {
     pub request_key: Option<String>,
     /// What of the stream is in it, as it began.
     pub tracks: Tracks,
+    /// What its newest file is.
+    pub format: Format,
     /// Since when it is in the bin, in ms since 1970.
     pub binned_unix_ms: Option<i64>,
     /// When it is deleted from there, in ms since 1970.

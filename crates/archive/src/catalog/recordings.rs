@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::reader::COLUMNS;
 use super::{Error, Reader, Recording, RecordingState, Segment};
-use crate::{Amount, Gap, Ledger, RecordingId};
+use crate::{Amount, Format, Gap, Ledger, RecordingId};
 
 /// A gap of a recording, and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ const RECORDING: &str = "seq, id, stream_key, recorder, name, state, start_unix_
     coalesce(closed_dropped_bytes, dropped_bytes), \
     coalesce(closed_late_packets, late_packets), held, reason, request_key, \
     iif(binned_segments > 0, binned_unix_ms, NULL), iif(binned_segments > 0, purge_unix_ms, NULL), \
-    tracks";
+    tracks, (SELECT path FROM segments WHERE recording = recordings.id ORDER BY number DESC LIMIT 1)";
 
 impl Reader {
     /// One recording.
@@ -203,5 +203,6 @@ fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
         purge_unix_ms: row.get(24)?,
         // A word that is not known is of a later version.
         tracks: row.get_ref(25)?.as_str()?.parse().unwrap_or_default(),
+        format: row.get_ref(26)?.as_str_or_null()?.and_then(Format::of_name).unwrap_or_default(),
     })
 }

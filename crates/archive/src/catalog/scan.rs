@@ -12,7 +12,7 @@ use super::{Catalog, DIR, Error, Reader, State, int, stored};
 use crate::disk::{Disk, beside};
 use crate::sidecar::{HOLD, LABELS, PART, read_labels};
 use crate::trash;
-use crate::{RecordingId, telemetry, words};
+use crate::{Format, RecordingId, telemetry, words};
 
 /// Files that are looked at in one transaction, between two looks at whether to go on.
 const PAGE: usize = 256;
@@ -190,7 +190,7 @@ impl Catalog {
     fn note(&self, entry: &crate::Entry, kind: &Kind) -> Result<bool, Error> {
         let Some(path) = stored(&self.reader.record_dir, &entry.path) else { return Ok(false) };
         let (size_bytes, modified_ms) = (int(entry.size_bytes), entry.modified_ms);
-        if path.ends_with(".flv") {
+        if Format::of_name(&path).is_some() {
             let home = match kind {
                 Kind::Binned { base, recording } => {
                     let below = entry.path.strip_prefix(recording).ok();
@@ -206,7 +206,7 @@ impl Catalog {
         }
         let ending = [HOLD, LABELS].into_iter().find(|ending| path.ends_with(ending));
         let segment = ending.and_then(|ending| path.strip_suffix(ending));
-        if let Some(segment) = segment.filter(|path| path.ends_with(".flv")) {
+        if let Some(segment) = segment.filter(|path| Format::of_name(path).is_some()) {
             let sql = "INSERT OR REPLACE INTO seen_beside VALUES (?1, ?2, ?3, ?4)";
             let mut insert = self.reader.db.prepare_cached(sql)?;
             insert.execute(params![segment, ending, size_bytes, modified_ms])?;
@@ -433,7 +433,7 @@ impl Catalog {
 fn is_leftover(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     name.and_then(|name| name.strip_suffix(PART)?.strip_suffix(LABELS))
-        .is_some_and(|name| name.ends_with(".flv"))
+        .is_some_and(|name| Format::of_name(name).is_some())
 }
 
 /// A file that is there.

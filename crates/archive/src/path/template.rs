@@ -7,7 +7,8 @@ use std::str::FromStr;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
-use super::{EXTENSION, NAME_BYTES, Name, SUFFIX_BYTES, encode, escape, is_device};
+use super::{ENDING_BYTES, NAME_BYTES, Name, SUFFIX_BYTES, encode, escape, is_device};
+use crate::Format;
 
 /// Longest template in bytes.
 const TEMPLATE_BYTES: usize = 1 << 10;
@@ -17,7 +18,7 @@ const FOLDERS: usize = 16;
 /// the hash of the rest.
 const TEXT_BYTES: usize = 32;
 
-/// The path of a segment, relative to the record directory and without `.flv`: fixed text, parts in
+/// The path of a segment, relative to the record directory and without `.flv` or `.mp4`: fixed text, parts in
 /// braces (`{app}`), folders set apart by `/`. `{{` and `}}` are braces.
 ///
 /// The default is `{stream_key}_{timestamp}`.
@@ -45,6 +46,8 @@ pub struct Facts<'a> {
     pub recording_name: &'a str,
     /// The recorder's name.
     pub recorder: &'a str,
+    /// What the file is.
+    pub format: Format,
 }
 
 /// Why a text is no template. The message is one line.
@@ -152,8 +155,9 @@ impl Template {
     pub fn name(&self, facts: &Facts<'_>) -> Name {
         let folder: PathBuf =
             self.folders.iter().map(|pieces| render(pieces, facts, NAME_BYTES, "")).collect();
-        let limit = NAME_BYTES - SUFFIX_BYTES - EXTENSION.len();
-        Name { folder, stem: render(&self.file, facts, limit, EXTENSION) }
+        let limit = NAME_BYTES - SUFFIX_BYTES - ENDING_BYTES;
+        let format = facts.format;
+        Name { folder, stem: render(&self.file, facts, limit, format.ending()), format }
     }
 
     /// Whether the path tells the end, so that a file is renamed when it is finished.
@@ -198,7 +202,9 @@ impl FromStr for Template {
         if text.starts_with('/') {
             return Err(TemplateError::Absolute);
         }
-        let text = text.trim_end_matches(EXTENSION);
+        let has_ending = |format: &Format| text.ends_with(format.ending());
+        let ending = Format::ALL.into_iter().find(has_ending);
+        let text = ending.map_or(text, |format| text.trim_end_matches(format.ending()));
         let (folders, file) =
             text.rsplit_once('/').map_or((None, text), |(folders, file)| (Some(folders), file));
         let folders = folders.into_iter().flat_map(|folders| folders.split('/'));
@@ -206,7 +212,7 @@ impl FromStr for Template {
         if folders.len() > FOLDERS {
             return Err(TemplateError::TooDeep { folders: folders.len() });
         }
-        let file = parse(file, SUFFIX_BYTES + EXTENSION.len())?;
+        let file = parse(file, SUFFIX_BYTES + ENDING_BYTES)?;
         let template = Self { text: text.to_owned(), folders, file };
         if !template.pieces().any(|piece| matches!(piece, Piece::Part(_))) {
             return Err(TemplateError::NoPart);

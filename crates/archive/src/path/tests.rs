@@ -16,6 +16,7 @@ fn name_at(key: &str, start: &Zoned) -> Name {
         recording: "00",
         recording_name: "",
         recorder: "all",
+        format: Format::Flv,
     };
     Template::default().name(&facts)
 }

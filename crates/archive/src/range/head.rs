@@ -3,13 +3,12 @@
 use std::io;
 
 use media::amf0::Value;
-use media::flv::meta;
-use media::flv::tag::FILE_HEADER;
 
 use super::index::Index;
 use super::{Cause, Gone, Segment};
 use crate::ledger::{find, millis, whole};
-use crate::{About, Disk, DiskFile, Gap, Ledger, segment};
+use crate::script::Script;
+use crate::{About, Disk, DiskFile, Format, Gap, Ledger, segment};
 
 /// Bytes that are read at first: more than the metadata of our files takes.
 const FIRST_BYTES: usize = 64 << 10;
@@ -32,13 +31,14 @@ pub(super) struct Head {
     pub(super) is_whole: bool,
     /// Bytes of the file when it was looked at.
     pub(super) size_bytes: u64,
-    /// Where the first tag after the metadata begins.
+    /// Where the first tag after the metadata, or the first part, begins.
     pub(super) data_start: u64,
     /// How long it is, in ms; `None` before it is finished.
     pub(super) length_ms: Option<u64>,
     pub(super) has_video: bool,
     pub(super) has_audio: bool,
     pub(super) index: Index,
+    pub(super) format: Format,
 }
 
 impl Head {
@@ -75,18 +75,19 @@ impl Head {
         let mut start = vec![0; FIRST_BYTES];
         let read = file.read_at(0, &mut start)?;
         start.truncate(read);
-        let header_bytes = FILE_HEADER.len() as u64;
-        let Some(mut region) = meta::region(&start) else { return Ok(None) };
-        let data_start = header_bytes.saturating_add(region.size_bytes);
-        let wanted = data_start.min(BYTES_MAX).min(size_bytes);
+        let Some(mut script) = Script::read(&start) else { return Ok(None) };
+        let wanted = script.end.min(BYTES_MAX).min(size_bytes);
         if wanted > start.len() as u64 {
             start.resize(usize::try_from(wanted).unwrap_or(FIRST_BYTES), 0);
             let read = file.read_at(0, &mut start)?;
             start.truncate(read);
-            let Some(all) = meta::region(&start) else { return Ok(None) };
-            region = all;
+            let Some(all) = Script::read(&start) else { return Ok(None) };
+            script = all;
         }
-        Ok(Self::of_properties(region.properties, size_bytes, data_start))
+        let data_start = script.start(file)?.unwrap_or(size_bytes);
+        let format = script.format;
+        let head = Self::of_properties(script.into_properties(), size_bytes, data_start);
+        Ok(head.map(|head| Self { format, ..head }))
     }
 
     fn of_properties(
@@ -119,6 +120,7 @@ impl Head {
             has_video,
             has_audio,
             index,
+            format: Format::default(),
         })
     }
 }

@@ -17,7 +17,7 @@ use super::locate::{APART_MS, OPENING_MS, Start, locate};
 use super::select::{LEAD_MS, Select, Verdict};
 use super::source::{Part, Range, Source, millis};
 use super::tags::{Found, Tags};
-use crate::{Amount, Cut, Disk, RecordingId};
+use crate::{Amount, Cut, Disk, Format, RecordingId};
 
 /// What happens next.
 #[derive(Debug)]
@@ -190,7 +190,13 @@ impl Reader {
         let end = piece.as_ref().map_or(head.size_bytes, |piece| piece.end.min(head.size_bytes));
         let is_whole = head.is_whole && end == head.size_bytes;
         let bodies = self.bodies;
-        let mut tags = Tags::new(file, head.data_start, end, is_whole, bodies);
+        let mut tags = match head.format {
+            Format::Flv => Tags::new(file, head.data_start, end, is_whole, bodies),
+            Format::Mp4 => {
+                let whole = Tags::of_parts(file, head.data_start, end, head.is_whole);
+                whole.map_err(|error| Cause::of(&error))?
+            }
+        };
         let mut select = Select::new(self.range, head.has_video, head.has_audio);
         let from_ms = self.range.from_unix_ms.saturating_sub(part.start_unix_ms);
         let mut start = None;
@@ -345,7 +351,9 @@ impl Reader {
         let file_ms = i64::from(tag.header.timestamp_ms);
         let unix_ms = part.unix_ms(file_ms);
         let is_header = matches!(tag.packet.role, Role::Config | Role::Metadata);
-        if is_header && tag.packet.kind != Kind::Data && open.repeated > 0 {
+        // In FLV the metadata is in what the file says of itself.
+        let is_repeated = tag.packet.kind != Kind::Data || open.head.format == Format::Mp4;
+        if is_header && is_repeated && open.repeated > 0 {
             open.repeated -= 1;
             self.header.push(&tag.packet);
             if self.known.push(&tag.packet) && self.is_begun {
@@ -436,7 +444,13 @@ impl Reader {
     fn jump(&mut self, part: &Part, file_ms: i64, unix_ms: i64) {
         let is_last = self.next >= self.parts.len();
         let Some(open) = &mut self.open else { return };
-        if open.has_jumped || file_ms <= open.opening_ms || !open.select.is_steady(unix_ms) {
+        // Of MP4 only the messages themselves tell how long they are as tags.
+        let is_mp4 = open.head.format == Format::Mp4;
+        if is_mp4
+            || open.has_jumped
+            || file_ms <= open.opening_ms
+            || !open.select.is_steady(unix_ms)
+        {
             return;
         }
         let from = open.tags.position();

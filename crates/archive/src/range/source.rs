@@ -19,7 +19,7 @@ use bytes::Bytes;
 
 use super::hls::fragments;
 use super::{Error, Flv, Fragments, Hls, Mp4, Place, Reader, Segment};
-use crate::Disk;
+use crate::{Disk, Format};
 
 /// A stretch of time: from the first moment to before the last, in ms since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Source {
         Self { disk, parts: arrange(segments).into() }
     }
 
-    /// The segments among `paths`, each a file, or a directory whose `.flv` files are meant. Reads
+    /// The segments among `paths`, each a file, or a directory whose recordings are meant. Reads
     /// the first bytes of each. Returns what was left out, and why, as well.
     pub fn of_files(
         disk: Arc<dyn Disk>,
@@ -91,7 +91,7 @@ impl Source {
         for path in paths {
             let files = match disk.entry(&path) {
                 Ok(entry) if entry.is_dir => disk.list(&path).map(|entries| {
-                    let is_media = |path: &Path| path.extension().is_some_and(|e| e == "flv");
+                    let is_media = |path: &Path| Format::of(path).is_some();
                     let files = entries.into_iter().filter(|e| !e.is_dir && is_media(&e.path));
                     files.map(|entry| entry.path).collect()
                 }),
@@ -149,6 +149,7 @@ impl Source {
     /// # Errors
     /// [`Error`].
     pub fn mp4(&self, range: Range) -> Result<Mp4, Error> {
+        self.check_flv(range)?;
         Mp4::new(self, range)
     }
 
@@ -158,7 +159,20 @@ impl Source {
     /// # Errors
     /// [`Error`].
     pub fn hls(&self, range: Range, target_ms: u64) -> Result<Hls, Error> {
+        self.check_flv(range)?;
         Hls::new(self, range, target_ms)
+    }
+
+    /// Samples and segments are looked up as places in files, which those of MP4 do not have.
+    fn check_flv(&self, range: Range) -> Result<(), Error> {
+        let is_in = |part: &&Part| {
+            part.begin_unix_ms < range.to_unix_ms && part.end_unix_ms > range.from_unix_ms
+        };
+        let mut paths = self.parts.iter().filter(is_in).map(|part| &part.segment.path);
+        match paths.find(|path| Format::of(path) == Some(Format::Mp4)) {
+            Some(path) => Err(Error::IsMp4 { path: path.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// What is in a segment of HLS: its place in the file of the segment that is `segment`th in

@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Zoned};
 use live::Lost;
-use media::Packet;
+use media::mp4::Movie;
 use media::time::{Placed, Rebase};
+use media::{Header, Packet};
 
 use super::books::Kept;
 use super::{Failure, Recorder, Shared, State};
 use crate::events::{Event, Finished};
 use crate::path::{Facts, Name};
 use crate::recover::Mended;
-use crate::segment::{End, Left, NotCreated, Segment};
-use crate::{About, Counters, Cut, Gap, Notice, recover, telemetry, words};
+use crate::segment::{End, Form, Left, NotCreated, Segment};
+use crate::{About, Counters, Cut, Format, Gap, Notice, recover, telemetry, words};
 
 /// How often the metadata of a growing file is brought up to date; the first time at once, so that
 /// the file says what is in it from its first bytes on.
@@ -71,7 +72,9 @@ impl Recorder {
         let dir = &self.plan.dir;
         let call = self.task.calls.enter(self.shared.age());
         let header = self.filter.header(&opening);
-        let created = Segment::create(&*self.shared.disk, dir, &name, about, &header);
+        let form = self.form(&header, packet, &start);
+        let disk = &*self.shared.disk;
+        let created = Segment::create(disk, dir, &name, about, form.clone(), &header);
         drop(call);
         let segment = match created {
             Ok(segment) => segment,
@@ -82,6 +85,7 @@ impl Recorder {
         };
         // The disk may have forgotten one that had its name.
         self.unfinished.retain(|path| path != segment.path());
+        self.keep_movie(form);
         // In trouble it is told when something is in it: until then it may vanish again.
         if self.trouble.is_none() {
             telemetry::recorder_initialized(&self.task.key, segment.path());
@@ -104,6 +108,31 @@ impl Recorder {
         self.segment = Some(segment);
         self.heed_hold();
         Ok(())
+    }
+
+    /// What file begins with what is held and `packet`.
+    fn form(&self, header: &Header, packet: &Packet, start: &Zoned) -> Form {
+        if self.plan.format == Format::Flv {
+            return Form::Flv;
+        }
+        let mut movie = Movie::of(header, self.rotation.held().chain([packet]));
+        if let Some(before) = &self.movie {
+            movie = movie.going_on(before);
+        }
+        movie.set_start(u64::try_from(start.timestamp().as_millisecond()).ok());
+        Form::Mp4(Box::new(movie))
+    }
+
+    /// Remembers the tracks of the file that has begun; tells of those that no player will find in
+    /// it, once.
+    fn keep_movie(&mut self, form: Form) {
+        let Form::Mp4(movie) = form else { return };
+        let known = self.movie.as_ref().map(|movie| movie.refused()).unwrap_or_default();
+        for refused in movie.refused().iter().filter(|refused| !known.contains(refused)) {
+            telemetry::track_hidden(&self.task.key, refused);
+        }
+        self.task.set_hidden(movie.refused().iter().map(ToString::to_string).collect());
+        self.movie = Some(movie);
     }
 
     pub(super) fn write(&mut self, packet: &Packet, placed: &Placed) {
@@ -385,6 +414,7 @@ impl Recorder {
             recording: &about.recording.to_string(),
             recording_name: about.name.as_deref().unwrap_or_default(),
             recorder: &about.recorder,
+            format: self.plan.format,
         })
     }
 

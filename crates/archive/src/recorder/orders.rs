@@ -31,16 +31,18 @@ impl Recorder {
     /// Takes over what can change at once, and remembers the rest.
     fn plan_by(&mut self, plan: Arc<Plan>) {
         let of_files = |plan: &Plan| {
-            (plan.dir.clone(), plan.template.clone(), plan.tracks, plan.recorder.clone())
+            let Plan { format, tracks, .. } = *plan;
+            (plan.dir.clone(), plan.template.clone(), tracks, plan.recorder.clone(), format)
         };
         self.next_plan = (of_files(&plan) != of_files(&self.plan)).then(|| plan.clone());
         self.asked_ms = self.rebase.newest_ms();
-        let (dir, template, tracks, recorder) = of_files(&self.plan);
+        let (dir, template, tracks, recorder, format) = of_files(&self.plan);
         self.wait.timeout = (plan.flush / 2).max(WAIT_MIN);
         self.sync_at = self.sync_at.min(self.now + plan.sync);
         let now = self.shared.clock.now();
         self.rotation.set_rules(plan.rotation.clone(), self.wait.timeout, &now);
-        self.plan = Arc::new(Plan { dir, template, tracks, recorder, ..Plan::clone(&plan) });
+        self.plan =
+            Arc::new(Plan { dir, template, tracks, recorder, format, ..Plan::clone(&plan) });
     }
 
     /// Whether the next file is by another plan, wherever it begins.
@@ -56,6 +58,7 @@ impl Recorder {
             self.backoff.forget();
         }
         if plan.tracks != self.plan.tracks {
+            self.movie = None;
             self.filter.set(plan.tracks);
             for packet in self.rotation.begin_tracks(&self.filter) {
                 self.header.push(&packet);

@@ -3,7 +3,9 @@
 //! A cut is *due* from the moment that a rule asks for it, and made at the next *place*: a key frame
 //! of the first video track; any coded audio while the stream has no video; after
 //! [`Rotation::CAP_MS`] any coded packet. A changed configuration is *held* with what follows until
-//! it is known whether it comes with such a place, so that both go into the same file.
+//! it is known whether it comes with such a place, so that both go into the same file. Where a file
+//! has to know its tracks when it begins, the first packets of a run are held until there is audio
+//! and video among them, or for as long as packets may be held.
 //!
 //! Invariant: packets leave in the order in which they came, held or not.
 
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, Zoned};
 use media::codec::{VideoCodec, video_info};
+use media::mp4::Movie;
 use media::time::Placed;
 use media::{Header, Kind, Packet, Role, flv};
 
@@ -40,6 +43,20 @@ pub(super) struct At<'a> {
     pub(super) now: Instant,
     /// What a decoder knows before the packet, without what is held.
     pub(super) header: &'a Header,
+    /// Whether the file has almost all that it can have.
+    pub(super) is_full: bool,
+    pub(super) needs: Needs<'a>,
+}
+
+/// What a file has to know of the stream when it begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Needs<'a> {
+    /// Nothing, or it is known.
+    Nothing,
+    /// Its tracks, which are not known: no file is open.
+    Tracks,
+    /// It is open and can have these tracks alone.
+    Only(&'a Movie),
 }
 
 /// A packet that is held, with its time in the file that is open.
@@ -131,7 +148,16 @@ impl Rotation {
     /// Decides about the next packet. One that is held stays here until [`Rotation::take_held`].
     pub(super) fn see(&mut self, packet: &Packet, at: &At<'_>) -> Step {
         let is_place = self.is_place(packet);
-        let changed = self.changes(packet, is_place, at.header);
+        if matches!(at.needs, Needs::Tracks) {
+            self.changes(packet, is_place, at.header);
+            if self.knows_tracks(packet, at) {
+                return Step::Write;
+            }
+            self.held.push((packet.clone(), at.placed));
+            return Step::Hold;
+        }
+        let is_other = matches!(at.needs, Needs::Only(movie) if movie.is_changed_by(packet));
+        let changed = self.changes(packet, is_place, at.header) || is_other;
         if changed {
             self.want(Cut::Configuration, at.placed.time_ms);
         }
@@ -174,6 +200,11 @@ impl Rotation {
     /// What is held, in order.
     pub(super) fn take_held(&mut self) -> Vec<Held> {
         std::mem::take(&mut self.held)
+    }
+
+    /// The same, to look at.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Packet> {
+        self.held.iter().map(|(packet, _)| packet)
     }
 
     /// The newest of what is held.
@@ -282,7 +313,7 @@ impl Rotation {
         if self.rules.size_bytes.is_some_and(|most| at.size_bytes >= most) {
             self.want(Cut::Size, time_ms);
         }
-        if time_ms > Self::TIME_MS || at.size_bytes > Self::SIZE_BYTES {
+        if time_ms > Self::TIME_MS || at.size_bytes > Self::SIZE_BYTES || at.is_full {
             self.want(Cut::Format, time_ms);
         }
         if at.placed.is_jump {
@@ -316,11 +347,31 @@ impl Rotation {
     }
 
     fn has_room(&self, packet: &Packet, at: &At<'_>) -> bool {
-        let bytes = |packets: &[Held]| packets.iter().map(|(p, _)| p.body.len()).sum::<usize>();
         let since_ms = self.held.first().map_or(at.placed.time_ms, |(_, first)| first.time_ms);
         self.held.len() < Self::HELD_PACKETS
-            && bytes(&self.held) + packet.body.len() <= Self::HELD_BYTES
+            && self.held_bytes() + packet.body.len() <= Self::HELD_BYTES
             && at.placed.time_ms.saturating_sub(since_ms) <= self.hold_ms
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.held().map(|packet| packet.body.len()).sum()
+    }
+
+    /// Whether a file can begin with what is held and this packet: there is audio and video among
+    /// them, or no more can be held.
+    fn knows_tracks(&self, packet: &Packet, at: &At<'_>) -> bool {
+        let has =
+            |kind| self.held().chain([packet]).any(|known| known.kind == kind && known.is_media());
+        let first_ms = self.first_ms(&at.placed);
+        has(Kind::Audio) && has(Kind::Video)
+            || self.held.len() >= Self::HELD_PACKETS
+            || self.held_bytes() > Self::HELD_BYTES
+            || at.placed.time_ms.saturating_sub(first_ms) > self.hold_ms
+    }
+
+    /// Whether something coded is held.
+    pub(super) fn holds_media(&self) -> bool {
+        self.held().any(Packet::is_media)
     }
 
     /// Whether the stream is another from this packet on: a decoder has to be set up anew.

@@ -88,6 +88,8 @@ pub(crate) struct Progress {
     pub(crate) segments: u32,
     pub(crate) length_ms: u64,
     pub(crate) ledger: Ledger,
+    /// Tracks that are in the newest file and that no player finds there, and why.
+    pub(crate) hidden: Vec<String>,
 }
 
 /// What was asked of a recording.
@@ -145,7 +147,7 @@ impl Task {
 
     /// What it shows; what waits for it is its cursor's to say.
     pub(crate) fn status(&self) -> Status {
-        let Progress { state, file, segments, length_ms, ledger } = self.progress();
+        let Progress { state, file, segments, length_ms, ledger, hidden } = self.progress();
         Status {
             id: self.id,
             key: self.key.clone(),
@@ -162,6 +164,7 @@ impl Task {
             length_ms,
             counters: self.meter.read(),
             ledger,
+            hidden,
             waiting_bytes: 0,
             latency: self.latency.read(),
         }
@@ -196,6 +199,10 @@ impl Task {
 
     pub(super) fn set_file(&self, file: Option<PathBuf>) {
         self.lock_progress().file = file;
+    }
+
+    pub(super) fn set_hidden(&self, hidden: Vec<String>) {
+        self.lock_progress().hidden = hidden;
     }
 
     pub(super) fn set_state(&self, state: State) {

@@ -10,6 +10,7 @@ use super::*;
 mod cuts;
 mod hold;
 mod length;
+mod mp4;
 mod plans;
 mod rejoin;
 mod several;

@@ -8,16 +8,20 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, fmt::temporal::Pieces};
 use media::Chunks;
 use media::amf0::Value;
-use media::flv::meta::{self, Region};
 use media::flv::mux::{Options, Restore, Restored};
 use media::flv::scan::{Bodies, Item, Scanner};
 use media::flv::tag::{FILE_HEADER, OVERHEAD, TagHeader};
+use media::mp4::mux::SCRIPT_ID;
 
 use super::free_beside;
+use super::parts::{self, Growing};
 use crate::disk::{Disk, DiskFile, append_all};
 use crate::ledger::whole;
-use crate::segment::{End, Whole, complete, extra, length_ms, sync_parent, synced_bytes};
-use crate::{About, Amount, Ledger};
+use crate::script::Script;
+use crate::segment::{
+    Container, End, Whole, complete, extra, length_ms, sync_parent, synced_bytes,
+};
+use crate::{About, Amount, Format, Ledger};
 
 /// Why a file is set aside that has nothing behind its beginning.
 pub(super) const BARE: &str = "nothing was written behind its metadata";
@@ -27,7 +31,7 @@ const HEAD_BYTES: usize = 20 << 10;
 /// Most bytes of the end of a file that are written anew: what a recorder may be behind by default.
 const AGAIN_MAX: u64 = 64 << 20;
 /// Read at once where all of a file is read.
-const READ_BYTES: usize = 1 << 20;
+pub(super) const READ_BYTES: usize = 1 << 20;
 /// What a disk loses, it loses in units of this size, or of a multiple of it.
 const PAGE: usize = 4_096;
 /// How much of the end of a file is read for pages that were lost. A system writes data back after
@@ -48,7 +52,9 @@ pub(super) enum Found {
 pub(super) struct Known {
     about: About,
     ledger: Option<Ledger>,
-    region: Region,
+    script: Script,
+    /// Where the first tag or part begins.
+    start: u64,
     /// Bytes of the file.
     size: u64,
 }
@@ -60,27 +66,28 @@ pub(super) struct Known {
 pub(super) fn examine(file: &mut dyn DiskFile) -> io::Result<Found> {
     let size = file.size()?;
     let head = read(file, 0, HEAD_BYTES)?;
-    let Some((about, region)) = identify(&head) else {
+    let Some((about, script)) = identify(&head) else {
         return Ok(match begun(file, &head, size)? {
             Some(reason) => Found::Broken(reason),
             None => Found::Foreign,
         });
     };
-    let says_complete = region.property("complete").and_then(Value::as_bool);
-    let is_complete = says_complete != Some(false) && filesize(&region) == Some(size);
-    let start = start_of(&region);
-    if !is_complete && size < start {
+    let says_complete = script.property("complete").and_then(Value::as_bool);
+    let is_complete = says_complete != Some(false) && filesize(&script) == Some(size);
+    let start = script.start(file)?.filter(|start| *start <= size);
+    let Some(start) = start.or(is_complete.then_some(size)) else {
         return Ok(Found::Broken("it ends inside its metadata"));
-    }
-    let head = read(file, 0, usize::try_from(start).unwrap_or(HEAD_BYTES))?;
-    let Some((about, region)) = identify(&head).or(Some((about, region))) else {
-        return Ok(Found::Foreign);
     };
-    let known = Known { about, ledger: Ledger::from_properties(&region.properties), region, size };
-    Ok(match known.walker(size) {
+    let head = read(file, 0, usize::try_from(script.end).unwrap_or(HEAD_BYTES))?;
+    let (about, script) = identify(&head).unwrap_or((about, script));
+    let ledger = Ledger::from_properties(script.properties());
+    let known = Known { about, ledger, script, start, size };
+    Ok(match known.script.format {
         _ if is_complete => Found::Complete(known),
-        None => Found::Broken("its metadata has a size that no recording has"),
-        Some(_) => Found::Unfinished(known),
+        Format::Flv if known.walker(size).is_none() => {
+            Found::Broken("its metadata has a size that no recording has")
+        }
+        _ => Found::Unfinished(known),
     })
 }
 
@@ -93,32 +100,56 @@ pub(crate) fn complete_cut(
     path: &Path,
     ledger: &Ledger,
     end: &End,
+    appended: impl FnMut(&[u8]),
 ) -> io::Result<Whole> {
     let Found::Unfinished(known) = examine(file)? else { return Err(lost()) };
-    let mut muxer = known.walk(file, known.size)?.muxer;
-    if muxer.position() != known.size {
+    let mut container = match known.script.format {
+        Format::Flv => Container::Flv(Box::new(known.walk(file, known.size)?.muxer)),
+        Format::Mp4 => Container::of(known.growing(file, known.size).muxer(known.options())?),
+    };
+    if container.position() != known.size {
         return Err(lost());
     }
-    muxer.set_extra(extra(ledger, synced_bytes(&known.region.properties), Some(end.length_ms)));
-    complete(file, &muxer)?;
+    finish(file, &mut container, appended)?;
+    container.set_extra(extra(
+        ledger,
+        synced_bytes(known.script.properties()),
+        Some(end.length_ms),
+    ));
+    complete(file, &container)?;
     Ok(Whole {
         path: path.to_owned(),
         about: known.about,
         ledger: ledger.clone(),
-        size_bytes: known.size,
+        size_bytes: container.position(),
         length_ms: end.length_ms,
         end_time: end.end_time.clone(),
     })
 }
 
-fn lost() -> io::Error {
+/// Appends what comes behind the last packet.
+fn finish(
+    file: &mut dyn DiskFile,
+    container: &mut Container,
+    appended: impl FnMut(&[u8]),
+) -> io::Result<()> {
+    let end = container.position();
+    let mut out = Chunks::new();
+    container.finish(&mut out);
+    append_all(file, &mut out, appended).inspect_err(|_| {
+        // Or it would have to be told from damage.
+        let _ = file.truncate(end);
+    })
+}
+
+pub(super) fn lost() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "what was written is not in the file")
 }
 
 impl Known {
     /// What is known of a file that is complete.
     pub(super) fn whole(self, path: &Path) -> Whole {
-        let length_ms = length_ms(&self.region.properties).unwrap_or_default();
+        let length_ms = length_ms(self.script.properties()).unwrap_or_default();
         Whole {
             path: path.to_owned(),
             end_time: end_time(&self.about.start_time, length_ms),
@@ -140,35 +171,23 @@ impl Known {
         file: &mut dyn DiskFile,
         path: &Path,
     ) -> io::Result<Option<(Whole, u64)>> {
-        let mut restored = self.walk(file, self.size)?;
-        let synced = synced_bytes(&self.region.properties);
-        let mut is_damaged = restored.next_tag.is_some();
-        // After a power cut a page that was not written reads as zeros, and the tag around it has
-        // a good header and a good end all the same. No codec makes a page of zeros but PCM at
-        // silence, and what is cut for that is in the tail.
-        let bounds = [synced, self.size.saturating_sub(UNSYNCED_MAX), start_of(&self.region)];
-        let unsynced = bounds.into_iter().max().unwrap_or_default();
-        if let Some(hole) = first_hole(file, unsynced, restored.muxer.position())? {
-            restored = self.walk(file, hole)?;
-            is_damaged = true;
-        }
-        let counters = restored.muxer.counters();
-        let repeated = self.ledger.as_ref().map_or(0, |ledger| ledger.repeated_packets);
-        if counters.audio + counters.video + counters.data <= repeated {
-            return Ok(None);
-        }
-        let size_bytes = restored.muxer.position();
+        let found = match self.script.format {
+            Format::Flv => self.tags(file)?,
+            Format::Mp4 => self.parts(file)?,
+        };
+        let Some(Intact { mut container, ledger, is_damaged }) = found else { return Ok(None) };
+        let end = container.position();
         if is_damaged {
-            keep_tail(disk, file, path, size_bytes)?;
+            self.keep_tail(disk, file, path, end)?;
         }
-        let ledger = self.books(file, &restored)?;
-        if size_bytes < self.size {
-            file.truncate(size_bytes)?;
+        if end < self.size {
+            file.truncate(end)?;
         }
-        let mut muxer = restored.muxer;
-        let length_ms = muxer.duration_ms();
-        muxer.set_extra(extra(&ledger, synced.min(size_bytes), Some(length_ms)));
-        complete(file, &muxer)?;
+        finish(file, &mut container, |_| {})?;
+        let (size_bytes, length_ms) = (container.position(), container.duration_ms());
+        let synced = synced_bytes(self.script.properties());
+        container.set_extra(extra(&ledger, synced.min(end), Some(length_ms)));
+        complete(file, &container)?;
         sync_parent(disk, path)?;
         let whole = Whole {
             path: path.to_owned(),
@@ -178,7 +197,105 @@ impl Known {
             size_bytes,
             length_ms,
         };
-        Ok(Some((whole, self.size - size_bytes)))
+        Ok(Some((whole, self.size - end)))
+    }
+
+    /// What is intact of an FLV file; `None` when that is only what a file begins with.
+    fn tags(&self, file: &mut dyn DiskFile) -> io::Result<Option<Intact>> {
+        let mut restored = self.walk(file, self.size)?;
+        let mut is_damaged = restored.next_tag.is_some();
+        if let Some(hole) = self.hole(file, restored.muxer.position())? {
+            restored = self.walk(file, hole)?;
+            is_damaged = true;
+        }
+        let counters = restored.muxer.counters();
+        if counters.audio + counters.video + counters.data <= self.repeated() {
+            return Ok(None);
+        }
+        let ledger = self.books(file, &restored)?;
+        Ok(Some(Intact { container: Container::Flv(Box::new(restored.muxer)), ledger, is_damaged }))
+    }
+
+    /// The same of an MP4 file.
+    fn parts(&self, file: &mut dyn DiskFile) -> io::Result<Option<Intact>> {
+        let repeated = self.repeated();
+        let mut parts = self.growing(file, self.size).parts(repeated)?;
+        if let Some(hole) = self.hole(file, parts.end)? {
+            parts = self.growing(file, hole).parts(repeated)?;
+        }
+        if parts.messages.packets <= repeated {
+            return Ok(None);
+        }
+        let muxer = self.growing(file, parts.end).muxer(self.options())?;
+        if muxer.position() != parts.end {
+            return Err(lost());
+        }
+        let mut ledger = self.ledger.clone().unwrap_or_default();
+        ledger.written = Amount {
+            packets: parts.messages.packets - repeated,
+            bytes: parts.messages.bytes - parts.repeated.bytes,
+        };
+        ledger.received = ledger.written + ledger.dropped;
+        let is_damaged = parts.end < self.size;
+        Ok(Some(Intact { container: Container::of(muxer), ledger, is_damaged }))
+    }
+
+    /// Packets of the header that it says it begins with.
+    fn repeated(&self) -> u64 {
+        self.ledger.as_ref().map_or(0, |ledger| ledger.repeated_packets)
+    }
+
+    /// The first place before `end` that was lost. After a power cut a page that was not written
+    /// reads as zeros, and the tag around it has a good header and a good end all the same. No codec
+    /// makes a page of zeros but PCM at silence, and what is cut for that is in the tail.
+    fn hole(&self, file: &mut dyn DiskFile, end: u64) -> io::Result<Option<u64>> {
+        let synced = synced_bytes(self.script.properties());
+        let bounds = [synced, self.size.saturating_sub(UNSYNCED_MAX), self.start];
+        first_hole(file, bounds.into_iter().max().unwrap_or_default(), end)
+    }
+
+    /// Copies the whole tags or parts behind `from` to a file beside, which is on the disk when this
+    /// returns.
+    fn keep_tail(
+        &self,
+        disk: &dyn Disk,
+        file: &mut dyn DiskFile,
+        path: &Path,
+        from: u64,
+    ) -> io::Result<()> {
+        let mut tail = None;
+        let to = free_beside(path, ".tail", |to| {
+            tail = Some(disk.create_new(to)?);
+            Ok(())
+        })?;
+        let Some(mut tail) = tail else { return Ok(()) };
+        let copied = match self.script.format {
+            Format::Flv => copy_tags(file, from, &mut *tail),
+            Format::Mp4 => {
+                parts::copy(&mut self.growing(file, self.size), self.start, from, &mut *tail)
+            }
+        };
+        let copied = copied.and_then(|count| {
+            tail.sync_data()?;
+            Ok(count)
+        });
+        drop(tail);
+        match copied {
+            Ok(1..) => sync_parent(disk, &to),
+            Ok(0) => disk.remove(&to),
+            Err(error) => {
+                let _ = disk.remove(&to);
+                Err(error)
+            }
+        }
+    }
+
+    fn growing<'a>(&self, file: &'a mut dyn DiskFile, until: u64) -> Growing<'a> {
+        Growing { file, room: self.script.end, until }
+    }
+
+    fn options(&self) -> Options {
+        Options { identity: self.about.properties(), ..Options::default() }
     }
 
     /// Writes anew, from the memory of the system, what was not known to be on the disk. When
@@ -194,8 +311,8 @@ impl Known {
         file: &mut dyn DiskFile,
         path: &Path,
     ) -> io::Result<()> {
-        let from = synced_bytes(&self.region.properties).max(self.size.saturating_sub(AGAIN_MAX));
-        let from = from.max(start_of(&self.region));
+        let from = synced_bytes(self.script.properties());
+        let from = from.max(self.size.saturating_sub(AGAIN_MAX)).max(self.start);
         if from >= self.size {
             return Ok(());
         }
@@ -230,8 +347,7 @@ impl Known {
     }
 
     fn walker(&self, until: u64) -> Option<Restore> {
-        let options = Options { identity: self.about.properties(), ..Options::default() };
-        Restore::new(options, &self.region, until)
+        Restore::new(self.options(), self.script.region(), until)
     }
 
     /// Goes over the tags of the first `until` bytes.
@@ -250,7 +366,7 @@ impl Known {
     fn books(&self, file: &mut dyn DiskFile, restored: &Restored) -> io::Result<Ledger> {
         let end = restored.muxer.position();
         let counters = restored.muxer.counters();
-        let start = start_of(&self.region);
+        let start = self.start;
         let tags = counters.audio + counters.video + counters.data;
         let mut ledger = self.ledger.clone().unwrap_or_default();
         let of_packets = |tags: u64| tags.saturating_sub(ledger.repeated_packets);
@@ -258,7 +374,7 @@ impl Known {
         // Metadata can be written without a tag of its own. Books that tell of less than there are
         // tags, or of far more, were torn from the size beside them.
         let is_sound = (older..=older * 2 + 1).contains(&ledger.written.packets);
-        let written_at = filesize(&self.region).filter(|at| is_sound && *at <= end);
+        let written_at = filesize(&self.script).filter(|at| is_sound && *at <= end);
         ledger.written = match written_at {
             Some(at) => ledger.written + amount(restored.newer_tags, at.max(start), end),
             None => {
@@ -291,18 +407,21 @@ fn repeated(file: &mut dyn DiskFile, start: u64, tags: u64, end: u64) -> io::Res
     Ok(bytes)
 }
 
-fn identify(head: &[u8]) -> Option<(About, Region)> {
-    let region = meta::region(head)?;
-    Some((About::from_properties(&region.properties)?, region))
+/// What of a file can go on: what comes behind the container's position is cut off.
+struct Intact {
+    container: Container,
+    ledger: Ledger,
+    /// Whether something whole may stand behind.
+    is_damaged: bool,
 }
 
-/// Where the first tag after the metadata begins.
-fn start_of(region: &Region) -> u64 {
-    FILE_HEADER.len() as u64 + region.size_bytes
+fn identify(head: &[u8]) -> Option<(About, Script)> {
+    let script = Script::read(head)?;
+    Some((script.about()?, script))
 }
 
-fn filesize(region: &Region) -> Option<u64> {
-    region.property("filesize").and_then(Value::as_f64).map(whole)
+fn filesize(script: &Script) -> Option<u64> {
+    script.property("filesize").and_then(Value::as_f64).map(whole)
 }
 
 /// Why a file without identity is one that this program had only begun: it is empty, or it has the
@@ -314,19 +433,33 @@ fn begun(file: &mut dyn DiskFile, head: &[u8], size: u64) -> io::Result<Option<&
     // Sizes and counts differ.
     let any = [None];
     let fixed = |bytes: &'static [u8]| bytes.iter().map(|byte| Some(*byte));
-    let first_bytes = fixed(&FILE_HEADER)
-        .chain(fixed(b"\x12"))
-        .chain(any.repeat(3))
-        .chain(fixed(b"\0\0\0\0\0\0\0\x02\0\x0aonMetaData\x08"))
+    let script = fixed(b"\x02\0\x0aonMetaData\x08")
         .chain(any.repeat(4))
         .chain(fixed(b"\0\x0brecordingId\x02\0\x10"));
-    let wanted = first_bytes.clone().count();
-    let pairs = first_bytes.zip(head);
-    let same = pairs.take_while(|(want, byte)| want.is_none_or(|want| want == **byte)).count();
-    if same == wanted {
-        return Ok(Some("its identity cannot be read"));
+    let flv = fixed(&FILE_HEADER)
+        .chain(fixed(b"\x12"))
+        .chain(any.repeat(3))
+        .chain(fixed(b"\0\0\0\0\0\0\0"))
+        .chain(script.clone());
+    let mp4 = |brands: &'static [u8]| {
+        let box_of_ours = any.repeat(4).into_iter().chain(fixed(b"uuid")).chain(fixed(&SCRIPT_ID));
+        any.repeat(4).into_iter().chain(fixed(brands)).chain(box_of_ours).chain(script.clone())
+    };
+    let mut longest = 0;
+    let starts: [Vec<_>; 3] = [
+        flv.collect(),
+        mp4(b"ftypiso6\0\0\0\0iso6mp41").collect(),
+        mp4(b"ftypiso6\0\0\0\0iso6mp41av01").collect(),
+    ];
+    for first_bytes in starts {
+        let pairs = first_bytes.iter().zip(head);
+        let same = pairs.take_while(|(want, byte)| want.is_none_or(|want| want == **byte)).count();
+        if same == first_bytes.len() {
+            return Ok(Some("its identity cannot be read"));
+        }
+        longest = longest.max(same);
     }
-    let mut at = same as u64;
+    let mut at = longest as u64;
     while at < size {
         let part = read(file, at, READ_BYTES)?;
         if part.is_empty() || part.iter().any(|byte| *byte != 0) {
@@ -353,29 +486,6 @@ fn first_hole(file: &mut dyn DiskFile, from: u64, to: u64) -> io::Result<Option<
         at += part.len() as u64;
     }
     Ok(None)
-}
-
-/// Copies the whole tags behind `from` to a file beside, which is on the disk when this returns.
-fn keep_tail(disk: &dyn Disk, file: &mut dyn DiskFile, path: &Path, from: u64) -> io::Result<()> {
-    let mut tail = None;
-    let to = free_beside(path, ".tail", |to| {
-        tail = Some(disk.create_new(to)?);
-        Ok(())
-    })?;
-    let Some(mut tail) = tail else { return Ok(()) };
-    let copied = copy_tags(file, from, &mut *tail).and_then(|tags| {
-        tail.sync_data()?;
-        Ok(tags)
-    });
-    drop(tail);
-    match copied {
-        Ok(1..) => sync_parent(disk, &to),
-        Ok(0) => disk.remove(&to),
-        Err(error) => {
-            let _ = disk.remove(&to);
-            Err(error)
-        }
-    }
 }
 
 fn copy_tags(file: &mut dyn DiskFile, from: u64, to: &mut dyn DiskFile) -> io::Result<u64> {
@@ -406,7 +516,7 @@ fn copy_tags(file: &mut dyn DiskFile, from: u64, to: &mut dyn DiskFile) -> io::R
 }
 
 /// At most `len` bytes.
-fn read(file: &mut dyn DiskFile, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+pub(super) fn read(file: &mut dyn DiskFile, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; len];
     let read = file.read_at(offset, &mut bytes)?;
     bytes.truncate(read);

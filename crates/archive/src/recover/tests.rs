@@ -10,7 +10,7 @@ use crate::clock::fixed::FixedClock;
 use crate::disk::SystemDisk;
 use crate::disk::fake::{Call, FakeDisk, Fault};
 use crate::path::Name;
-use crate::segment::{End, Segment};
+use crate::segment::{End, Form, Segment};
 use crate::testing::{self, assert_begins, clip, mended, metadata, scan, video};
 use crate::{About, Amount, Hash, LABELS_MAX, Ledger};
 
@@ -30,7 +30,7 @@ fn create(disk: &dyn Disk, about: About) -> Segment {
 }
 
 fn create_in(disk: &dyn Disk, dir: &Path, about: About) -> Segment {
-    Segment::create(disk, dir, &name("live/test"), about, &Header::default()).unwrap()
+    Segment::create(disk, dir, &name("live/test"), about, Form::Flv, &Header::default()).unwrap()
 }
 
 fn end() -> End {
@@ -53,8 +53,8 @@ fn ledger(packets: &[Packet]) -> Ledger {
 }
 
 fn books(file: &[u8]) -> Ledger {
-    let region = media::flv::meta::region(file).unwrap();
-    Ledger::from_properties(&region.properties).unwrap()
+    let script = crate::script::Script::read(file).unwrap();
+    Ledger::from_properties(script.properties()).unwrap()
 }
 
 /// Recovers a directory and returns what was told.
@@ -272,7 +272,7 @@ fn what_is_not_ours_finished_or_in_use_is_not_touched() {
         ("foreign.flv", &foreign),
         ("text.flv", b"no video"),
         ("zeros and text.flv", &[&[0; 9_000][..], b"x"].concat()),
-        ("ours.mp4", &ours),
+        ("ours.bak", &ours),
         (".hidden/ours.flv", &ours),
         ("in use.flv", &ours),
     ];
@@ -343,7 +343,8 @@ fn a_file_with_nothing_behind_its_beginning_is_set_aside() {
     for header in [Header::default(), known] {
         let dir = tempfile::tempdir().unwrap();
         let name = name("live/begun");
-        let begun = Segment::create(&SystemDisk, dir.path(), &name, about(), &header).unwrap();
+        let begun =
+            Segment::create(&SystemDisk, dir.path(), &name, about(), Form::Flv, &header).unwrap();
         let path = begun.path().to_owned();
         drop(begun);
         let bytes = fs::read(&path).unwrap();

@@ -15,8 +15,8 @@ fn about() -> About {
 }
 
 fn create(disk: &FakeDisk) -> io::Result<Segment> {
-    let name = name("live/test");
-    let created = Segment::create(disk, Path::new("rec"), &name, about(), &Header::default());
+    let (name, header) = (name("live/test"), Header::default());
+    let created = Segment::create(disk, Path::new("rec"), &name, about(), Form::Flv, &header);
     created.map_err(|not| not.error)
 }
 
@@ -89,7 +89,8 @@ fn a_new_file_says_who_it_is_and_is_on_the_disk() {
     let mut header = Header::default();
     header.push(&video_config(7));
     let segment =
-        Segment::create(&disk, Path::new("rec"), &name("live/test"), about(), &header).unwrap();
+        Segment::create(&disk, Path::new("rec"), &name("live/test"), about(), Form::Flv, &header)
+            .unwrap();
     use Call::{Append, CreateDir, CreateNew, SyncData, SyncDir};
     assert_eq!(disk.calls(), [CreateDir, CreateNew, Append, SyncData, SyncDir]);
     let file = &disk.files()[segment.path()];

@@ -6,7 +6,7 @@ use media::{Header, Kind, Packet};
 use super::*;
 use crate::digest::chain;
 use crate::disk::fake::FakeDisk;
-use crate::segment::{End, Segment};
+use crate::segment::{End, Form, Segment};
 use crate::{Cut, GapReason};
 
 const CONFIG: &[u8] = &[0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1f];
@@ -369,7 +369,8 @@ fn bytes() -> [Vec<u8>; 2] {
     let mut about = about(&mut recording(ID, 1)[0]).clone();
     parts.map(|(header, packets)| {
         let mut segment =
-            Segment::create(&disk, Path::new("rec"), &name, about.clone(), &header).unwrap();
+            Segment::create(&disk, Path::new("rec"), &name, about.clone(), Form::Flv, &header)
+                .unwrap();
         for packet in &packets {
             segment.push(packet, packet.timestamp().into()).unwrap();
         }

@@ -2,7 +2,8 @@
 
 use media::amf0::Value;
 use media::flv::probe::{IndexCheck, Probe};
-use media::flv::scan::{Bodies, Item, Scanner, Tag};
+use media::flv::scan::{Bodies, Item, Tag};
+use media::tags::Reader;
 
 use super::{File, State};
 use crate::ledger::{find, whole};
@@ -12,7 +13,7 @@ use crate::{About, Amount, Hash, Ledger};
 /// Reads one file, piece by piece, from its first byte to its last.
 #[derive(Debug)]
 pub struct Walk {
-    scanner: Scanner,
+    reader: Reader,
     probe: Probe,
     hasher: blake3::Hasher,
     is_past_first: bool,
@@ -28,7 +29,7 @@ impl Walk {
     /// At the first byte.
     pub fn new() -> Self {
         Self {
-            scanner: Scanner::new(Bodies::Skip),
+            reader: Reader::new(Bodies::Skip),
             probe: Probe::new(),
             hasher: blake3::Hasher::new(),
             is_past_first: false,
@@ -40,13 +41,13 @@ impl Walk {
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
-        self.scanner.push(bytes);
+        self.reader.push(bytes);
         self.drain();
     }
 
     /// The facts of the file, which ends here.
     pub fn finish(mut self, name: String) -> File {
-        self.scanner.finish();
+        self.reader.finish();
         self.drain();
         let report = self.probe.finish();
         let number = |name| find(&report.metadata, name).and_then(Value::as_f64);
@@ -62,7 +63,7 @@ impl Walk {
         }
         File {
             name,
-            size_bytes: self.scanner.position(),
+            size_bytes: self.reader.position(),
             state: if is_complete { State::Complete } else { State::Unfinished },
             about: About::from_properties(&report.metadata),
             ledger,
@@ -83,7 +84,7 @@ impl Walk {
     }
 
     fn drain(&mut self) {
-        while let Some(item) = self.scanner.poll() {
+        while let Some(item) = self.reader.poll() {
             self.probe.push(&item);
             if let Item::Tag(tag) = item {
                 self.count(&tag);

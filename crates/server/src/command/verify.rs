@@ -138,8 +138,10 @@ fn find(path: &Path) -> io::Result<Vec<PathBuf>> {
         let entry = entry?;
         let (kind, path) = (entry.file_type()?, entry.path());
         let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        let is_flv = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("flv"));
-        if kind.is_dir() && !is_hidden || kind.is_file() && is_flv {
+        let ending =
+            path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+        let is_media = ending.is_some_and(|ending| ending.parse::<archive::Format>().is_ok());
+        if kind.is_dir() && !is_hidden || kind.is_file() && is_media {
             files.extend(find(&path)?);
         }
     }

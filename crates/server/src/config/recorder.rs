@@ -11,29 +11,12 @@ use std::time::Duration;
 
 use archive::path::Template;
 use archive::retention::Rules;
-use archive::{Plan, Rotation, Tracks};
+use archive::{Format, Plan, Rotation, Tracks};
 use jiff::Zoned;
 
 use super::Config;
 use super::pattern::Pattern;
 use super::window::Windows;
-
-/// What files are made of a stream.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Format {
-    /// Flash Video.
-    #[default]
-    Flv,
-}
-
-impl Format {
-    /// The word in the configuration and in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Flv => "flv",
-        }
-    }
-}
 
 /// A recorder of the configuration, with what it takes from the settings of the server filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +91,7 @@ impl Recorder {
             enabled: true,
             streams,
             exclude: Vec::new(),
-            format: Format::Flv,
+            format: config.record_format,
             dir: None,
             path: config.record_path.clone(),
             rotation: Rotation {
@@ -175,6 +158,7 @@ impl Recorder {
         Plan {
             recorder: self.name.clone(),
             dir: self.dir.clone().unwrap_or_else(|| config.record_dir.clone()),
+            format: self.format,
             template: self.path.clone(),
             rotation: self.rotation.clone(),
             tracks: self.tracks,

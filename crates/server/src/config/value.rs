@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use archive::Format;
 use bytesize::ByteSize;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
@@ -20,6 +21,10 @@ pub(super) fn off_or<T: Clone + Send + Sync + 'static>(
 
 pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+pub(super) fn format(text: &str) -> Result<Format, String> {
+    text.parse().map_err(|_| "expected flv or mp4".to_owned())
 }
 
 pub(super) fn boolean() -> impl clap::builder::TypedValueParser<Value = bool> {

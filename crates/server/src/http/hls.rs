@@ -188,7 +188,7 @@ struct Settled {
     responses(
         (status = 200, description = "The initialization", body = [u8], content_type = "video/mp4"),
         (status = 404, description = "`unknown-recording`, `unknown-segment`, `file-missing`"),
-        (status = 422, description = "`no-mp4`"),
+        (status = 422, description = "`no-mp4`, `recorded-as-mp4`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn init(
     Shared(api): Shared<Arc<Api>>,
@@ -225,7 +225,7 @@ struct Placed {
     responses(
         (status = 200, description = "The segment", body = [u8], content_type = "video/mp4"),
         (status = 404, description = "`unknown-recording`, `unknown-segment`, `file-missing`"),
-        (status = 422, description = "`no-mp4`"),
+        (status = 422, description = "`no-mp4`, `recorded-as-mp4`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn segment(
     Shared(api): Shared<Arc<Api>>,

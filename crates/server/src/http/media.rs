@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use archive::range::{self, Cut, Range, Source};
-use archive::{RecordingId, SystemDisk, catalog};
+use archive::{Format, RecordingId, SystemDisk, catalog};
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
@@ -51,8 +51,10 @@ struct Numbered {
     operation_id = "downloadSegment",
     params(Numbered, ("Range" = Option<String>, Header, description = "A range of bytes")),
     responses(
-        (status = 200, description = "The file", body = [u8], content_type = "video/x-flv"),
-        (status = 206, description = "A part of it", body = [u8], content_type = "video/x-flv"),
+        (status = 200, description = "The file", content(
+            ([u8] = "video/x-flv"), ([u8] = "video/mp4"))),
+        (status = 206, description = "A part of it", content(
+            ([u8] = "video/x-flv"), ([u8] = "video/mp4"))),
         (status = 304, description = "It is as the client has it"),
         (status = 404, description = "`unknown-recording`, `unknown-segment`, `file-missing`"),
         (status = 416, description = "The file has no such bytes"),
@@ -77,9 +79,10 @@ async fn segment(
         return Err(Problem::new(Code::FileMissing, detail));
     }
     let name = segment.path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let format = Format::of(&segment.path).unwrap_or_default();
     let file = File {
-        name: name.unwrap_or_else(|| format!("{id}_{number}.flv")),
-        kind: super::files::FLV,
+        name: name.unwrap_or_else(|| format!("{id}_{number}{}", format.ending())),
+        kind: format.media_type(),
         identity: format!("{id}-{number}"),
         is_growing: segment.state == catalog::State::Open,
         path: segment.path,
@@ -178,7 +181,8 @@ async fn recording(
         (status = 304, description = "It is as the client has it"),
         (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`"),
         (status = 416, description = "The file has no such bytes"),
-        (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`"),
+        (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`, \
+            `recorded-as-mp4`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn recording_mp4(
     Shared(api): Shared<Arc<Api>>,
@@ -248,7 +252,8 @@ async fn stream(
         (status = 404, description = "`nothing-recorded`, `file-missing`"),
         (status = 409, description = "`several-recorders`: say which one"),
         (status = 416, description = "The file has no such bytes"),
-        (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`"),
+        (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`, \
+            `recorded-as-mp4`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn stream_mp4(
     Shared(api): Shared<Arc<Api>>,
@@ -325,6 +330,7 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
         }
         Refusal::Range(range::Error::Changes { .. }) => Code::ConfigurationChanges,
         Refusal::Range(range::Error::NoTrack { .. }) => Code::NoMp4,
+        Refusal::Range(range::Error::IsMp4 { .. }) => Code::RecordedAsMp4,
         Refusal::Disk(_) | Refusal::Range(_) => Code::DiskFailed,
     };
     Problem::new(code, refusal.to_string())

@@ -42,6 +42,7 @@ pub(super) fn archive_config(settings: &Settings) -> archive::Config {
     archive::Config {
         record_dir: config.record_dir.clone(),
         dirs: settings.dirs(),
+        format: config.record_format,
         template: config.record_path.clone(),
         min_free: config.retain.record_min_free,
         retention: config.retain.rules(),

@@ -15,6 +15,7 @@ mod hostile;
 mod http;
 mod limits;
 mod logs;
+mod mp4;
 mod obs;
 mod pace;
 mod pictures;

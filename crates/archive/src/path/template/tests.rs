@@ -20,6 +20,7 @@ fn candidate(template: &str, stream_key: &str, end: Option<&Zoned>, number: u32)
         recording: RECORDING,
         recording_name: "Act 1",
         recorder: "main",
+        format: Format::Flv,
     };
     let path = template.parse::<Template>().unwrap().name(&facts).candidate(number);
     slashed(&path)
@@ -278,6 +279,7 @@ proptest! {
             recording: RECORDING,
             recording_name: &recording_name,
             recorder: "main",
+        format: Format::Flv,
         };
         let path = template.name(&facts).candidate(number);
         let text = slashed(&path);

@@ -14,7 +14,7 @@ use crate::disk::fake::FakeDisk;
 use crate::path::{Facts, Template};
 use crate::segment::{self, End};
 use crate::testing::{audio, audio_config, video, video_config};
-use crate::{About, Amount, Cut, Gap, GapReason, Ledger};
+use crate::{About, Amount, Cut, Format, Gap, GapReason, Ledger};
 
 /// When everything begins.
 pub(super) const START: i64 = 1_760_185_852_123;
@@ -52,6 +52,7 @@ pub(super) struct Run {
     pub(super) dark_from: i64,
     /// A gap inside its first segment.
     pub(super) gap: Option<Gap>,
+    pub(super) format: Format,
 }
 
 impl Default for Run {
@@ -74,6 +75,7 @@ impl Default for Run {
             change: None,
             dark_from: i64::MAX,
             gap: None,
+            format: Format::Flv,
         }
     }
 }
@@ -216,9 +218,12 @@ impl Made {
             recording: &about.recording.to_string(),
             recorder: &about.recorder,
             recording_name: "",
+            format: run.format,
         });
         let dir = Path::new("recordings");
-        let mut file = segment::Segment::create(&self.disk, dir, &name, about, header).unwrap();
+        let form = crate::testing::form(run.format, header, packets);
+        let mut file =
+            segment::Segment::create(&self.disk, dir, &name, about, form, header).unwrap();
         let mut rebase = Rebase::default();
         let mut ledger = Ledger { repeated_packets: file.repeated_packets(), ..Ledger::default() };
         for packet in packets {

@@ -20,6 +20,10 @@ impl Stream {
     }
 
     fn see(&mut self, packet: &Packet) -> Step {
+        self.see_in(packet, Needs::Nothing)
+    }
+
+    fn see_in(&mut self, packet: &Packet, needs: Needs<'_>) -> Step {
         let time_ms = u64::try_from(packet.dts_ms).unwrap();
         let at = At {
             placed: Placed { time_ms, ..Placed::default() },
@@ -27,6 +31,8 @@ impl Stream {
             empty: time_ms == 0,
             now: self.now,
             header: &self.header,
+            is_full: false,
+            needs,
         };
         self.rotation.see(packet, &at)
     }
@@ -156,4 +162,49 @@ fn a_file_does_not_begin_with_the_configuration_of_another_codec() {
     assert!(opening.config(Kind::Audio).is_none() && opening.config(Kind::Video).is_some());
     let opening = rotation.opening(&header, &message(Kind::Video, b"\x93vp08\x30"));
     assert!(opening.config(Kind::Audio).is_some() && opening.config(Kind::Video).is_none());
+}
+
+#[test]
+fn a_file_that_has_to_know_its_tracks_begins_when_both_kinds_came_or_no_more_can_be_held() {
+    let fresh = || Stream {
+        rotation: Rotation::new(config::Rotation::default(), Duration::from_millis(500)),
+        header: Header::default(),
+        now: Instant::now(),
+    };
+    let mut stream = fresh();
+    let mut see = |packet: &Packet| stream.see_in(packet, Needs::Tracks);
+    assert_eq!(see(&video_config(0)), Step::Hold);
+    assert_eq!(see(&video(0, true, 9)), Step::Hold);
+    assert_eq!(see(&video(40, false, 9)), Step::Hold);
+    assert_eq!(see(&audio(41, 9)), Step::Write);
+    let held = |stream: &mut Stream| stream.rotation.take_held().len();
+    assert_eq!(held(&mut stream), 3);
+
+    let mut stream = fresh();
+    // What comes before anything coded costs no time.
+    assert_eq!(stream.see_in(&video_config(0), Needs::Tracks), Step::Hold);
+    assert!(!stream.rotation.holds_media());
+    assert_eq!(stream.see_in(&video(900, true, 9), Needs::Tracks), Step::Hold);
+    assert_eq!(stream.see_in(&video(1_400, false, 9), Needs::Tracks), Step::Hold);
+    assert_eq!(stream.see_in(&video(1_401, false, 9), Needs::Tracks), Step::Write);
+    assert_eq!(held(&mut stream), 3);
+
+    let mut stream = fresh();
+    assert_eq!(stream.see_in(&video(0, true, 2 << 20), Needs::Tracks), Step::Hold);
+    assert_eq!(stream.see_in(&video(1, false, 9), Needs::Tracks), Step::Write);
+    assert_eq!(held(&mut stream), 1);
+    for _ in 0..64 {
+        assert_eq!(stream.see_in(&video(0, false, 9), Needs::Tracks), Step::Hold);
+    }
+    assert_eq!(stream.see_in(&video(0, false, 9), Needs::Tracks), Step::Write);
+}
+
+#[test]
+fn what_the_open_file_cannot_have_asks_for_another() {
+    let mut stream = Stream::new(config::Rotation::default());
+    let movie = Movie::of(&stream.header, &[]);
+    let step = |stream: &mut Stream, packet: &Packet| stream.see_in(packet, Needs::Only(&movie));
+    assert_eq!(step(&mut stream, &video(40, false, 9)), Step::Write);
+    assert_eq!(step(&mut stream, &audio(41, 9)), Step::Write);
+    assert_eq!(step(&mut stream, &video(80, true, 9)), Step::Cut(Cut::Configuration));
 }

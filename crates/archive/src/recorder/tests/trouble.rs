@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A disk on which some calls fail while it is broken.
-fn breakable(
+pub(super) fn breakable(
     broken: &Arc<AtomicBool>,
     fails: impl Fn(Call) -> bool + Send + 'static,
     kind: io::ErrorKind,
@@ -38,7 +38,7 @@ fn patient(disk: FakeDisk) -> Rig {
 }
 
 /// The files hold runs of what was sent, in order and nothing twice; returns how many packets.
-fn kept(rig: &Rig, sent: &[Packet]) -> usize {
+pub(super) fn kept(rig: &Rig, sent: &[Packet]) -> usize {
     let mut from = 0;
     let mut kept = 0;
     let files = rig.disk.files();

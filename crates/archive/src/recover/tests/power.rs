@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use media::Kind;
 use media::flv::scan::{Item, Scanner};
+use media::{Kind, mp4};
 
 use super::*;
 use crate::disk::fake::power::{Fate, Image, Tear};
@@ -29,13 +29,16 @@ fn packets(segment: u32) -> Vec<Packet> {
     packets
 }
 
-fn record(disk: &FakeDisk, number: u32, finish: bool) -> Recorded {
+fn record(disk: &FakeDisk, format: Format, number: u32, finish: bool) -> Recorded {
     let calls = || disk.calls().len();
     let sent = packets(number);
     let mut recorded =
         Recorded { number, sent, flushed: Vec::new(), synced: Vec::new(), finished: None };
     let about = About { segment: number, ..about() };
-    let mut segment = create(disk, about);
+    let (header, dir) = (Header::default(), Path::new("rec"));
+    let form = testing::form(format, &header, &recorded.sent);
+    let first = testing::name_of("live/test", format);
+    let mut segment = Segment::create(disk, dir, &first, about, form, &header).unwrap();
     let mut pushed = 0;
     for part in recorded.sent.chunks(11) {
         push(&mut segment, part, pushed);
@@ -51,7 +54,8 @@ fn record(disk: &FakeDisk, number: u32, finish: bool) -> Recorded {
         }
     }
     if finish {
-        let end = End { final_name: Some(name(&format!("live/end{number}"))), ..end() };
+        let final_name = testing::name_of(&format!("live/end{number}"), format);
+        let end = End { final_name: Some(final_name), ..end() };
         let finished = segment.finish(disk, &ledger(&recorded.sent), &end).1.unwrap();
         recorded.finished = Some((calls(), finished.path));
     }
@@ -74,7 +78,7 @@ fn check(
 ) {
     let files = disk.files();
     let mut found = BTreeMap::new();
-    for (path, file) in files.iter().filter(|(path, _)| path.extension() == Some("flv".as_ref())) {
+    for (path, file) in files.iter().filter(|(path, _)| Format::of(path).is_some()) {
         let number = metadata(file, "segment").as_f64().unwrap();
         let segment = recorded.iter().find(|r| f64::from(r.number) == number).unwrap();
         assert_eq!(metadata(file, "complete"), Value::from(true), "{path:?}");
@@ -109,10 +113,14 @@ fn recovered(image: &Image) -> FakeDisk {
     disk
 }
 
-/// All messages in the files of a disk whose tags are whole.
+/// All messages in the files of a disk whose tags, or parts, are whole.
 fn bodies(files: &BTreeMap<PathBuf, Vec<u8>>) -> BTreeSet<Vec<u8>> {
     let mut bodies = BTreeSet::new();
     for file in files.values() {
+        if file.get(4..8) == Some(b"ftyp") {
+            bodies.extend(bodies_of_parts(file));
+            continue;
+        }
         let mut scanner = Scanner::default();
         scanner.push(file);
         scanner.finish();
@@ -128,10 +136,40 @@ fn bodies(files: &BTreeMap<PathBuf, Vec<u8>>) -> BTreeSet<Vec<u8>> {
     bodies
 }
 
+/// All messages of the parts that are whole, wherever those are in the file.
+fn bodies_of_parts(file: &[u8]) -> Vec<Vec<u8>> {
+    let starts: Vec<_> = file
+        .windows(mp4::mux::PART_MARK.len())
+        .enumerate()
+        .filter(|(_, bytes)| *bytes == mp4::mux::PART_MARK)
+        .map(|(at, _)| at - 4)
+        .collect();
+    let Some(first) = starts.first() else { return Vec::new() };
+    let script = crate::script::Script::read(file).expect("a recording");
+    let room = usize::try_from(script.end).unwrap();
+    let mut head = file[..*first].to_vec();
+    head[room..room + 16].copy_from_slice(b"\0\0\0\x10free\0\0\0\0\0\0\0\0");
+    let mut bodies = Vec::new();
+    for (start, next) in starts.iter().zip(starts.iter().skip(1).chain([&file.len()])) {
+        let (packets, _) = testing::scan_torn(&[&head, &file[*start..*next]].concat());
+        bodies.extend(packets.into_iter().map(|packet| packet.body.to_vec()));
+    }
+    bodies
+}
+
 #[test]
 fn at_every_call_a_power_cut_costs_only_what_was_not_synced() {
+    survives_power_cuts(Format::Flv);
+}
+
+#[test]
+fn at_every_call_a_power_cut_costs_an_mp4_file_only_what_was_not_synced() {
+    survives_power_cuts(Format::Mp4);
+}
+
+fn survives_power_cuts(format: Format) {
     let disk = FakeDisk::remembering(Image::default());
-    let recorded = [record(&disk, 1, true), record(&disk, 2, false)];
+    let recorded = [record(&disk, format, 1, true), record(&disk, format, 2, false)];
     let whole = disk.files();
     let history = disk.history();
     let mut fates = vec![Fate::Lost, Fate::Kept];

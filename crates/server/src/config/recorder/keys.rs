@@ -7,7 +7,7 @@ use std::str::FromStr as _;
 use archive::Tracks;
 use archive::retention::Rules;
 
-use super::{Format, Recorder};
+use super::Recorder;
 use crate::config::Config;
 use crate::config::file::{Table, Value};
 use crate::config::pattern::Pattern;
@@ -123,7 +123,7 @@ impl Recorder {
             }
             "exclude" => self.exclude = list(key, value, Pattern::from_str)?,
             "enabled" => self.enabled = scalar(key, value, boolean)?,
-            "format" => self.format = scalar(key, value, format)?,
+            "format" => self.format = scalar(key, value, value::format)?,
             "dir" => self.dir = Some(scalar(key, value, dir)?),
             "path" => self.path = scalar(key, value, value::parsed)?,
             "tracks" => self.tracks = scalar(key, value, tracks)?,
@@ -229,13 +229,6 @@ fn name(text: &str) -> Result<String, String> {
 
 fn boolean(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "expected true or false".to_owned())
-}
-
-fn format(text: &str) -> Result<Format, String> {
-    match text {
-        "flv" => Ok(Format::Flv),
-        _ => Err("expected flv".to_owned()),
-    }
 }
 
 fn tracks(text: &str) -> Result<Tracks, String> {

@@ -45,6 +45,7 @@ fn a_recorder_is_active_in_its_windows_if_it_is_enabled() {
 fn a_plan_is_that_of_the_server_but_for_what_the_recorder_says() {
     let config = config(&[
         "-record-dir=/srv/rec",
+        "-record-format=mp4",
         "-record-path={app}/{timestamp}_{sequence}",
         "-record-rotate-duration=1h",
         "-record-rotate-size=1GiB",
@@ -65,6 +66,7 @@ fn a_plan_is_that_of_the_server_but_for_what_the_recorder_says() {
     let expected = Plan {
         recorder: "all".to_owned(),
         dir: PathBuf::from("/srv/rec"),
+        format: archive::Format::Mp4,
         template: "{app}/{timestamp}_{sequence}".parse().unwrap(),
         rotation,
         tracks: Tracks::All,

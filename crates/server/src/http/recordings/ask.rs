@@ -34,7 +34,7 @@ pub(super) struct Start {
     /// A recorder of the configuration, whose settings for files are taken over; else those of the
     /// server.
     recorder: Option<String>,
-    /// The container.
+    /// What files it is.
     format: Option<Format>,
     /// Which part of the stream.
     tracks: Option<Part>,
@@ -58,6 +58,8 @@ pub(super) struct Start {
 enum Format {
     /// Flash Video.
     Flv,
+    /// MP4: fragments while it grows, an ordinary file when it is finished.
+    Mp4,
 }
 
 /// A part of a stream.
@@ -102,11 +104,18 @@ impl Start {
         labels.extend(self.labels.unwrap_or_default());
         archive::check_labels(&labels).map_err(|error| bad_value("labels", error))?;
         let name = self.name.map(|name| named("name", name)).transpose()?;
-        // The only one so far.
-        let _ = self.format.map(|Format::Flv| ());
+        let format = self.format.map_or(base.format, |format| match format {
+            Format::Flv => archive::Format::Flv,
+            Format::Mp4 => archive::Format::Mp4,
+        });
         Ok(Wanted {
             key,
-            plan: Arc::new(Plan { tracks: tracks.unwrap_or(base.tracks), max_length, ..base }),
+            plan: Arc::new(Plan {
+                tracks: tracks.unwrap_or(base.tracks),
+                format,
+                max_length,
+                ..base
+            }),
             name,
             labels,
             pre_roll_ms: i64::try_from(pre_roll.as_millis()).unwrap_or(i64::MAX),

@@ -48,6 +48,10 @@ pub(crate) struct Recording {
     pub(crate) segments: u64,
     /// How many stretches it lacks.
     pub(crate) gaps: u64,
+    /// Tracks that are in its files and that no player finds there, and why, while it runs: MP4 has
+    /// no word for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hidden: Vec<String>,
     /// Its books: received = written + dropped.
     pub(crate) ledger: Ledger,
     /// What people say of it.
@@ -109,7 +113,7 @@ impl Recording {
             recorder: plan.recorder.clone(),
             name: wanted.name.clone(),
             state: State::Waiting,
-            format: FORMAT,
+            format: plan.format.name(),
             tracks: Some(plan.tracks.name()),
             start: None,
             end: None,
@@ -117,6 +121,7 @@ impl Recording {
             size_bytes: 0,
             segments: 0,
             gaps: 0,
+            hidden: Vec::new(),
             ledger: Ledger::default(),
             labels: wanted.labels.clone(),
             held: false,
@@ -137,7 +142,7 @@ impl Recording {
             recorder: plan.recorder.clone(),
             name: status.name.clone(),
             state: State::of(status.state),
-            format: FORMAT,
+            format: plan.format.name(),
             tracks: Some(plan.tracks.name()),
             start: Some(time::of_ms(status.started_unix_ms)),
             end: None,
@@ -145,6 +150,7 @@ impl Recording {
             size_bytes: status.counters.bytes,
             segments: u64::from(status.segments),
             gaps: status.ledger.gaps_total,
+            hidden: status.hidden.clone(),
             ledger: (&status.ledger).into(),
             labels: status.labels.clone(),
             held: status.held,
@@ -171,7 +177,7 @@ impl Recording {
             recorder: recording.recorder.clone(),
             name: recording.name.clone(),
             state: State::kept(recording.state),
-            format: FORMAT,
+            format: recording.format.name(),
             tracks: Some(recording.tracks.name()),
             start: Some(time::of_ms(recording.start_unix_ms)),
             end: recording.end_unix_ms.map(time::of_ms),
@@ -179,6 +185,7 @@ impl Recording {
             size_bytes: recording.size_bytes,
             segments: recording.segments,
             gaps: recording.gaps,
+            hidden: Vec::new(),
             ledger: (&recording.ledger).into(),
             labels: recording.labels.clone(),
             held: recording.held,
@@ -197,9 +204,6 @@ impl Recording {
         Self { labels, held: recording.held, ..Self::running(status) }
     }
 }
-
-/// The only container so far.
-const FORMAT: &str = "flv";
 
 impl State {
     /// Whether it is not over.

@@ -28,7 +28,7 @@ fn wrong(more: &str) -> String {
 #[test]
 fn every_key_is_read() {
     let recorder = recorder(
-        "exclude = ['b']\nenabled = false\nformat = 'flv'\ndir = '/disk2'\npath = '{app}_{start}'\n\
+        "exclude = ['b']\nenabled = false\nformat = 'mp4'\ndir = '/disk2'\npath = '{app}_{start}'\n\
          tracks = 'audio'\npre-roll = '10s'\nmax-length = '2h'\n\
          schedule = ['daily 10:00-11:00', 'Sat 00:00-24:00']\nrotate-duration = '1h'\n\
          rotate-size = '1GiB'\nrotate-every = '15m'\nrotate-schedule = '0 6 * * * UTC'\n\
@@ -45,7 +45,7 @@ fn every_key_is_read() {
         enabled: false,
         streams: vec!["a".parse().unwrap()],
         exclude: vec!["b".parse().unwrap()],
-        format: Format::Flv,
+        format: archive::Format::Mp4,
         dir: Some(PathBuf::from("/disk2")),
         path: "{app}_{timestamp}".parse().unwrap(),
         rotation: archive::Rotation {
@@ -100,7 +100,7 @@ fn what_is_not_said_is_taken_from_the_server() {
 fn wrong_values_are_told_with_what_was_expected() {
     for (text, expected) in [
         ("enabled = 1", "enabled \"1\" is not valid: expected true or false"),
-        ("format = 'mp4'", "format \"mp4\" is not valid: expected flv"),
+        ("format = 'mkv'", "format \"mkv\" is not valid: expected flv or mp4"),
         ("tracks = 'none'", "expected all, audio, video or keyframes"),
         ("dir = ''", "expected a directory"),
         ("path = '/x'", "absolute"),

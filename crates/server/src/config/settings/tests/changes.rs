@@ -92,6 +92,7 @@ fn each_flag_applies_at_once_or_needs_a_restart() {
         "log-level",
         "record-flush",
         "record-sync",
+        "record-format",
         "record-path",
         "record-rotate-duration",
         "record-rotate-size",

@@ -1,0 +1,196 @@
+//! Recordings as MP4.
+
+use media::mp4::scan::{Item, Scanner};
+use proptest::prelude::*;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::trouble::breakable;
+use super::*;
+use crate::Format;
+
+/// Everything of a file, in order.
+fn items(file: &[u8]) -> Vec<Item> {
+    let mut scanner = Scanner::new();
+    scanner.push(file);
+    scanner.finish();
+    std::iter::from_fn(|| scanner.poll()).collect()
+}
+
+fn record(rig: &Rig, mut stream: Stream, packets: Vec<Packet>) -> Vec<Packet> {
+    rig.start_by(&stream, |plan| plan.format = Format::Mp4);
+    stream.push(packets);
+    let sent = std::mem::take(&mut stream.sent);
+    drop(stream);
+    rig.wait_for_end();
+    sent
+}
+
+/// The audio and video of all files, in their order.
+fn joined(rig: &Rig, finished: &[crate::events::Finished]) -> Vec<Packet> {
+    let files = rig.disk.files();
+    finished.iter().flat_map(|file| scan(&files[&file.path])).collect()
+}
+
+#[test]
+fn a_recording_is_an_ordinary_mp4_file_with_all_packets() {
+    let rig = Rig::new(FakeDisk::default());
+    let stream = Stream::publish("live", "mp4_whole");
+    let sent = record(&rig, stream, clip(3));
+    let [finished] = &rig.take_finished()[..] else { panic!("one file") };
+    assert_eq!(finished.path.extension().unwrap(), "mp4");
+    let file = rig.disk.files()[&finished.path].clone();
+    assert_eq!(assert_begins(&scan(&file), &sent), sent.len());
+    assert!(
+        matches!(items(&file).last(), Some(Item::Index { end, .. }) if *end == file.len() as u64)
+    );
+    assert_eq!(finished.hash.to_string(), blake3::hash(&file).to_string());
+    assert_eq!(finished.size_bytes, file.len() as u64);
+    assert_eq!(metadata(&file, "complete"), Value::from(true));
+    assert_eq!(metadata(&file, "packetsWritten").as_f64(), Some(sent.len() as f64));
+    // `ftyp`, what it says of itself, then one `mdat` up to the index: no fragments for players.
+    let room = usize::try_from(crate::script::Script::read(&file).unwrap().end).unwrap();
+    assert_eq!(&file[room + 4..room + 8], b"mdat");
+}
+
+#[test]
+fn sound_without_a_configuration_that_comes_after_the_first_picture_is_a_track() {
+    let rig = Rig::new(FakeDisk::default());
+    let stream = Stream::publish("live", "mp4_late_sound");
+    // MPEG-1 layer III, 44.1 kHz, stereo.
+    let mp3 = |at_ms| {
+        let body = [&[0x2f, 0xff, 0xfb, 0x90, 0x00], &[7; 400][..]].concat();
+        Packet::new(media::Kind::Audio, at_ms, body.into())
+    };
+    let mut packets = vec![video_config(1)];
+    packets.extend((0..20).map(|i| video(i * 40, i % 10 == 0, 500)));
+    packets.insert(4, mp3(100));
+    packets.push(mp3(800));
+    let sent = record(&rig, stream, packets);
+    let finished = rig.take_finished();
+    assert_eq!(finished.len(), 1);
+    assert_eq!(joined(&rig, &finished), sent_at_file_times(&sent));
+    let file = &rig.disk.files()[&finished[0].path];
+    assert_eq!(metadata(file, "hasAudio"), Value::from(true));
+    assert!(file.windows(4).any(|name| name == b"mp4a"));
+}
+
+/// Packets as a file that begins with them has them.
+fn sent_at_file_times(sent: &[Packet]) -> Vec<Packet> {
+    let mut rebase = media::time::Rebase::default();
+    let at = |packet: &Packet, time_ms: u64| Packet {
+        dts_ms: i64::try_from(time_ms).unwrap(),
+        ..packet.clone()
+    };
+    sent.iter().map(|packet| at(packet, rebase.place(packet).time_ms)).collect()
+}
+
+#[test]
+fn a_track_that_begins_later_and_a_new_configuration_begin_another_file() {
+    let rig = Rig::new(FakeDisk::default());
+    let stream = Stream::publish("live", "mp4_change");
+    let mut packets = vec![video_config(1)];
+    packets.extend((0..30).map(|i| video(i * 100, i % 10 == 0, 300)));
+    // Sound from 1.5 s on; another picture from 2 s on.
+    packets.insert(16, Packet { dts_ms: 1_450, ..audio_config() });
+    packets.insert(17, audio(1_460, 99));
+    packets.insert(23, Packet { dts_ms: 2_000, ..video_config(2) });
+    let sent = record(&rig, stream, packets);
+    let finished = rig.take_finished();
+    let cuts: Vec<_> = finished.iter().map(|file| file.about.cut).collect();
+    assert_eq!(cuts, [Cut::Start, Cut::Configuration]);
+    let files = rig.disk.files();
+    // What came of the new track before the cut is there all the same, and told.
+    let first = &files[&finished[0].path];
+    assert_eq!(metadata(first, "packetsHidden").as_f64(), Some(1.0));
+    assert_eq!(metadata(&files[&finished[1].path], "hasAudio"), Value::from(true));
+    let bodies = |packets: &[Packet]| packets.iter().map(|p| p.body.clone()).collect::<Vec<_>>();
+    let mut all = bodies(&scan(first));
+    // The second begins with the configuration of the sound once more.
+    all.extend(bodies(&scan(&files[&finished[1].path])).into_iter().skip(1));
+    assert_eq!(all, bodies(&sent));
+}
+
+#[test]
+fn a_track_that_mp4_has_no_word_for_is_kept_and_told() {
+    let rig = Rig::new(FakeDisk::default());
+    let stream = Stream::publish("live", "mp4_hidden");
+    let key = stream.key.clone();
+    // Nellymoser.
+    let nelly = |at_ms| Packet::new(media::Kind::Audio, at_ms, vec![0x6e, 1, 2, 3].into());
+    let mut packets = vec![video_config(1)];
+    packets.extend((0..20).flat_map(|i| [video(i * 50, i % 10 == 0, 300), nelly(i * 50)]));
+    let sent = record(&rig, stream, packets);
+    let finished = rig.take_finished();
+    assert_eq!(joined(&rig, &finished), sent_at_file_times(&sent));
+    assert_eq!(finished[0].ledger.hidden.packets, 20);
+    assert_eq!(finished[0].ledger.written.packets, sent.len() as u64);
+    let told: Vec<_> =
+        log_of(&key).into_iter().filter(|line| line.contains("not playable in MP4")).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("WARN ") && told[0].contains("audio track 0"), "{told:?}");
+}
+
+#[test]
+fn a_disk_that_fails_costs_what_was_not_written_and_the_file_is_completed() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let full = std::io::ErrorKind::StorageFull;
+    let disk = breakable(&broken, |call| call == Call::Append, full);
+    let rig = Rig::new(disk);
+    let mut stream = Stream::publish("live", "mp4_full");
+    rig.start_by(&stream, |plan| plan.format = Format::Mp4);
+    stream.push(clip(2));
+    rig.wait_for_packets(42);
+    broken.store(true, Ordering::Relaxed);
+    stream.push(second(2));
+    wait_until("it is found out", || rig.state() == Some(crate::State::Trouble));
+    // No index can be put behind the parts either: that is done when there is room again.
+    assert!(rig.take_finished().is_empty());
+    broken.store(false, Ordering::Relaxed);
+    stream.push((3..6).flat_map(second));
+    let sent = std::mem::take(&mut stream.sent);
+    let key = stream.key.clone();
+    drop(stream);
+    rig.wait_for_end();
+    assert_eq!(errors_of(&key).len(), 1);
+    let counters = rig.archive.counters();
+    let kept = u64::try_from(super::trouble::kept(&rig, &sent)).unwrap();
+    assert!(kept >= 42 && kept + counters.dropped_packets == sent.len() as u64, "{counters:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever is cut, and wherever: no packet is lost, none twice.
+    #[test]
+    fn segments_joined_are_the_stream(
+        sizes in proptest::collection::vec(1_usize..3_000, 20..60),
+        rotate in 1_u64..4,
+        seed in any::<u32>(),
+    ) {
+        let rig = Rig::new(FakeDisk::default());
+        let mut stream = Stream::publish("live", &format!("mp4_joined_{seed}"));
+        rig.start_by(&stream, |plan| {
+            plan.format = Format::Mp4;
+            plan.rotation.duration = Some(Duration::from_secs(rotate));
+        });
+        let frames = sizes.iter().zip(0_i64..).flat_map(|(size, i)| {
+            [video(i * 200, i % 5 == 0, *size), audio(i * 200 + 30, size / 10)]
+        });
+        stream.push([video_config(1), audio_config()].into_iter().chain(frames));
+        let sent = std::mem::take(&mut stream.sent);
+        drop(stream);
+        rig.wait_for_end();
+        let finished = rig.take_finished();
+        let files = rig.disk.files();
+        let mut all = Vec::new();
+        for (file, n) in finished.iter().zip(0..) {
+            // Later ones begin with the configurations once more.
+            let repeated = if n == 0 { 0 } else { 2 };
+            all.extend(scan(&files[&file.path]).into_iter().skip(repeated).map(|p| p.body));
+        }
+        prop_assert_eq!(all, sent.iter().map(|p| p.body.clone()).collect::<Vec<_>>());
+        prop_assert!(finished.len() > 1 || sizes.len() <= 5 * usize::try_from(rotate).unwrap());
+    }
+}
