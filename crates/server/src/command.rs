@@ -11,6 +11,7 @@ mod probe;
 mod publish;
 mod pull;
 mod recordings;
+mod remux;
 mod repair;
 mod retention;
 mod sample_config;
@@ -37,6 +38,7 @@ pub use probe::Probe;
 pub use publish::Publish;
 pub use pull::Pull;
 pub use recordings::Recordings;
+pub use remux::Remux;
 pub use repair::Repair;
 pub use retention::Retention;
 pub use sample_config::SampleConfig;
@@ -65,6 +67,8 @@ pub enum Command {
     Verify(Verify),
     /// Mend FLV files: torn ones, and those of other servers
     Repair(Repair),
+    /// Make an MP4 file of an FLV file, or FLV of an MP4 recording, without encoding anything
+    Remux(Remux),
     /// Tell what is wrong with a configuration, or what it comes to
     CheckConfig(CheckConfig),
     /// Print a configuration with every key, its default and what it is for
@@ -97,6 +101,7 @@ impl Command {
             Self::Catalog(catalog) => catalog.run(),
             Self::Verify(verify) => verify.run(),
             Self::Repair(repair) => repair.run(),
+            Self::Remux(remux) => remux.run(),
             Self::CheckConfig(check) => check.run(),
             Self::SampleConfig(sample) => sample.run(),
             Self::Completions(completions) => completions.run(),

@@ -1,0 +1,63 @@
+use super::*;
+
+const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.flv");
+
+fn remux(input: &Path, output: &Path) -> Result<ExitCode, String> {
+    let (input, output) = (input.to_owned(), output.to_owned());
+    Remux { input, output, json: true }.run().map_err(|error| error.to_string())
+}
+
+/// The packets of a file, with their times, and its faults.
+fn packets(path: &Path) -> Vec<(Kind, u32, bytes::Bytes)> {
+    let mut packets = Vec::new();
+    let bar = ProgressBar::hidden();
+    let done = read(&mut File::open(path).unwrap(), &bar, |tag| {
+        packets.push((tag.packet.kind, tag.header.timestamp_ms, tag.packet.body.clone()));
+        Ok(true)
+    });
+    assert!(done.is_ok());
+    packets
+}
+
+#[test]
+fn there_and_back_again_is_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mp4, flv) = (dir.path().join("x.mp4"), dir.path().join("x.flv"));
+    assert!(remux(Path::new(CLIP), &mp4).is_ok());
+    assert!(remux(&mp4, &flv).is_ok());
+    let clip = packets(Path::new(CLIP));
+    assert!(clip.len() > 100);
+    assert_eq!(packets(&mp4), clip);
+    assert_eq!(packets(&flv), clip);
+    let bytes = fs::read(&mp4).unwrap();
+    assert!(bytes.windows(4).any(|name| name == b"stss"), "an index");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing else is left");
+}
+
+#[test]
+fn nothing_is_overwritten_and_what_cannot_be_made_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let there = dir.path().join("there.mp4");
+    fs::write(&there, "precious").unwrap();
+    let error = remux(Path::new(CLIP), &there).unwrap_err();
+    assert!(error.ends_with("exists already and is not overwritten"), "{error}");
+    assert_eq!(fs::read(&there).unwrap(), b"precious");
+
+    let other = dir.path().join("x.mkv");
+    assert_eq!(
+        remux(Path::new(CLIP), &other).unwrap_err(),
+        "OUT is to be called NAME.mp4 or NAME.flv"
+    );
+    let new = dir.path().join("new.flv");
+    let error = remux(&there, &new).unwrap_err();
+    assert!(error.ends_with("repair it first"), "{error}");
+    let torn = dir.path().join("torn.flv");
+    let clip = fs::read(CLIP).unwrap();
+    fs::write(&torn, &clip[..clip.len() - 9]).unwrap();
+    let error = remux(&torn, &dir.path().join("torn.mp4")).unwrap_err();
+    assert!(error.contains("cut off") && error.ends_with("repair it first"), "{error}");
+    let mut names: Vec<_> =
+        fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["there.mp4", "torn.flv"]);
+}
