@@ -88,6 +88,8 @@ enum Failure {
     InUse,
     #[error("not an FLV file")]
     NotFlv,
+    #[error("an MP4 file: a server mends its own when it starts; ffmpeg may mend others")]
+    Mp4,
     #[error("no tag is left in it that could be saved")]
     Empty,
     #[error("{} exists already and is not overwritten", format::path(.0))]
@@ -153,8 +155,11 @@ impl Repair {
         bar: &ProgressBar,
     ) -> Result<Outcome, Failure> {
         let mut head = Vec::new();
-        file.take(3).read_to_end(&mut head)?;
-        let is_flv = head == b"FLV";
+        file.take(8).read_to_end(&mut head)?;
+        if head.ends_with(b"ftyp") {
+            return Err(Failure::Mp4);
+        }
+        let is_flv = head.starts_with(b"FLV");
         let Repaired { summary, .. } = pass(file, bar, |out| {
             out.advance(out.len());
             Ok(())

@@ -214,6 +214,10 @@ fn what_cannot_be_repaired_is_told_and_the_others_are_repaired() {
     };
     for (path, why) in [
         (other("notes.txt", &b"no pictures".repeat(100)), "not an FLV file"),
+        (
+            other("x.mp4", b"\0\0\0\x18ftypiso6\0\0\0\0iso6mp41"),
+            "an MP4 file: a server mends its own when it starts; ffmpeg may mend others",
+        ),
         (other("empty.flv", b""), "not an FLV file"),
         (other("head.flv", &FILE_HEADER), "no tag is left in it that could be saved"),
         (dir.path().join("gone.flv"), "cannot read it: no such file or directory"),
