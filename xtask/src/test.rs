@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::checks;
 use crate::run::{Result, Workspace, cargo, run};
-use crate::tools::{self, FFMPEG9, SCHEMATHESIS};
+use crate::tools;
 
 /// Tests with real programs read this variable and pass over themselves when it is `1`.
 const FAST: &str = "RTMP_SERVER_TEST_FAST";
@@ -44,9 +44,7 @@ pub(crate) fn all(fast: bool) -> Result<()> {
         let mut command = cargo();
         command.current_dir(&root).env_remove(FAST);
         match &installed {
-            Some(tools) => {
-                command.env(FFMPEG9, &tools.ffmpeg9).env(SCHEMATHESIS, &tools.schemathesis)
-            }
+            Some(tools) => command.envs(tools.named()),
             None => command.env(FAST, "1"),
         };
         run(command.args(["test", "--workspace", "--locked"]))

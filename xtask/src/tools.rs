@@ -13,6 +13,7 @@ use crate::run::{Result, Workspace, command, output, run, succeeds};
 
 /// Debian packages, with what the tests want of them.
 const PACKAGES: &[(&str, &str)] = &[
+    ("chromium", "the page to watch, and players of other pages"),
     ("e2fsprogs", "small file systems that fill up"),
     ("ffmpeg", "FFmpeg 5: publish, play, inspect"),
     ("flvmeta", "inspect recordings"),
@@ -26,6 +27,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("libgl1-mesa-dri", "OpenGL without a graphics card, for OBS"),
     ("mediainfo", "inspect recordings"),
     ("mpv", "play"),
+    ("nodejs", "drive Chromium"),
     ("obs-studio", "publish"),
     ("python3-venv", "the environment of the newest FFmpeg"),
     ("rtmpdump", "play"),
@@ -48,12 +50,21 @@ const SCHEMATHESIS_WHEEL: &str = "schemathesis==4.32.5";
 /// Tests find its program by this name, as [`FFMPEG9`].
 pub(crate) const SCHEMATHESIS: &str = "RTMP_SERVER_TEST_SCHEMATHESIS";
 
+/// Tests find Playwright's module by this name, as [`FFMPEG9`]; the players that Chromium runs are
+/// beside it.
+pub(crate) const PLAYWRIGHT: &str = "RTMP_SERVER_TEST_PLAYWRIGHT";
+
+/// Where the npm packages of the tests in Chromium are pinned, by hash too.
+const NPM_LOCK: [&str; 2] = ["package.json", "package-lock.json"];
+
 /// What tests need to be told of.
 pub(crate) struct Tools {
     /// The FFmpeg 9 program.
     pub(crate) ffmpeg9: PathBuf,
     /// The program `schemathesis`.
     pub(crate) schemathesis: PathBuf,
+    /// The module of Playwright.
+    pub(crate) playwright: PathBuf,
 }
 
 /// A download is tried this often before it counts as failed.
@@ -72,13 +83,26 @@ pub(crate) fn install(workspace: &Workspace) -> Result<Tools> {
     let folder = workspace.target.join("tools");
     let ffmpeg9 = ffmpeg9(&folder.join("venv"))?;
     let schemathesis = schemathesis(&folder.join("schemathesis"))?;
-    let lines =
-        format!("{FFMPEG9}={}\n{SCHEMATHESIS}={}\n", ffmpeg9.display(), schemathesis.display());
-    std::fs::write(folder.join("env"), lines)
+    let playwright = playwright(workspace, &folder.join("browser"))?;
+    let tools = Tools { ffmpeg9, schemathesis, playwright };
+    let lines = tools.named().map(|(name, path)| format!("{name}={}\n", path.display()));
+    std::fs::write(folder.join("env"), lines.concat())
         .map_err(|error| format!("cannot write {}: {error}", folder.join("env").display()))?;
-    println!("FFmpeg 9: {}", ffmpeg9.display());
-    println!("Schemathesis: {}", schemathesis.display());
-    Ok(Tools { ffmpeg9, schemathesis })
+    for (name, path) in tools.named() {
+        println!("{name}: {}", path.display());
+    }
+    Ok(tools)
+}
+
+impl Tools {
+    /// Each by the name that tests find it by.
+    pub(crate) fn named(&self) -> [(&'static str, &Path); 3] {
+        [
+            (FFMPEG9, &self.ffmpeg9),
+            (SCHEMATHESIS, &self.schemathesis),
+            (PLAYWRIGHT, &self.playwright),
+        ]
+    }
 }
 
 /// Installs Debian packages, named with what they are for.
@@ -186,6 +210,55 @@ fn schemathesis(venv: &Path) -> Result<PathBuf> {
     match is_there() {
         true => Ok(program),
         false => Err(format!("{SCHEMATHESIS_WHEEL} is installed, but does not run")),
+    }
+}
+
+/// Installs the npm packages of the tests in Chromium, unless these very versions are there.
+fn playwright(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
+    let source = workspace.root.join("crates/server/tests/browser");
+    let module = folder.join("node_modules/playwright-core/index.mjs");
+    let text = |path: PathBuf| {
+        std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    };
+    let mut is_same = module.is_file();
+    for name in NPM_LOCK {
+        is_same &= text(folder.join(name)).ok() == Some(text(source.join(name))?);
+    }
+    if is_same {
+        return Ok(module);
+    }
+    // The Node.js of others than Debian brings npm, and does not go with Debian's.
+    if !succeeds(command("npm").arg("--version")) {
+        packages(&[("npm", "packages that Chromium runs")])?;
+    }
+    // What says that all is there is written when it is.
+    let staged = folder.join("staged");
+    std::fs::create_dir_all(&staged)
+        .map_err(|error| format!("cannot make {}: {error}", staged.display()))?;
+    let copy = |from: &Path, to: &Path| {
+        NPM_LOCK.iter().try_for_each(|name| {
+            std::fs::copy(from.join(name), to.join(name))
+                .map(drop)
+                .map_err(|error| format!("cannot write {name} in {}: {error}", to.display()))
+        })
+    };
+    copy(&source, &staged)?;
+    attempt(|| {
+        let mut npm = command("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&staged);
+        run(&mut npm)
+    })?;
+    let modules = folder.join("node_modules");
+    if modules.exists() {
+        std::fs::remove_dir_all(&modules)
+            .map_err(|error| format!("cannot remove {}: {error}", modules.display()))?;
+    }
+    std::fs::rename(staged.join("node_modules"), &modules)
+        .map_err(|error| format!("cannot move {}: {error}", modules.display()))?;
+    copy(&source, folder)?;
+    match module.is_file() {
+        true => Ok(module),
+        false => Err(format!("npm succeeded, but there is no {}", module.display())),
     }
 }
 

@@ -18,6 +18,8 @@ const FAST: &str = "RTMP_SERVER_TEST_FAST";
 const FFMPEG9: &str = "RTMP_SERVER_TEST_FFMPEG9";
 /// Likewise, Schemathesis.
 const SCHEMATHESIS: &str = "RTMP_SERVER_TEST_SCHEMATHESIS";
+/// Likewise, the module of Playwright, beside the other packages of `tests/browser`.
+const PLAYWRIGHT: &str = "RTMP_SERVER_TEST_PLAYWRIGHT";
 /// Written by `cargo xtask test`, below the target directory.
 const ENV: &str = "tools/env";
 
@@ -46,6 +48,14 @@ pub fn ffmpeg9() -> Option<PathBuf> {
 /// When it is not installed.
 pub fn schemathesis() -> Option<PathBuf> {
     of_xtask(SCHEMATHESIS, "schemathesis")
+}
+
+/// Playwright, by which scripts drive a browser; `None` in a fast run.
+///
+/// # Panics
+/// When it is not installed.
+pub fn playwright() -> Option<PathBuf> {
+    of_xtask(PLAYWRIGHT, "Playwright")
 }
 
 /// Debian's ffprobe; `None` in a fast run.
