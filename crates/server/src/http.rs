@@ -20,6 +20,7 @@ mod listener;
 mod media;
 pub mod metrics;
 mod openapi;
+mod page;
 mod pictures;
 mod problem;
 mod rates;
@@ -126,6 +127,7 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
     let (router, document) = calls.split_for_parts();
     router
         .merge(docs::pages(openapi::finish(document)))
+        .merge(page::routes())
         .merge(watch::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::header;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use utoipa::openapi::OpenApi;
@@ -31,7 +31,6 @@ pub(super) fn pages(document: OpenApi) -> Router<Arc<Api>> {
         get(move || std::future::ready(typed(kind, text.clone())))
     };
     Router::new()
-        .route("/", get(|| async { Redirect::temporary("/api/v1/docs") }))
         .route("/api/v1/openapi.json", get(document))
         .route("/api/v1/docs", file("text/html; charset=utf-8", page))
         .route("/api/v1/docs.js", file("text/javascript; charset=utf-8", SCRIPT.into()))

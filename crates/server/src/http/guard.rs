@@ -7,7 +7,8 @@
 //! CORS headers.
 //!
 //! Views of streams (`/live/…`) are open to all, as playing over RTMP is, and to the pages of all sites:
-//! they show nothing that a player does not get, and change nothing.
+//! they show nothing that a player does not get, and change nothing. So are the files of the page (`/`),
+//! which are the same for everybody, but pages of other sites get no leave to read them.
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -21,7 +22,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 
 use super::problem::{Code, Problem};
-use super::{Api, watch};
+use super::{Api, page, watch};
 use crate::config::Secret;
 use crate::telemetry;
 
@@ -34,8 +35,10 @@ const OPEN: [&str; 2] = ["/health", "/ready"];
 
 /// Lets a request through, or says why not.
 pub(super) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let is_view = request.uri().path().starts_with(watch::PREFIX);
-    let checked = if is_view { check_length(request.uri()) } else { check(&api, &request) };
+    let path = request.uri().path();
+    let is_view = path.starts_with(watch::PREFIX);
+    let is_open = is_view || page::has(path);
+    let checked = if is_open { check_length(request.uri()) } else { check(&api, &request) };
     let answer = match checked {
         Ok(()) => {
             let path = request.uri().path().to_owned();

@@ -18,6 +18,7 @@ mod logs;
 mod mp4;
 mod obs;
 mod pace;
+mod page;
 mod pictures;
 mod play;
 mod players;

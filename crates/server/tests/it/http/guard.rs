@@ -17,7 +17,9 @@ fn refused(status: u16, code: &str) -> (u16, String) {
 fn a_token_opens_everything_and_is_needed_for_everything_but_health() {
     let mut server = builder().args(["-api-token", TOKEN]).start();
     let http = server.api();
-    for path in ["/api/v1/server", "/metrics", "/api/v1/docs", "/api/v1/events", "/nothing", "/"] {
+    for path in
+        ["/api/v1/server", "/metrics", "/api/v1/docs", "/api/v1/events", "/nothing", "/page/"]
+    {
         let answer = http.get(path);
         assert_eq!(answer.problem(), refused(401, "unauthorized"), "{path}");
         assert_eq!(answer.header("www-authenticate").unwrap(), "Bearer realm=\"rtmp-server\"");

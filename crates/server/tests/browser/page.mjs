@@ -1,0 +1,213 @@
+// The page to watch, used as people use it: live/test is published, and nothing was recorded yet.
+
+import assert from "node:assert/strict";
+import { stat } from "node:fs/promises";
+import { assertQuiet, open, played, plays, run, shot, SITE, until } from "./browser.mjs";
+
+const go = (page, place) => page.goto(`${SITE}/#/${place}`);
+
+/** What is true of every view: nothing is wider than the screen, and what is touched is large enough. */
+async function assertFits(page, what) {
+  const { width, inner, small } = await page.evaluate(() => ({
+    width: document.documentElement.scrollWidth,
+    inner: window.innerWidth,
+    small: [...document.querySelectorAll("button, nav a, input:not([type=checkbox])")]
+      .filter((element) => element.offsetParent && element.getBoundingClientRect().height < 32)
+      .map((element) => element.outerHTML),
+  }));
+  assert.ok(width <= inner, `${what}: ${width} px on a screen of ${inner}`);
+  assert.deepEqual(small, [], what);
+}
+
+/** Presses Tab until a control has the focus; every one on the way is named. */
+async function tabTo(page, name) {
+  for (let n = 0; n < 60; n += 1) {
+    await page.keyboard.press("Tab");
+    const found = await page.evaluate(() => {
+      const element = document.activeElement;
+      return element.getAttribute("aria-label") || element.labels?.[0]?.textContent || element.textContent.trim();
+    });
+    if (found === name) return;
+    assert.ok(found, `what has the focus on the way to ${name} has no name`);
+  }
+  assert.fail(`${name} cannot be reached by Tab`);
+}
+
+let page;
+
+/** Where the recording is that the steps work on. */
+const recording = { id: null };
+
+await run({
+  async "the stream is listed with its picture"(browser) {
+    page = await open(browser);
+    await go(page, "");
+    const card = page.locator(".card");
+    await card.locator("h3", { hasText: "live/test" }).waitFor();
+    await until("its picture", () => card.locator("img").evaluate((img) => img.naturalWidth > 0));
+    const text = await until("its rates", async () => {
+      const text = await card.innerText();
+      return /[1-9]\d* kbit\/s/.test(text) && /, \d+ fps/.test(text) && text;
+    });
+    for (const part of ["H.264 640×360", "AAC stereo", "Viewers"]) assert.ok(text.includes(part), `${part}: ${text}`);
+    await page.locator("#link.good").waitFor();
+    await shot(page, "live");
+  },
+
+  async "it is watched, rewound and left by keyboard alone"() {
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
+    await tabTo(page, "Watch live/test");
+    await page.keyboard.press("Enter");
+    const first = await plays(page, 60);
+    await until("four seconds to rewind", async () => {
+      const { start, end } = await played(page);
+      return end - start > 4;
+    });
+    await tabTo(page, "Player");
+    const place = () => page.getByLabel("Place").getAttribute("aria-valuetext");
+    await page.keyboard.press("ArrowLeft");
+    const behind = await until("a place behind", async () => {
+      const now = await played(page);
+      return now.end - now.at > 3 && /^−0:\d\d$/.test(await place()) && now;
+    });
+    assert.ok(behind.at >= first.start, JSON.stringify(behind));
+    await plays(page, 20);
+    await page.keyboard.press("l");
+    await until("the newest picture", async () => {
+      const now = await played(page);
+      return now.end - now.at < 2 && (await place()) === "live";
+    });
+    await page.keyboard.press(" ");
+    await until("a pause", () => page.locator("video").evaluate((video) => video.paused));
+    await page.keyboard.press(" ");
+    await plays(page, 20);
+    await shot(page, "watch");
+    await page.locator(".facts", { hasText: "Viewers" }).getByText("1", { exact: true }).waitFor();
+  },
+
+  async "a recording is started by keyboard and listed while it grows"() {
+    await tabTo(page, "Record live/test");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Stop recording live/test" }).waitFor();
+    await tabTo(page, "Its recordings");
+    await page.keyboard.press("Enter");
+    const card = page.locator(".card");
+    await card.getByText("recording", { exact: true }).waitFor();
+    assert.equal(await card.count(), 1);
+    await page.locator(".line .kept").waitFor();
+    recording.id = (await card.locator("h4 a").getAttribute("href")).split("/").pop();
+  },
+
+  async "it is stopped with the button"() {
+    await go(page, "");
+    await page.getByRole("button", { name: "Stop recording live/test" }).click();
+    await page.getByRole("button", { name: "Record live/test" }).waitFor();
+    await go(page, "recordings");
+    const card = page.locator(".card");
+    await card.getByRole("button", { name: /^Delete/ }).waitFor();
+    await until("its poster", () => card.locator("img").evaluate((img) => img.naturalWidth > 0));
+    await shot(page, "recordings");
+  },
+
+  async "a clip is cut to the ms and downloaded"() {
+    await go(page, `recording/${recording.id}`);
+    await page.getByLabel("In", { exact: true }).fill("0:01.234");
+    await page.getByLabel("Out", { exact: true }).fill("0:00.5");
+    await page.getByText("In has to be before out").waitFor();
+    assert.equal(await page.locator(".clip .links a").count(), 0);
+    await page.getByLabel("Out", { exact: true }).fill("0:03.5");
+    await page.getByText("0:02.266 long").waitFor();
+    for (const kind of ["flv"]) {
+      const link = page.getByRole("link", { name: `Clip as ${kind.toUpperCase()}` });
+      const [file] = await Promise.all([page.waitForEvent("download"), link.click()]);
+      assert.equal(file.suggestedFilename(), `${recording.id}.${kind}`);
+      const { size } = await stat(await file.path());
+      assert.ok(size > 10_000, `${kind}: ${size} bytes`);
+    }
+    await shot(page, "recording");
+  },
+
+  async "it is deleted, brought back at once, deleted, and restored from the bin"() {
+    await go(page, "recordings");
+    const card = page.locator(".card");
+    await card.getByRole("button", { name: /^Delete/ }).click();
+    await page.getByText("No recording is found").waitFor();
+    await shot(page, "deleted");
+    await page.getByRole("button", { name: "Undo" }).click();
+    await card.waitFor();
+    await card.getByRole("button", { name: /^Delete/ }).click();
+    await page.getByText("No recording is found").waitFor();
+    await page.getByLabel("In the bin").check();
+    await card.getByRole("button", { name: /^Restore/ }).click();
+    await page.getByText("The bin is empty.").waitFor();
+    await page.getByLabel("In the bin").uncheck();
+    await card.getByRole("button", { name: /^Hold/ }).click();
+    await card.getByRole("button", { name: /^Release/ }).waitFor();
+    assert.equal(await card.getByRole("button", { name: /^Delete/ }).count(), 0);
+    await card.getByRole("button", { name: /^Release/ }).click();
+    await card.getByRole("button", { name: /^Delete/ }).waitFor();
+  },
+
+  async "what people call things is text and nothing else"() {
+    const name = "<img src=x onerror=alert(1)>";
+    await page.evaluate((name) => fetch("api/v1/recordings", {
+      method: "POST", headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ stream: `live/${name}`, name, labels: { said: name } }),
+    }), name);
+    const group = page.locator(".group", { hasText: `live/${name}` });
+    await group.getByText(`said: ${name}`).waitFor();
+    assert.equal(await page.locator("img[src=x]").count(), 0);
+    await group.getByRole("button", { name: /^Stop/ }).click();
+    await group.waitFor({ state: "detached" });
+  },
+
+  async "events and disks are told"() {
+    await go(page, "events");
+    for (const text of ["recording started (api)", "recording is over", "is watched by", "came out of the bin"]) {
+      await page.getByText(text).first().waitFor();
+    }
+    await shot(page, "events");
+    await go(page, "disks");
+    await page.locator("meter").waitFor();
+    await page.getByText(/^\d+ files, /).first().waitFor();
+    await shot(page, "disks");
+  },
+
+  async "what the server refuses is told in its words"() {
+    await go(page, "recording/0000000000000000");
+    await page.locator(".note.bad", { hasText: "No such recording: no recording 0000000000000000." }).waitFor();
+    // Browsers have a word for it as well.
+    const all = page.complaints.splice(0);
+    page.complaints = all.filter((text) => !text.includes("recordings/0000000000000000"));
+    assert.equal(all.length - page.complaints.length, 1, all.join("\n"));
+  },
+
+  async "a phone in the dark shows all of it"(browser) {
+    const phone = await open(browser, {
+      viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2, colorScheme: "dark",
+    });
+    await go(phone, "");
+    await phone.locator(".card h3").waitFor();
+    await until("the picture", () => phone.locator(".card img").evaluate((img) => img.naturalWidth > 0));
+    const back = await phone.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    assert.equal(back, "rgb(18, 21, 27)");
+    const light = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    assert.equal(light, "rgb(245, 246, 248)");
+    await assertFits(phone, "live");
+    await shot(phone, "phone-live");
+    await phone.getByRole("link", { name: "Watch live/test" }).tap();
+    await plays(phone, 20);
+    await assertFits(phone, "watch");
+    await shot(phone, "phone-watch");
+    for (const place of ["recordings", `recording/${recording.id}`, "disks", "events"]) {
+      await go(phone, place);
+      await phone.locator(".card, .clip .facts, .clip, meter, .events").first().waitFor();
+      await until("its pictures", () => phone.locator(".card img.none").count().then((count) => count === 0));
+      await assertFits(phone, place);
+      await shot(phone, `phone-${place.split("/")[0]}`);
+    }
+    assertQuiet(phone);
+    assertQuiet(page);
+  },
+});

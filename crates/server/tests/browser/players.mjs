@@ -1,0 +1,101 @@
+// Players that pages of other sites use, each on a page of its own that this script serves from the packages that
+// `package.json` pins. Every one plays the views of live/test, from another origin than the server's.
+
+import assert from "node:assert/strict";
+import { createReadStream } from "node:fs";
+import { createServer } from "node:http";
+import { dirname, join } from "node:path";
+import { assertQuiet, open, plays, run, SITE } from "./browser.mjs";
+
+const modules = dirname(dirname(process.env.PLAYWRIGHT));
+/** So much is played: three seconds. */
+const FRAMES = 75;
+
+const SCRIPTS = {
+  "hls.js": "hls.js/dist/hls.min.js",
+  "mpegts.js": "mpegts.js/dist/mpegts.js",
+  shaka: "shaka-player/dist/shaka-player.compiled.js",
+};
+
+/** What makes each play, with `video` and `fail`. */
+const PLAYERS = {
+  "hls.js": `const hls = new Hls({ lowLatencyMode: true });
+    hls.on(Hls.Events.ERROR, (_, data) => data.fatal && fail(data.details));
+    hls.loadSource(site + "/live/live/test.m3u8");
+    hls.attachMedia(video);
+    video.play();`,
+  "mpegts.js": `const player = mpegts.createPlayer({ type: "flv", isLive: true, url: site + "/live/live/test.flv" });
+    player.on(mpegts.Events.ERROR, (kind, detail) => fail(kind + " " + detail));
+    player.attachMediaElement(video);
+    player.load();
+    player.play();`,
+  "mpegts.js over a WebSocket": `const url = site.replace("http", "ws") + "/live/live/test.flv";
+    const player = mpegts.createPlayer({ type: "flv", isLive: true, url });
+    player.on(mpegts.Events.ERROR, (kind, detail) => fail(kind + " " + detail));
+    player.attachMediaElement(video);
+    player.load();
+    player.play();`,
+  shaka: `shaka.polyfill.installAll();
+    const player = new shaka.Player();
+    player.addEventListener("error", ({ detail }) => fail("shaka " + detail.code));
+    player.attach(video).then(() => player.load(site + "/live/live/test.m3u8")).then(() => video.play(), (error) => fail("shaka " + error.code));`,
+  "Media Source alone": `const source = new MediaSource();
+    video.src = URL.createObjectURL(source);
+    source.addEventListener("sourceopen", async () => {
+      const buffer = source.addSourceBuffer('video/mp4; codecs="avc1.4d401f, mp4a.40.2"');
+      const reader = (await fetch(site + "/live/live/test.mp4")).body.getReader();
+      for (;;) {
+        const { value } = await reader.read();
+        const done = new Promise((resolve) => (buffer.onupdateend = resolve));
+        buffer.appendBuffer(value);
+        await done;
+        if (video.paused && video.buffered.length) {
+          video.currentTime = video.buffered.start(0);
+          video.play();
+        }
+      }
+    });`,
+  "HLS of the browser": `video.src = site + "/live/live/test.m3u8";
+    video.onerror = () => fail(video.error.message);
+    video.play();`,
+};
+
+const html = (name) => {
+  const script = SCRIPTS[name.split(" ")[0]];
+  return `<!doctype html><link rel="icon" href="data:,"><video muted></video>
+    ${script ? `<script src="/modules/${script}"></script>` : ""}
+    <script>
+      const site = ${JSON.stringify(SITE)};
+      const video = document.querySelector("video");
+      const fail = (what) => console.error("failed: " + what);
+      ${PLAYERS[name]}
+    </script>`;
+};
+
+const server = createServer((request, answer) => {
+  const [, place, ...rest] = decodeURIComponent(request.url).split("/");
+  if (place === "modules") {
+    answer.setHeader("Content-Type", "text/javascript");
+    createReadStream(join(modules, ...rest)).pipe(answer);
+  } else {
+    answer.setHeader("Content-Type", "text/html");
+    answer.end(html(place));
+  }
+});
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const own = `http://127.0.0.1:${server.address().port}`;
+
+const steps = Object.keys(PLAYERS).map((name) => [name, async (browser) => {
+  const page = await open(browser);
+  await page.goto(`${own}/${encodeURIComponent(name)}`);
+  if (name === "HLS of the browser") {
+    const can = await page.evaluate(() => document.createElement("video").canPlayType("application/vnd.apple.mpegurl"));
+    assert.notEqual(can, "", "this Chromium has no HLS");
+  }
+  const now = await plays(page, FRAMES);
+  console.log(`${name}: ${JSON.stringify(now)}`);
+  assertQuiet(page);
+  await page.context().close();
+}]);
+await run(Object.fromEntries(steps));
+server.close();

@@ -1,0 +1,41 @@
+// The page of a server that has a token: TOKEN. live/test is published and recorded.
+
+import assert from "node:assert/strict";
+import { open, plays, run, shot, SITE, until } from "./browser.mjs";
+
+let page;
+
+await run({
+  async "the token is asked for, until it is right"(browser) {
+    page = await open(browser);
+    await page.goto(SITE);
+    const field = page.getByRole("textbox", { name: "Token" });
+    await field.fill("another");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByText("The server does not accept that token.").waitFor();
+    await shot(page, "token");
+    await field.fill(process.env.TOKEN);
+    await page.keyboard.press("Enter");
+    await page.locator(".card h3", { hasText: "live/test" }).waitFor();
+    await until("its picture", () => page.locator(".card img").evaluate((img) => img.naturalWidth > 0));
+    await page.locator("#link.good").waitFor();
+  },
+
+  async "it lasts for the tab, and downloads have it"() {
+    await page.reload();
+    await page.locator(".card h3", { hasText: "live/test" }).waitFor();
+    assert.equal(await page.locator("dialog[open]").count(), 0);
+    await page.goto(`${SITE}/#/watch/live%2Ftest`);
+    await plays(page, 20);
+    await page.goto(`${SITE}/#/recordings`);
+    await page.locator(".card h4 a").first().click();
+    const link = page.getByRole("link", { name: "All as FLV" });
+    const [file] = await Promise.all([page.waitForEvent("download"), link.click()]);
+    assert.match(file.suggestedFilename(), /^[0-9a-f]{16}\.flv$/);
+  },
+
+  async "nothing but refusals for want of the token was complained about"() {
+    const others = page.complaints.filter((text) => !text.includes("status of 401"));
+    assert.deepEqual(others, []);
+  },
+});

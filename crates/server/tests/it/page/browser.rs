@@ -1,0 +1,69 @@
+//! The page and the players of other pages in Chromium. What people do is in the scripts of `tests/browser`;
+//! each step that took place is on the standard output, and pictures of the screen are below the target
+//! directory, in `tmp/page`.
+
+#![cfg(unix)]
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use testkit::server::Server;
+use testkit::tools;
+
+use super::builder;
+use crate::ffmpeg::tool::{self, Ffmpeg};
+use crate::files::sender;
+
+/// Longest that a script may run. 20 s are usual.
+const LONGEST: Duration = Duration::from_secs(240);
+
+/// What publishes, and a command that runs a script against a server; `None` in a fast run.
+fn script(server: &Server, name: &str) -> Option<(Ffmpeg, Command)> {
+    let ffmpeg = Ffmpeg::five()?;
+    let (node, chromium) = (tools::program("node")?, tools::program("chromium")?);
+    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+    std::fs::create_dir_all(&shots).unwrap();
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    let mut command = Command::new(node);
+    command.arg(scripts.join(name)).current_dir(server.dir());
+    command.env("PLAYWRIGHT", tools::playwright()?).env("CHROMIUM", chromium);
+    command.env("SITE", format!("http://{}", server.http_addr())).env("SHOTS", shots);
+    Some((ffmpeg, command))
+}
+
+/// Runs a script while live/test is published.
+fn run(server: &Server, ffmpeg: &Ffmpeg, command: &mut Command) {
+    let endless = ["-re", "-stream_loop", "-1"];
+    let publisher = ffmpeg.publish_with(&sender::demo(), &endless, &[], &server.url("live/test"));
+    server.wait_for_log("stream codecs", &[("stream_key", "live/test")]);
+    let output = tools::run(command, LONGEST);
+    print!("{}", output.text());
+    assert!(output.is_success(), "{}", output.stderr);
+    let _ = publisher.interrupt(tool::LONGEST);
+}
+
+#[test]
+fn people_watch_record_and_cut_with_the_page() {
+    let mut server = builder().start();
+    let Some((ffmpeg, mut command)) = script(&server, "page.mjs") else { return };
+    run(&server, &ffmpeg, &mut command);
+    server.stop();
+}
+
+#[test]
+fn the_page_asks_for_the_token_that_the_server_has() {
+    const TOKEN: &str = "a-token-that-nobody-guesses";
+    let mut server = builder().args(["-api-token", TOKEN, "-record-all", "true"]).start();
+    let Some((ffmpeg, mut command)) = script(&server, "token.mjs") else { return };
+    run(&server, &ffmpeg, command.env("TOKEN", TOKEN));
+    server.stop();
+}
+
+#[test]
+fn players_of_other_pages_play_every_view() {
+    let mut server = builder().start();
+    let Some((ffmpeg, mut command)) = script(&server, "players.mjs") else { return };
+    run(&server, &ffmpeg, &mut command);
+    server.stop();
+}
