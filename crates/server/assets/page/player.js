@@ -186,9 +186,9 @@ class Screen {
 /** Plays a stream, and again when it comes again, until it is left. */
 async function run(key, screen, status, current, published, signal) {
   while (!signal.aborted) {
-    const stream = await current();
-    const type = stream && typeOf(stream);
     try {
+      const stream = await current();
+      const type = stream && typeOf(stream);
       if (!stream) {
         say(status, `Nobody publishes ${key} now. It plays as soon as somebody does.`);
         await published();
@@ -245,7 +245,11 @@ export function show(main, told, key, { listen }) {
     if (/^(stream|recording)\./.test(type)) tick();
   });
   const timers = [setInterval(() => screen.tick(), TICK), setInterval(() => document.hidden || tick(), LOOK)];
-  const published = () => new Promise((resolve) => (wake = resolve));
+  // An event may be lost, and comes before or after the list says the same.
+  const published = () => new Promise((resolve) => {
+    wake = resolve;
+    setTimeout(resolve, 2 * LOOK);
+  });
   tick();
   told(() => run(key, screen, status, current, published, stop.signal))();
   return () => {

@@ -8,7 +8,7 @@ import { ofDay } from "./timeline.js";
 const PAGE = 60;
 const DETAILED = 20;
 /** How often is looked (ms): recordings grow, and the catalog is behind events. */
-const LOOK = 5_000;
+const LOOK = 2_500;
 
 export const isActive = ({ state }) => ["waiting", "recording", "trouble", "paused", "away"].includes(state);
 

@@ -99,6 +99,27 @@ await run({
     recording.id = (await card.locator("h4 a").getAttribute("href")).split("/").pop();
   },
 
+  async "what grows is played and sought in"() {
+    const length = () => page.evaluate(async (id) => (await (await fetch(`api/v1/recordings/${id}`)).json()).length_ms, recording.id);
+    await until("ten seconds of it", async () => (await length()) > 10_000);
+    await go(page, `recording/${recording.id}`);
+    const grown = () => page.locator("video").evaluate((video) => video.duration);
+    const first = await until("its video", async () => (await grown()) > 6 && grown());
+    const video = page.locator("video");
+    await video.evaluate((video) => video.play());
+    await plays(page, 25);
+    await video.evaluate((video) => (video.currentTime = 4));
+    await until("the place", async () => Math.abs((await played(page)).at - 4) < 1.5);
+    await plays(page, 20);
+    await video.evaluate((video) => (video.currentTime = 1));
+    await until("the place before", async () => Math.abs((await played(page)).at - 1) < 1.5);
+    await plays(page, 20);
+    await shot(page, "growing");
+    await video.evaluate((video) => (video.currentTime = video.duration - 0.2));
+    await until("what has come since", async () => (await grown()) > first + 1);
+    await plays(page, 10);
+  },
+
   async "it is stopped with the button"() {
     await go(page, "");
     await page.getByRole("button", { name: "Stop recording live/test" }).click();
@@ -118,7 +139,7 @@ await run({
     assert.equal(await page.locator(".clip .links a").count(), 0);
     await page.getByLabel("Out", { exact: true }).fill("0:03.5");
     await page.getByText("0:02.266 long").waitFor();
-    for (const kind of ["flv"]) {
+    for (const kind of ["mp4", "flv"]) {
       const link = page.getByRole("link", { name: `Clip as ${kind.toUpperCase()}` });
       const [file] = await Promise.all([page.waitForEvent("download"), link.click()]);
       assert.equal(file.suggestedFilename(), `${recording.id}.${kind}`);
@@ -126,6 +147,41 @@ await run({
       assert.ok(size > 10_000, `${kind}: ${size} bytes`);
     }
     await shot(page, "recording");
+    const clip = await page.getByRole("link", { name: "Clip as MP4" }).getAttribute("href");
+    const length = await page.evaluate((clip) => new Promise((resolve, reject) => {
+      const video = document.createElement("video");
+      video.onloadedmetadata = () => resolve(video.duration);
+      video.onerror = () => reject(new Error(video.error.message));
+      video.src = clip;
+    }), clip);
+    // The sound of a frame of AAC, 21 ms, may reach beyond the end.
+    assert.ok(Math.abs(length - 2.266) < 0.05, `${length} s`);
+  },
+
+  async "the keys of the player mark a clip"() {
+    const at = (seconds) => page.locator("video").evaluate((video, seconds) => new Promise((resolve) => {
+      video.onseeked = resolve;
+      video.currentTime = seconds;
+    }), seconds);
+    await page.locator("main h2").click();
+    await at(2);
+    await page.keyboard.press(".");
+    await page.keyboard.press("i");
+    await at(5);
+    await page.keyboard.press("o");
+    assert.equal(await page.getByLabel("In", { exact: true }).inputValue(), "0:02.040");
+    assert.equal(await page.getByLabel("Out", { exact: true }).inputValue(), "0:05.000");
+    await page.getByText("0:02.960 long").waitFor();
+    await page.keyboard.press("k");
+    await plays(page, 20);
+  },
+
+  async "HLS of the browser plays it too"() {
+    await page.locator("video").evaluate((video, id) => {
+      video.src = `api/v1/recordings/${id}/media.m3u8`;
+      video.play();
+    }, recording.id);
+    await plays(page, 40);
   },
 
   async "it is deleted, brought back at once, deleted, and restored from the bin"() {
@@ -147,6 +203,23 @@ await run({
     assert.equal(await card.getByRole("button", { name: /^Delete/ }).count(), 0);
     await card.getByRole("button", { name: /^Release/ }).click();
     await card.getByRole("button", { name: /^Delete/ }).waitFor();
+  },
+
+  async "a clip is kept as a recording of its own"() {
+    await go(page, `recording/${recording.id}`);
+    await page.getByLabel("In", { exact: true }).fill("2.5");
+    await page.getByLabel("Out", { exact: true }).fill("3");
+    await page.getByLabel("Name").fill("the two");
+    await page.getByRole("button", { name: "Keep as a recording" }).click();
+    await page.getByRole("button", { name: "Show it" }).click();
+    await page.locator(".facts").getByText("the two", { exact: true }).waitFor();
+    await page.locator("video").evaluate((video) => video.play());
+    await plays(page, 20);
+    assert.notEqual(page.url(), `${SITE}/#/recording/${recording.id}`);
+    await go(page, "recordings");
+    await until("both", async () => (await page.locator(".card").count()) === 2);
+    await page.locator(".card", { hasText: "the two" }).getByRole("button", { name: /^Delete/ }).click();
+    await until("one", async () => (await page.locator(".card").count()) === 1);
   },
 
   async "what people call things is text and nothing else"() {

@@ -8,8 +8,8 @@ import { dirname, join } from "node:path";
 import { assertQuiet, open, plays, run, SITE } from "./browser.mjs";
 
 const modules = dirname(dirname(process.env.PLAYWRIGHT));
-/** So much is played: three seconds. */
-const FRAMES = 75;
+/** So much is played: two seconds. */
+const FRAMES = 50;
 
 const SCRIPTS = {
   "hls.js": "hls.js/dist/hls.min.js",

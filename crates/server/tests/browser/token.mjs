@@ -21,7 +21,7 @@ await run({
     await page.locator("#link.good").waitFor();
   },
 
-  async "it lasts for the tab, and downloads have it"() {
+  async "it lasts for the tab, and videos and downloads have it"() {
     await page.reload();
     await page.locator(".card h3", { hasText: "live/test" }).waitFor();
     assert.equal(await page.locator("dialog[open]").count(), 0);
@@ -29,6 +29,9 @@ await run({
     await plays(page, 20);
     await page.goto(`${SITE}/#/recordings`);
     await page.locator(".card h4 a").first().click();
+    await page.locator("video[src^=blob]").waitFor({ state: "attached" });
+    await page.locator("video").evaluate((video) => video.play());
+    await plays(page, 20);
     const link = page.getByRole("link", { name: "All as FLV" });
     const [file] = await Promise.all([page.waitForEvent("download"), link.click()]);
     assert.match(file.suggestedFilename(), /^[0-9a-f]{16}\.flv$/);

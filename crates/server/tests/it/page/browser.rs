@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use testkit::server::Server;
-use testkit::tools;
+use testkit::tools::{self, Output, Running};
 
 use super::builder;
 use crate::ffmpeg::tool::{self, Ffmpeg};
@@ -32,14 +32,23 @@ fn script(server: &Server, name: &str) -> Option<(Ffmpeg, Command)> {
     Some((ffmpeg, command))
 }
 
-/// Runs a script while live/test is published.
-fn run(server: &Server, ffmpeg: &Ffmpeg, command: &mut Command) {
+/// Publishes live/test in real time until it is interrupted; returns when it is to be seen.
+fn publish(server: &Server, ffmpeg: &Ffmpeg, times: usize) -> Running {
     let endless = ["-re", "-stream_loop", "-1"];
     let publisher = ffmpeg.publish_with(&sender::demo(), &endless, &[], &server.url("live/test"));
-    server.wait_for_log("stream codecs", &[("stream_key", "live/test")]);
-    let output = tools::run(command, LONGEST);
+    server.wait_for_logs("stream codecs", &[("stream_key", "live/test")], times);
+    publisher
+}
+
+fn assert_done(output: &Output) {
     print!("{}", output.text());
     assert!(output.is_success(), "{}", output.stderr);
+}
+
+/// Runs a script while live/test is published.
+fn run(server: &Server, ffmpeg: &Ffmpeg, command: &mut Command) {
+    let publisher = publish(server, ffmpeg, 1);
+    assert_done(&tools::run(command, LONGEST));
     let _ = publisher.interrupt(tool::LONGEST);
 }
 
@@ -57,6 +66,20 @@ fn the_page_asks_for_the_token_that_the_server_has() {
     let mut server = builder().args(["-api-token", TOKEN, "-record-all", "true"]).start();
     let Some((ffmpeg, mut command)) = script(&server, "token.mjs") else { return };
     run(&server, &ffmpeg, command.env("TOKEN", TOKEN));
+    server.stop();
+}
+
+#[test]
+fn the_player_of_the_page_goes_on_when_the_stream_comes_back() {
+    let mut server = builder().start();
+    let Some((ffmpeg, mut command)) = script(&server, "again.mjs") else { return };
+    let publisher = publish(&server, &ffmpeg, 1);
+    let script = Running::start(&mut command);
+    server.wait_for_log("recording started", &[("stream_key", "live/test")]);
+    let _ = publisher.interrupt(tool::LONGEST);
+    let publisher = publish(&server, &ffmpeg, 2);
+    assert_done(&script.wait(LONGEST));
+    let _ = publisher.interrupt(tool::LONGEST);
     server.stop();
 }
 
