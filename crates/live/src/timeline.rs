@@ -289,16 +289,20 @@ impl State {
 
     fn append(&mut self, packet: Packet) {
         self.stats.count(&packet);
+        // What a frame says of the header is so before that frame already.
+        let is_frame = packet.is_media();
+        if is_frame {
+            self.note_header(&packet);
+        }
         let start = self.is_start(&packet);
         let full = self.blocks.back().is_none_or(|b| b.packets.is_empty() || b.is_full());
         if start || full {
             self.begin_block(start, packet.dts_ms);
         }
-        if self.header.is_changed_by(&packet) {
-            Arc::make_mut(&mut self.header).push(&packet);
-        }
-        if packet.is_media() {
+        if is_frame {
             self.newest_dts_ms = packet.dts_ms;
+        } else {
+            self.note_header(&packet);
         }
         let cost = packet.body.len() + Limits::PACKET_OVERHEAD;
         self.end.packets += 1;
@@ -307,6 +311,12 @@ impl State {
         if let Some(block) = self.blocks.back_mut() {
             block.bytes += cost;
             block.packets.push(packet);
+        }
+    }
+
+    fn note_header(&mut self, packet: &Packet) {
+        if self.header.is_changed_by(packet) {
+            Arc::make_mut(&mut self.header).push(packet);
         }
     }
 

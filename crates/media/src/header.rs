@@ -11,7 +11,8 @@ use crate::{
 ///
 /// A message can speak for several tracks (E-RTMP v2 "Multitrack"): it stays as long as it is the newest word on
 /// one of them, and stands before those that say something newer on another. What ends a sequence takes the
-/// configuration of its tracks out, and so does a frame of another codec, which needs none (MP3, AC-3, VP8).
+/// configuration of its tracks out, until a frame that goes on without another brings it back; a frame of another
+/// codec, which needs none (MP3, AC-3, VP8), takes it out for good.
 ///
 /// Bounded to [`Header::MAX_PACKETS`] packets and [`Header::MAX_BYTES`]; whatever more a publisher sends is still
 /// relayed and recorded in its place, only not repeated to those who come later.
@@ -20,8 +21,8 @@ pub struct Header {
     packets: Vec<Packet>,
     /// One for each packet.
     notes: Vec<Note>,
-    /// Configurations of sequences that have ended, at most one a track: needed by nobody, but the next one of its
-    /// track may be the same.
+    /// Configurations of sequences that have ended, at most one a track: the next one of its track may be the same,
+    /// or there may be none, where a file that ends so is sent again and again.
     ended: Vec<(u8, Packet)>,
 }
 
@@ -53,7 +54,7 @@ impl Header {
         match packet.role {
             Role::Config | Role::Metadata => self.set(packet),
             Role::Event => self.end_sequence(packet),
-            Role::Key | Role::Frame => self.drop_stale(packet),
+            Role::Key | Role::Frame => self.bring_back(packet) | self.drop_stale(packet),
         }
     }
 
@@ -62,7 +63,9 @@ impl Header {
         match packet.role {
             Role::Config | Role::Metadata => true,
             Role::Event => !self.packets.is_empty() && ended(packet).is_some(),
-            Role::Key | Role::Frame => self.is_stale_at(packet),
+            Role::Key | Role::Frame => {
+                self.is_stale_at(packet) || self.brought_back(packet).next().is_some()
+            }
         }
     }
 
@@ -183,6 +186,31 @@ impl Header {
         self.take_out(packet.kind, of_sequence)
     }
 
+    fn bring_back(&mut self, packet: &Packet) -> bool {
+        let back: Vec<Packet> = self.brought_back(packet).cloned().collect();
+        back.iter().fold(false, |changed, config| self.set(config) | changed)
+    }
+
+    /// Configurations of sequences that had ended and that a frame goes on with, for there is no other.
+    fn brought_back(&self, packet: &Packet) -> impl Iterator<Item = &Packet> {
+        let looks = !self.ended.is_empty() && looks_at(packet);
+        let frames = looks.then(|| coded(packet)).into_iter().flatten();
+        frames.filter_map(|(track, codec)| {
+            let of_track =
+                |(id, config): &&(u8, Packet)| *id == track && config.kind == packet.kind;
+            let (_, config) = self.ended.iter().find(of_track)?;
+            let (said, note) = Note::of(config);
+            let is_other = note.differs_from(track, codec);
+            // One that spoke for other tracks too may not be their newest word.
+            let mut known = self.packets.iter().zip(&self.notes);
+            let is_known = known.any(|(known, note)| {
+                let is_config = (known.kind, known.role) == (packet.kind, Role::Config);
+                is_config && note.valid.iter().any(|(id, _)| said.contains(*id))
+            });
+            (!is_other && !is_known).then_some(config)
+        })
+    }
+
     fn drop_stale(&mut self, packet: &Packet) -> bool {
         if !self.is_stale_at(packet) {
             return false;
@@ -193,10 +221,8 @@ impl Header {
         })
     }
 
-    /// Whether what is known is of another codec than a frame. Video is looked at where it can be started.
+    /// Whether what is known is of another codec than a frame.
     fn is_stale_at(&self, packet: &Packet) -> bool {
-        let looks =
-            matches!((packet.kind, packet.role), (Kind::Video, Role::Key) | (Kind::Audio, _));
         let is_stale = |(track, codec): (u8, Codec)| {
             let mut all = self.packets.iter().zip(&self.notes);
             all.any(|(known, note)| {
@@ -206,7 +232,7 @@ impl Header {
                 }
             })
         };
-        looks && coded(packet).any(is_stale)
+        looks_at(packet) && coded(packet).any(is_stale)
     }
 
     /// Takes tracks of `kind` out of what is known, and packets that are left without one.
@@ -255,6 +281,11 @@ impl Note {
     fn differs_from(&self, track: u8, codec: Codec) -> bool {
         self.valid.iter().any(|(id, other)| *id == track && *other != codec)
     }
+}
+
+/// Whether a frame is looked at: video where it can be started.
+fn looks_at(packet: &Packet) -> bool {
+    matches!((packet.kind, packet.role), (Kind::Video, Role::Key) | (Kind::Audio, _))
 }
 
 /// Whether a message is of no use once its track has another codec: everything but the colours.

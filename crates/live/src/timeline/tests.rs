@@ -579,3 +579,25 @@ fn the_newest_place_to_start_is_looked_at_without_becoming_a_player() {
     run.timeline.end();
     assert_eq!(stream.newest_start(), None);
 }
+
+#[test]
+fn who_joins_after_an_end_that_frames_go_on_from_gets_the_configuration() {
+    let run = Run::new(Limits::default());
+    let bodies: [&[u8]; 4] = [
+        b"\x17\x00\x00\x00\x00\x01",
+        b"\x17\x01\x00\x00\x00first",
+        b"\x17\x02\x00\x00\x00",
+        b"\x17\x01\x00\x00\x00again",
+    ];
+    let packets = bodies.map(|body| Packet::new(Kind::Video, 0, Bytes::from_static(body)));
+    run.timeline.push(&mut packets.to_vec(), &mut Vec::new());
+    let mut player = run.cursor(Class::Play, Start::Newest);
+    let cx = &mut Context::from_waker(Waker::noop());
+    let mut batch = Vec::new();
+    let Poll::Ready(Read::Joined { header, .. }) = player.poll_read(cx, &mut batch) else {
+        panic!("there is a key frame")
+    };
+    assert_eq!(header.packets(), &packets[..1]);
+    assert_eq!(player.poll_read(cx, &mut batch), Poll::Ready(Read::Packets));
+    assert_eq!(batch, &packets[3..]);
+}

@@ -147,6 +147,35 @@ fn a_sequence_that_ends_needs_no_configuration() {
 }
 
 #[test]
+fn frames_that_go_on_after_an_end_bring_their_configuration_back() {
+    let config = packet(Kind::Video, b"\x17\x00\x00\x00\x00\x01");
+    let sound = packet(Kind::Audio, b"\xaf\x00\x12\x10");
+    let mut header = Header::default();
+    header.push(&config);
+    header.push(&sound);
+    assert!(header.push(&packet(Kind::Video, b"\x17\x02\x00\x00\x00")));
+    assert!(!header.push(&packet(Kind::Video, b"\x27\x01\x00\x00\x00NAL")), "nobody begins here");
+    let key = packet(Kind::Video, b"\x17\x01\x00\x00\x00NAL");
+    assert!(header.is_changed_by(&key));
+    assert!(header.push(&key));
+    assert_eq!(header.packets(), [config.clone(), sound]);
+    assert!(!header.is_changed_by(&key) && !header.push(&key));
+
+    // Another codec has nothing to do with it.
+    header.push(&packet(Kind::Video, b"\x17\x02\x00\x00\x00"));
+    assert!(!header.push(&packet(Kind::Video, b"\x91hvc1\x00\x00\x00NAL")));
+    assert_eq!(header.config(Kind::Video), None);
+
+    // Nor has a message that is not the newest word on another of its tracks.
+    let mut header = Header::default();
+    header.push(&many(0, &[(0, 1), (1, 1)]));
+    header.push(&video_config(1, 2));
+    header.push(&many(2, &[(0, 0)]));
+    assert!(!header.push(&key));
+    assert_eq!(header.packets(), [video_config(1, 2)]);
+}
+
+#[test]
 fn one_message_ends_several_sequences() {
     let mut header = Header::default();
     header.push(&many(0, &[(0, 1), (1, 1), (2, 1)]));
