@@ -10,7 +10,8 @@ fn codes_are_words_of_their_own_and_stand_by_status() {
     assert!(all.is_sorted_by_key(|m| m.status));
     for Meaning { status, code, .. } in all {
         assert!((400..600).contains(&status));
-        assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{code}");
+        let is_sign = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        assert!(code.bytes().all(is_sign), "{code}");
     }
 }
 
