@@ -211,7 +211,9 @@ impl Server {
         });
         let record_dir = archive::path::display(&context.config.record_dir).to_string();
         if let Some(addr) = listeners.first().and_then(|l| l.local_addr().ok()) {
-            telemetry::ready(addr, context.config.record_all, &record_dir);
+            let recorders = context.settings.load();
+            let recorders = recorders.recorders.iter().filter(|recorder| recorder.enabled).count();
+            telemetry::ready(addr, context.config.record_all, recorders, &record_dir);
         }
         let mut listener = Listener::new(listeners, context.clone());
         tokio::select! {

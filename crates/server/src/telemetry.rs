@@ -155,11 +155,13 @@ pub(crate) fn http_panicked(path: &str) {
 }
 
 /// What a person who just started the server wants to know next.
-pub(crate) fn ready(addr: SocketAddr, record_all: bool, record_dir: &str) {
+pub(crate) fn ready(addr: SocketAddr, record_all: bool, recorders: usize, record_dir: &str) {
     let local = addr.ip().is_unspecified() || addr.ip().is_loopback();
     let host = if local { format!("localhost:{}", addr.port()) } else { addr.to_string() };
     if record_all {
         info!(%record_dir, "recording every stream");
+    } else if recorders > 0 {
+        info!(%record_dir, recorders, "recording what recorders of the configuration say");
     } else {
         info!("recording nothing; start with -record-all true to record every stream");
     }

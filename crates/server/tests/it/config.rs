@@ -115,6 +115,23 @@ fn a_wrong_configuration_starts_nothing_and_tells_each_problem_on_a_line() {
 }
 
 #[test]
+fn what_is_recorded_is_said_at_the_start() {
+    let recorder = "[[recorder]]\nname = 'a'\nstreams = ['x/*']\n";
+    let off = format!("{recorder}enabled = false\n");
+    let nothing = "recording nothing; start with -record-all true to record every stream";
+    let some = "recording what recorders of the configuration say";
+    let every = "recording every stream";
+    for (file, said) in
+        [("", nothing), (&off, nothing), (recorder, some), ("record-all = true\n", every)]
+    {
+        let place = Place::new(file);
+        let mut server = place.server(&[]);
+        server.wait_for_log(said, &[]);
+        server.stop();
+    }
+}
+
+#[test]
 fn a_changed_file_is_read_again() {
     let place = Place::new("");
     let mut server = place.server(&[]);

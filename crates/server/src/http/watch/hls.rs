@@ -153,6 +153,10 @@ fn seat(
     }
     drop(state);
     let context = &api.context;
+    if let Some(why) = context.drain.refusal() {
+        telemetry::play_refused(&muxer.key, client.addr, &why);
+        return Err(Problem::new(Code::Stopping, why));
+    }
     let most = context.config.max_players;
     if context.sessions.count_players(&muxer.key) >= most {
         let detail = format!("the stream has {most} players, which is its limit");

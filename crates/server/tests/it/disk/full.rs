@@ -34,7 +34,7 @@ fn to_the_last_byte(disk: &Mount) -> Builder {
 /// A disk that becomes full: the beginning plays, the stream goes on, each recording is told of
 /// once, and there are recordings again when there is room again.
 fn becomes_full(disk: &Mount, bytes: u64) {
-    let mut server = to_the_last_byte(&disk).start();
+    let mut server = to_the_last_byte(disk).start();
     server.allow("recorder write error");
     allow_trouble(&server);
     let full = "no space left on device";

@@ -217,6 +217,7 @@ fn two_hundred_viewers_are_one_muxing() {
 #[test]
 fn who_watches_is_a_player_and_a_stream_that_nobody_watches_costs_nothing() {
     let mut server = builder().deadline(std::time::Duration::from_secs(90)).start();
+    server.allow("play refused");
     let http = server.api();
     let sent = source(SourceConfig::default(), 800);
     testkit::block_on(async {
@@ -233,6 +234,11 @@ fn who_watches_is_a_player_and_a_stream_that_nobody_watches_costs_nothing() {
         // Another one, which goes without a word.
         let again = begin_hls(&http);
         assert_eq!(http.get(&again).status, 200);
+        // While the server is emptied there is none that comes.
+        http.send("POST", "/api/v1/server/drain", None).ok();
+        let refused = http.get(&format!("{STREAM}.m3u8"));
+        assert_eq!(refused.problem(), (503, "stopping".to_owned()));
+        http.send("DELETE", "/api/v1/server/drain", None).ok();
         server.wait_for_log("play ended", &[("reason", "asked for nothing any more")]);
         server.wait_for_log("no more segments", &[("stream_key", "live/test")]);
         let metrics = http.get("/metrics").text();
