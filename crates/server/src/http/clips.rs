@@ -55,7 +55,7 @@ struct NewClip {
 /// record directory: a finished recording with an id, a name, labels and books of its own. The
 /// recording that it is of is only read, and may be deleted afterwards.
 #[utoipa::path(post, path = "/recordings/{id}/clips", tag = "recordings",
-    operation_id = "keepClip", params(Id), request_body = NewClip,
+    operation_id = "keepClip", params(Id), request_body = Option<NewClip>,
     responses(
         (status = 201, description = "The clip", body = Recording,
             headers(("Location" = String, description = "Where the clip is"))),
