@@ -59,6 +59,7 @@ struct NewClip {
     responses(
         (status = 201, description = "The clip", body = Recording,
             headers(("Location" = String, description = "Where the clip is"))),
+        (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`"),
         (status = 422, description = "`configuration-changes`, `range-too-long`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]

@@ -75,6 +75,7 @@ struct StreamSpan {
     responses(
         (status = 200, description = "The playlist", body = String,
             content_type = "application/vnd.apple.mpegurl"),
+        (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn recording(
@@ -187,6 +188,7 @@ struct Settled {
     operation_id = "playRecordingInit", params(Settled),
     responses(
         (status = 200, description = "The initialization", body = [u8], content_type = "video/mp4"),
+        (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `unknown-segment`, `file-missing`"),
         (status = 422, description = "`no-mp4`, `recorded-as-mp4`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
@@ -224,6 +226,7 @@ struct Placed {
     operation_id = "playRecordingSegment", params(Placed),
     responses(
         (status = 200, description = "The segment", body = [u8], content_type = "video/mp4"),
+        (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `unknown-segment`, `file-missing`"),
         (status = 422, description = "`no-mp4`, `recorded-as-mp4`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]

@@ -56,6 +56,7 @@ struct Numbered {
         (status = 206, description = "A part of it", content(
             ([u8] = "video/x-flv"), ([u8] = "video/mp4"))),
         (status = 304, description = "It is as the client has it"),
+        (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `unknown-segment`, `file-missing`"),
         (status = 416, description = "The file has no such bytes"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
@@ -154,6 +155,7 @@ impl From<Where> for Cut {
     operation_id = "downloadRecording", params(Id, Stretch),
     responses(
         (status = 200, description = "The file", body = [u8], content_type = "video/x-flv"),
+        (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`"),
         (status = 422, description = "`range-too-long`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
@@ -179,6 +181,7 @@ async fn recording(
         (status = 200, description = "The file", body = [u8], content_type = "video/mp4"),
         (status = 206, description = "A part of it", body = [u8], content_type = "video/mp4"),
         (status = 304, description = "It is as the client has it"),
+        (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`"),
         (status = 416, description = "The file has no such bytes"),
         (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`, \
@@ -304,6 +307,9 @@ pub(super) async fn segments_of(
     api: &Api,
     id: RecordingId,
 ) -> Result<Vec<catalog::Segment>, Problem> {
+    if api.context.director.waits(id).is_some() {
+        return Err(Problem::new(Code::RecordingWaiting, "it waits for its stream"));
+    }
     let segments = ask(api, move |reader| reader.of_recording(id)).await?.unwrap_or_default();
     match segments.is_empty() && api.context.archive.status(id).is_none() {
         true => Err(Problem::new(Code::UnknownRecording, format!("no recording {id}"))),

@@ -236,6 +236,7 @@ impl Recorded {
     responses(
         (status = 200, description = "The picture", body = [u8], content_type = "image/jpeg"),
         (status = 304, description = "It is as the client has it"),
+        (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`, \
             `no-picture`, `pictures-off`"),
         (status = 501, description = "`no-decoder`"),
@@ -271,6 +272,7 @@ struct At {
     responses(
         (status = 200, description = "The picture", body = [u8], content_type = "image/jpeg"),
         (status = 304, description = "It is as the client has it"),
+        (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`, \
             `no-picture`, `pictures-off`"),
         (status = 501, description = "`no-decoder`"),
@@ -310,6 +312,7 @@ struct Length {
     responses(
         (status = 200, description = "The sheet", body = [u8], content_type = "image/jpeg"),
         (status = 304, description = "It is as the client has it"),
+        (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`, \
             `no-picture`, `pictures-off`"),
         (status = 501, description = "`no-decoder`"),
@@ -335,6 +338,7 @@ async fn sprite(
     operation_id = "recording_sprite_list", params(Id, Length),
     responses(
         (status = 200, description = "The list", body = String, content_type = "text/vtt"),
+        (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`, \
             `pictures-off`"),
         (status = 503, description = "`disk-busy`, `disk-timeout`, `catalog-unavailable`")))]
