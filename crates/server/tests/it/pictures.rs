@@ -89,6 +89,12 @@ fn status(http: &Http) -> Value {
 
 const LIVE: &str = "/api/v1/streams/live%2Ftest/picture.jpg";
 
+/// Waits until so many key frames of the stream have come: it is known before the first.
+fn wait_for_key_frames(http: &Http, count: u64) {
+    let have = || http.get("/api/v1/streams/live%2Ftest").json()["video"]["key_frames"].as_u64();
+    wait_until("the key frames are there", || have() >= Some(count));
+}
+
 /// Where the second half of a clip begins.
 fn half(clip: &[Packet]) -> usize {
     let keys = clip.iter().filter(|packet| packet.role == Role::Key).count();
@@ -103,9 +109,7 @@ fn assert_live(server: &mut Server, ffmpeg: &Ffmpeg, clip: &[Packet]) {
     block_on(async {
         let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
         publisher.send_all(first).await.unwrap();
-        let is_there =
-            || http.get("/api/v1/streams/live%2Ftest").json()["video"]["key_frames"] == 3;
-        wait_until("the stream is there", is_there);
+        wait_for_key_frames(&http, 3);
         let red = Shown::decode(ffmpeg, &picture(&http, LIVE), (320, 180));
         red.assert_is((160, 90), RED);
         red.assert_is((2, 2), RED);

@@ -24,7 +24,7 @@ fn assert_failure(decoder: &str, refused: (u16, &str), why: &str) {
         let mut player = Player::connect(&server.url("live/test")).await.unwrap();
         let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
         publisher.send_all(first).await.unwrap();
-        wait_until("the stream is there", || http.get("/api/v1/streams/live%2Ftest").status == 200);
+        wait_for_key_frames(&http, 1);
         let asked = std::thread::spawn({
             let http = http.clone();
             move || http.get(LIVE)
@@ -89,7 +89,7 @@ fn a_decoder_that_is_no_program_is_told() {
     block_on(async {
         let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
         publisher.send_all(&sound_and_noise()).await.unwrap();
-        wait_until("the stream is there", || http.get("/api/v1/streams/live%2Ftest").status == 200);
+        wait_for_key_frames(&http, 1);
         let answer = http.get(LIVE);
         assert_eq!(answer.problem(), (503, "decoder-failed".to_owned()));
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
@@ -108,7 +108,6 @@ fn refusal(args: &[&str], packets: &[Packet]) -> (u16, String) {
         let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
         publisher.send_all(packets).await.unwrap();
         let is_known = || http.get(LIVE).problem().1 != "no-picture";
-        wait_until("the stream is there", || http.get("/api/v1/streams/live%2Ftest").status == 200);
         wait_until("its key frame is there", is_known);
         let refusal = http.get(LIVE).problem();
         publisher.close().await.unwrap();
