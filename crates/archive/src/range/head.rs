@@ -35,6 +35,8 @@ pub(super) struct Head {
     pub(super) data_start: u64,
     /// How long it is, in ms; `None` before it is finished.
     pub(super) length_ms: Option<u64>,
+    /// How long it was when that was last written into it, in ms.
+    pub(super) at_least_ms: u64,
     pub(super) has_video: bool,
     pub(super) has_audio: bool,
     pub(super) index: Index,
@@ -117,6 +119,7 @@ impl Head {
             size_bytes,
             data_start,
             length_ms: length_ms.filter(|_| is_complete),
+            at_least_ms: length_ms.unwrap_or_default(),
             has_video,
             has_audio,
             index,

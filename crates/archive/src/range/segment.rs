@@ -24,6 +24,8 @@ pub struct Segment {
     pub start_ms: u64,
     /// How long it is, in ms; `None` while it is not finished.
     pub length_ms: Option<u64>,
+    /// How long it is at least, in ms: so far, while it is not finished.
+    pub at_least_ms: u64,
     /// Why there is no file, where that is known.
     pub gone: Option<Gone>,
 }
@@ -57,6 +59,7 @@ impl Segment {
             start_unix_ms,
             start_ms: head.about.start_ms,
             length_ms: head.length_ms,
+            at_least_ms: head.at_least_ms,
             gone: None,
         }))
     }
@@ -72,6 +75,7 @@ impl From<&catalog::Segment> for Segment {
             start_unix_ms: known.start_unix_ms,
             start_ms: known.start_ms,
             length_ms: (known.state != State::Open).then_some(known.length_ms),
+            at_least_ms: known.length_ms,
             gone: match known.state {
                 State::Open | State::Finished => None,
                 State::Deleted => Some(Gone::Deleted),

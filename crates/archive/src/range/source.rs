@@ -68,6 +68,11 @@ pub(super) struct Part {
 }
 
 impl Part {
+    /// Until when it is known to go on.
+    fn so_far_unix_ms(&self) -> i64 {
+        self.start_unix_ms.saturating_add(millis(self.segment.at_least_ms).max(1))
+    }
+
     /// When a packet was recorded that is at `file_ms` of the file.
     pub(super) fn unix_ms(&self, file_ms: i64) -> i64 {
         self.start_unix_ms.saturating_add(file_ms).min(self.end_unix_ms.saturating_sub(1))
@@ -205,7 +210,9 @@ fn arrange(segments: impl IntoIterator<Item = Segment>) -> Vec<Part> {
     }
     let recordings = recordings.into_values().map(|recording| settle(recording.into_values()));
     let mut recordings: Vec<Vec<Part>> = recordings.collect();
-    recordings.sort_by_key(|parts| parts.first().map(|part| part.begin_unix_ms));
+    // Of two that begin together the longer one, which the other may be a clip of.
+    let ends = |part: &Part| (part.begin_unix_ms, std::cmp::Reverse(part.end_unix_ms));
+    recordings.sort_by_key(|parts| parts.first().map(ends));
     let mut all: Vec<Part> = Vec::new();
     for recording in recordings {
         for part in recording {
@@ -247,8 +254,9 @@ fn settle(segments: impl Iterator<Item = Segment>) -> Vec<Part> {
 fn fit(all: &mut [Part], mut part: Part) -> Option<(usize, Part)> {
     let mut at = all.partition_point(|known| known.end_unix_ms <= part.begin_unix_ms);
     while let Some(known) = all.get_mut(at) {
-        // The end of one that was left unfinished is not known: it must not hide what came later.
-        if known.end_unix_ms == i64::MAX && known.begin_unix_ms < part.begin_unix_ms {
+        // The end of one that was left unfinished is not known: it must not hide what came later. One that
+        // is known to have gone on is still being written, and what began meanwhile is a clip of it.
+        if known.end_unix_ms == i64::MAX && known.so_far_unix_ms() <= part.begin_unix_ms {
             known.end_unix_ms = part.begin_unix_ms;
             at += 1;
             continue;

@@ -292,7 +292,15 @@ pub(super) async fn of_stream(
         let detail = format!("recorder: {} recorded it then", recorders.join(", "));
         return Err(Problem::new(Code::SeveralRecorders, detail).with("field", "recorder"));
     }
-    Ok((Made { segments: segments.iter().map(range::Segment::from).collect(), range }, name))
+    // The catalog learns of the length of a file when that is finished.
+    let known = |segment: &catalog::Segment| {
+        let so_far = api.context.archive.status(segment.recording).map(|status| status.length_ms);
+        let so_far = so_far.unwrap_or_default().saturating_sub(segment.start_ms);
+        let known = range::Segment::from(segment);
+        let at_least_ms = if known.length_ms.is_none() { so_far } else { known.at_least_ms };
+        range::Segment { at_least_ms, ..known }
+    };
+    Ok((Made { segments: segments.iter().map(known).collect(), range }, name))
 }
 
 fn range_of(from_unix_ms: i64, to_unix_ms: i64, cut: Option<Where>) -> Result<Range, Problem> {

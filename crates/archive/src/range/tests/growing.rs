@@ -100,3 +100,35 @@ fn index_that_was_read_while_it_was_overwritten_misleads_nobody() {
     let found = bytes(&source(&made), asked).unwrap();
     assert_eq!(media_of(&tags(&found).0), media_of(&tags(&right).0));
 }
+
+/// A clip of a recording that goes on, and a recording of another recorder that has ended meanwhile.
+#[test]
+fn what_began_and_ended_while_a_file_grows_hides_nothing_of_it() {
+    let mut made = Made::new();
+    made.run(&made::Run { gops: 60, cut_every: 40, grows: true, ..made::Run::default() });
+    let sent = made.sent.clone();
+    let meanwhile =
+        |recording, away_ms| made::Run { recording, away_ms, gops: 5, ..made::Run::default() };
+    // From 50 to 55 s, and from 20 s on, in the file that is finished.
+    made.run(&meanwhile(2, -10_000));
+    made.run(&meanwhile(3, -35_000));
+    let wanted = range(48_000, 58_000, Cut::KeyFrame);
+    let bodies = |source: &Source, range| {
+        let (packets, gaps) = read(source, range);
+        assert_eq!(gaps, []);
+        packets.into_iter().map(|timed| timed.packet.body).collect::<Vec<_>>()
+    };
+    let all = source(&made);
+    let of_ten = |sent: &&made::Sent| (48_000..58_000).contains(&(sent.unix_ms - START));
+    let expected: Vec<_> =
+        sent.iter().filter(of_ten).map(|sent| sent.packet.body.clone()).collect();
+    assert_eq!(bodies(&all, wanted), expected);
+    assert_eq!(all.segments().len(), 2, "those of the first recording");
+    assert_eq!(
+        bodies(&all, Range::ALL),
+        sent.iter().map(|s| s.packet.body.clone()).collect::<Vec<_>>()
+    );
+    // One that was left unfinished, and of which no more is known, ends where the next begins.
+    made.segments[1].at_least_ms = 0;
+    assert_eq!(source(&made).segments().len(), 3);
+}

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use archive::catalog::Reader;
+use archive::catalog::{self, Reader};
 use archive::range::{self, Range, Segment, Source};
 use archive::{RecordingId, SystemDisk};
 use bytes::Bytes;
@@ -246,9 +246,21 @@ fn source(
     };
     let mut segments = Vec::new();
     for recording in recordings {
-        segments.extend(reader.of_recording(recording)?.iter().map(Segment::from));
+        segments.extend(reader.of_recording(recording)?.iter().map(known));
     }
     Ok(Source::new(Arc::new(SystemDisk), segments))
+}
+
+/// A segment; how long an unfinished one is so far, only its file knows.
+fn known(segment: &catalog::Segment) -> Segment {
+    let of_catalog = Segment::from(segment);
+    if of_catalog.length_ms.is_some() {
+        return of_catalog;
+    }
+    // One that cannot be read now is told of when it is to be.
+    let of_file = Segment::of_file(&SystemDisk, &of_catalog.path).ok().flatten();
+    let at_least_ms = of_file.map_or(0, |file| file.at_least_ms);
+    Segment { at_least_ms, ..of_catalog }
 }
 
 /// Pieces of a file.

@@ -273,14 +273,7 @@ fn clip_is_a_recording_of_its_own() {
     assert_eq!(place, format!("/api/v1/recordings/{}", clip["id"].as_str().unwrap()));
     assert_ne!(clip["id"], whole["id"]);
 
-    let media = |url: &str| -> Vec<(u32, Packet)> {
-        let file = server.dir().join("some.flv");
-        std::fs::write(&file, http.get(url).body).unwrap();
-        let flv = testkit::flv::Flv::read(&file).unwrap();
-        assert_eq!(flv.faults, []);
-        let media = flv.tags.into_iter().filter(|tag| tag.packet.is_media());
-        media.map(|tag| (tag.header.timestamp_ms, tag.packet)).collect()
-    };
+    let media = |url: &str| media_of(&http.get(url).body);
     let expected = media(&format!("{path}/media.flv?from={from}&to={to}"));
     assert!(expected.len() > 300, "{}", expected.len());
     assert_eq!(media(&format!("{place}/media.flv")), expected);
@@ -303,4 +296,42 @@ fn clip_is_a_recording_of_its_own() {
         flv.tags.iter().filter(|tag| tag.packet.is_media()).count() == expected.len()
     });
     judge::sound(clip.unwrap());
+}
+
+#[test]
+fn clip_of_what_is_still_recorded_changes_nothing_of_its_stream() {
+    let mut server = recording().http().args(["-record-flush", "20ms"]).start();
+    let http = server.api();
+    block_on(async {
+        let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
+        let packets: Vec<_> = sender::endless().take(sender::clip().len() * 2).collect();
+        publisher.send_all(&packets).await.unwrap();
+        let path = path_of(&http);
+        let length = || http.get(&path).ok()["length_ms"].as_u64();
+        until("it is long", || (length() >= Some(14_000)).then_some(()));
+        let start = http.get(&path).ok()["start"].as_str().unwrap().parse::<jiff::Timestamp>();
+        let start = start.unwrap();
+        let after = |seconds| (start + jiff::SignedDuration::from_secs(seconds)).to_string();
+        let stretch = |from, to| {
+            let span = format!("from={}&to={}", after(from), after(to));
+            http.get(&format!("/api/v1/streams/live%2Ftest/media.flv?{span}"))
+        };
+        let stretches = [(2, 5), (4, 9), (5, 7), (6, 12), (8, 12)];
+        until("so much is written", || (stretch(13, 14).status == 200).then_some(()));
+        let before = stretches.map(|(from, to)| stretch(from, to).body);
+        let body = json!({"from": after(4), "to": after(8)});
+        assert_eq!(http.send("POST", &format!("{path}/clips"), Some(&body)).status, 201);
+        for ((from, to), before) in stretches.into_iter().zip(before) {
+            assert_eq!(media_of(&stretch(from, to).body), media_of(&before), "{from} to {to}");
+        }
+        publisher.close().await.unwrap();
+    });
+    server.stop();
+}
+
+fn media_of(file: &[u8]) -> Vec<(u32, Packet)> {
+    let flv = testkit::flv::Flv::from_reader(file).unwrap();
+    assert_eq!(flv.faults, []);
+    let media = flv.tags.into_iter().filter(|tag| tag.packet.is_media());
+    media.map(|tag| (tag.header.timestamp_ms, tag.packet)).collect()
 }
