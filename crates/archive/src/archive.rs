@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ use live::{Cursor, Key, StopHandle};
 use crate::change::{Changes, Reply};
 use crate::counters::Meter;
 use crate::disks::{DiskStatus, Disks};
-use crate::events::{Event, Events};
+use crate::events::{Events, Told};
 use crate::gate::{Gate, Place};
 use crate::hash::hash64;
 use crate::keeper::Keeper;
@@ -147,7 +146,7 @@ impl Archive {
         clock: Arc<dyn Clock>,
         timing: Timing,
         observer: Observer,
-    ) -> (Self, Receiver<Event>) {
+    ) -> (Self, Told) {
         let (shared, events) = Shared::new(config, disk, clock, timing, observer);
         (Self { shared, keeper: Mutex::default() }, events)
     }
@@ -358,7 +357,7 @@ impl Shared {
         clock: Arc<dyn Clock>,
         timing: Timing,
         observer: Observer,
-    ) -> (Arc<Self>, Receiver<Event>) {
+    ) -> (Arc<Self>, Told) {
         let (total, latency, gate, disks, closing, finished, changes) = Default::default();
         let policy = Mutex::new(Arc::new(Policy::of(&config)));
         let (events, received) = Events::new();

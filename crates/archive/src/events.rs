@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
 use live::Key;
 
@@ -84,31 +85,51 @@ pub(crate) enum Event {
 /// Where recorders tell what happens.
 #[derive(Debug)]
 pub(crate) struct Events {
-    queue: SyncSender<Event>,
+    /// Its places are there from the beginning: an event itself would take half a KiB of each.
+    queue: SyncSender<Box<Event>>,
     lost: AtomicU64,
 }
 
+/// Where the catalog hears of it.
+#[derive(Debug)]
+pub(crate) struct Told(Receiver<Box<Event>>);
+
 impl Events {
     /// The two ends of the queue.
-    pub(crate) fn new() -> (Self, Receiver<Event>) {
-        let (queue, events) = sync_channel(WAITING_MAX);
-        (Self { queue, lost: AtomicU64::new(0) }, events)
+    pub(crate) fn new() -> (Self, Told) {
+        let (queue, told) = sync_channel(WAITING_MAX);
+        (Self { queue, lost: AtomicU64::new(0) }, Told(told))
     }
 
     /// Tells an event. Never waits: when the queue is full the event is counted as lost.
     pub(crate) fn send(&self, event: Event) {
-        if self.queue.try_send(event).is_err() {
+        if self.queue.try_send(Box::new(event)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Has the keeper look up. With a full queue it will anyway.
     pub(crate) fn wake(&self) {
-        let _ = self.queue.try_send(Event::Wake);
+        let _ = self.queue.try_send(Box::new(Event::Wake));
     }
 
     /// Events lost since the last call.
     pub(crate) fn take_lost(&self) -> u64 {
         self.lost.swap(0, Ordering::Relaxed)
+    }
+}
+
+impl Told {
+    /// The next event.
+    ///
+    /// # Errors
+    /// When there is none in time, and when nobody is left who could tell one.
+    pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
+        self.0.recv_timeout(timeout).map(|event| *event)
+    }
+
+    /// Those that wait.
+    pub(crate) fn try_iter(&self) -> impl Iterator<Item = Event> {
+        self.0.try_iter().map(|event| *event)
     }
 }

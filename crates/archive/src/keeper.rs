@@ -13,7 +13,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::archive::Shared;
-use crate::events::Event;
+use crate::events::Told;
 use crate::telemetry;
 
 mod changes;
@@ -93,7 +93,7 @@ impl Asked {
 impl Keeper {
     /// Starts the threads. `events` is the other end of `shared.events`. Where the system gives no
     /// thread, recordings go on without it, and it is logged.
-    pub(crate) fn start(shared: Arc<Shared>, events: Receiver<Event>) -> Self {
+    pub(crate) fn start(shared: Arc<Shared>, events: Told) -> Self {
         let asked = Arc::<Asked>::default();
         let mut clerk = Clerk::new(shared.clone(), asked.clone(), events);
         let closing = Closing(shared.clone());

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -270,7 +269,7 @@ pub(crate) struct Rig {
     pub(crate) archive: Archive,
     pub(crate) disk: FakeDisk,
     pub(crate) clock: Arc<FixedClock>,
-    events: Receiver<events::Event>,
+    events: events::Told,
     notices: Arc<Mutex<Vec<Notice>>>,
     keys: Mutex<Vec<Key>>,
 }

@@ -121,12 +121,15 @@ fn root() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().merge(health::routes()).merge(metrics::routes())
 }
 
+/// All calls, and what they say of themselves.
+fn calls() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(openapi::base()).nest("/api/v1", v1()).merge(root())
+}
+
 /// The whole API, with what stands before it.
 pub(crate) fn router(api: &Arc<Api>) -> Router {
-    let calls = OpenApiRouter::with_openapi(openapi::base()).nest("/api/v1", v1()).merge(root());
-    let (router, document) = calls.split_for_parts();
-    router
-        .merge(docs::pages(openapi::finish(document)))
+    Router::from(calls())
+        .merge(docs::pages())
         .merge(page::routes())
         .merge(watch::routes())
         .fallback(not_found)

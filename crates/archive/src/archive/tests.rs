@@ -5,6 +5,7 @@ use media::amf0::Value;
 
 use super::*;
 use crate::disk::fake::{Call, FakeDisk, Fault};
+use crate::events::Event;
 use crate::segment::{Form, Segment};
 use crate::testing::{
     self, Rig, Stream, assert_begins, clip, errors_of, log_of, metadata, scan, wait_until,

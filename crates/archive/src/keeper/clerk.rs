@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use super::Asked;
@@ -15,7 +15,7 @@ use crate::archive::Shared;
 use crate::catalog::{Catalog, Error, Lock, Presence, Reader, STALE_MAX, Segment, State};
 use crate::change::Reply;
 use crate::disk::Disk;
-use crate::events::{Event, Finished};
+use crate::events::{Event, Finished, Told};
 use crate::retention::{self, Cause, Guard, Outcome, Planner};
 use crate::sidecar::{self, HOLD, LABELS};
 use crate::{Change, Labels, Notice, RecordingId, telemetry};
@@ -56,7 +56,7 @@ enum Standing {
 pub(super) struct Clerk {
     pub(super) shared: Arc<Shared>,
     pub(super) asked: Arc<Asked>,
-    events: Receiver<Event>,
+    events: Told,
     /// Open only while there is something to do: whoever takes the disk out need not stop the server.
     pub(super) catalog: Option<Catalog>,
     /// While it is open.
@@ -93,7 +93,7 @@ pub(super) struct Clerk {
 }
 
 impl Clerk {
-    pub(super) fn new(shared: Arc<Shared>, asked: Arc<Asked>, events: Receiver<Event>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, asked: Arc<Asked>, events: Told) -> Self {
         let now = shared.clock.instant();
         Self {
             shared,

@@ -8,7 +8,7 @@ use crate::catalog::{Catalog, Lock, Presence, Reader, RecordingState, Segment, S
 use crate::clock::fixed::FixedClock;
 use crate::disk::fake::{Call, FakeDisk, Fault};
 use crate::disk::{Disk, Space, SystemDisk};
-use crate::events::Event;
+use crate::events::{Event, Told};
 use crate::gate::Place;
 use crate::retention::Rules;
 use crate::space::{FAST, SLOW};
@@ -20,7 +20,7 @@ pub(super) struct Steps {
     pub(super) shared: Arc<Shared>,
     asked: Arc<Asked>,
     clock: Arc<FixedClock>,
-    events: Option<Receiver<Event>>,
+    events: Option<Told>,
 }
 
 impl Steps {
@@ -316,7 +316,7 @@ fn low_space_asks_for_room_at_once() {
     room(&disk, GIB * 3 / 2);
     watcher.look();
     assert!(steps.asked.room.load(Ordering::Relaxed));
-    assert_eq!(events.try_recv(), Ok(Event::Wake));
+    assert_eq!(events.try_iter().next(), Some(Event::Wake));
 }
 
 /// The real disk, but for the room on it.

@@ -1,17 +1,16 @@
 //! The OpenAPI document, and a page that shows it. The page is part of the program and asks no
 //! other host for anything.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use utoipa::openapi::OpenApi;
 
-use super::Api;
 use super::problem::{Code, Meaning};
+use super::{Api, openapi};
 
 const HTML: &str = include_str!("docs/docs.html");
 const SCRIPT: &str = include_str!("docs/docs.js");
@@ -22,10 +21,15 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                       connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
+/// The document. Made when somebody asks for it: it takes more memory than the server does.
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
+    let document = openapi::finish(super::calls().into_openapi());
+    document.to_json().unwrap_or_default().into()
+});
+
 /// The document and the page.
-pub(super) fn pages(document: OpenApi) -> Router<Arc<Api>> {
-    let json = Bytes::from(document.to_json().unwrap_or_default());
-    let document = move || std::future::ready(typed("application/json", json.clone()));
+pub(super) fn pages() -> Router<Arc<Api>> {
+    let document = || std::future::ready(typed("application/json", DOCUMENT.clone()));
     let page = Bytes::from(HTML.replace("{codes}", &codes()));
     let file = |kind: &'static str, text: Bytes| {
         get(move || std::future::ready(typed(kind, text.clone())))
