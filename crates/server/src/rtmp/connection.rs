@@ -493,12 +493,11 @@ impl Connection {
                 self.batch.clear();
             }
             Read::Joined { header, dts_ms, lost } => {
-                if lost.packets == 0 {
-                    if play.begin_run(dts_ms, now) {
-                        self.session.begin(stream);
-                    } else {
-                        self.session.wait_for_key(stream);
-                    }
+                let is_first = lost.packets == 0 && play.begin_run(dts_ms, now);
+                if is_first {
+                    self.session.begin(stream);
+                } else if lost.packets == 0 {
+                    self.session.wait_for_key(stream);
                 } else if play.falls_behind(now, lost) {
                     let why = "too slow for this stream";
                     self.session.close_stream(stream, CloseCode::TooSlow, why);
@@ -508,7 +507,7 @@ impl Connection {
                     telemetry::player_lags(play.key(), self.client.peer(), lost);
                     self.session.wait_for_key(stream);
                 }
-                for packet in play.header(&header, dts_ms) {
+                for packet in play.header(&header, dts_ms, is_first) {
                     self.session.send(stream, &packet);
                 }
             }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use live::{Cursor, Key, Lost, Read, Watcher};
-use media::{Header, Packet};
+use media::{Header, Kind, Packet};
 
 use clock::Clock;
 
@@ -101,14 +101,19 @@ impl Play {
         !std::mem::replace(&mut self.begun, true)
     }
 
-    /// The header before a packet of this time, as the player is to get it.
+    /// The header before a packet of this time, as the player is to get it. Metadata that comes first of all
+    /// is at 0: FFmpeg takes any at another time for subtitles (`flv_read_packet` in `libavformat/flvdec.c`).
     pub(super) fn header<'a>(
         &self,
         header: &'a Header,
         dts_ms: i64,
+        is_first: bool,
     ) -> impl Iterator<Item = Packet> + use<'a> {
         let dts_ms = self.clock.at(dts_ms);
-        header.packets().iter().map(move |packet| Packet { dts_ms, ..packet.clone() })
+        header.packets().iter().map(move |packet| {
+            let is_at_0 = is_first && packet.kind == Kind::Data;
+            Packet { dts_ms: if is_at_0 { 0 } else { dts_ms }, ..packet.clone() }
+        })
     }
 
     /// Gives packets the times that the player is to get.
