@@ -50,6 +50,12 @@ const SCHEMATHESIS_WHEEL: &str = "schemathesis==4.32.5";
 /// Tests find its program by this name, as [`FFMPEG9`].
 pub(crate) const SCHEMATHESIS: &str = "RTMP_SERVER_TEST_SCHEMATHESIS";
 
+/// The Python package that has FFmpeg's libraries as programs of others use them, and its version.
+const PYAV_WHEEL: &str = "av==18.1.0";
+
+/// Tests find the Python that has it by this name, as [`FFMPEG9`].
+pub(crate) const PYAV: &str = "RTMP_SERVER_TEST_PYAV";
+
 /// Tests find Playwright's module by this name, as [`FFMPEG9`]; the players that Chromium runs are
 /// beside it.
 pub(crate) const PLAYWRIGHT: &str = "RTMP_SERVER_TEST_PLAYWRIGHT";
@@ -65,6 +71,8 @@ pub(crate) struct Tools {
     pub(crate) schemathesis: PathBuf,
     /// The module of Playwright.
     pub(crate) playwright: PathBuf,
+    /// The Python that has PyAV.
+    pub(crate) pyav: PathBuf,
 }
 
 /// A download is tried this often before it counts as failed.
@@ -84,7 +92,8 @@ pub(crate) fn install(workspace: &Workspace) -> Result<Tools> {
     let ffmpeg9 = ffmpeg9(&folder.join("venv"))?;
     let schemathesis = schemathesis(&folder.join("schemathesis"))?;
     let playwright = playwright(workspace, &folder.join("browser"))?;
-    let tools = Tools { ffmpeg9, schemathesis, playwright };
+    let pyav = pyav(&folder.join("pyav"))?;
+    let tools = Tools { ffmpeg9, schemathesis, playwright, pyav };
     let lines = tools.named().map(|(name, path)| format!("{name}={}\n", path.display()));
     std::fs::write(folder.join("env"), lines.concat())
         .map_err(|error| format!("cannot write {}: {error}", folder.join("env").display()))?;
@@ -96,11 +105,12 @@ pub(crate) fn install(workspace: &Workspace) -> Result<Tools> {
 
 impl Tools {
     /// Each by the name that tests find it by.
-    pub(crate) fn named(&self) -> [(&'static str, &Path); 3] {
+    pub(crate) fn named(&self) -> [(&'static str, &Path); 4] {
         [
             (FFMPEG9, &self.ffmpeg9),
             (SCHEMATHESIS, &self.schemathesis),
             (PLAYWRIGHT, &self.playwright),
+            (PYAV, &self.pyav),
         ]
     }
 }
@@ -210,6 +220,22 @@ fn schemathesis(venv: &Path) -> Result<PathBuf> {
     match is_there() {
         true => Ok(program),
         false => Err(format!("{SCHEMATHESIS_WHEEL} is installed, but does not run")),
+    }
+}
+
+fn pyav(venv: &Path) -> Result<PathBuf> {
+    let python = venv.join("bin").join("python");
+    let (_, version) = PYAV_WHEEL.split_once("==").unwrap_or_default();
+    let is_there = || {
+        let answer = output(command(&python).args(["-c", "import av; print(av.__version__)"]));
+        answer.is_ok_and(|answer| answer.trim() == version)
+    };
+    if !is_there() {
+        python_package(venv, &["--no-deps", "--only-binary", ":all:", PYAV_WHEEL])?;
+    }
+    match is_there() {
+        true => Ok(python),
+        false => Err(format!("{PYAV_WHEEL} is installed, but cannot be imported")),
     }
 }
 

@@ -20,6 +20,8 @@ const FFMPEG9: &str = "RTMP_SERVER_TEST_FFMPEG9";
 const SCHEMATHESIS: &str = "RTMP_SERVER_TEST_SCHEMATHESIS";
 /// Likewise, the module of Playwright, beside the other packages of `tests/browser`.
 const PLAYWRIGHT: &str = "RTMP_SERVER_TEST_PLAYWRIGHT";
+/// Likewise, the Python that has PyAV.
+const PYAV: &str = "RTMP_SERVER_TEST_PYAV";
 /// Written by `cargo xtask test`, below the target directory.
 const ENV: &str = "tools/env";
 
@@ -56,6 +58,14 @@ pub fn schemathesis() -> Option<PathBuf> {
 /// When it is not installed.
 pub fn playwright() -> Option<PathBuf> {
     of_xtask(PLAYWRIGHT, "Playwright")
+}
+
+/// The Python that has PyAV, FFmpeg's libraries as other programs use them; `None` in a fast run.
+///
+/// # Panics
+/// When it is not installed.
+pub fn pyav() -> Option<PathBuf> {
+    of_xtask(PYAV, "PyAV")
 }
 
 /// Debian's ffprobe; `None` in a fast run.

@@ -23,6 +23,7 @@ mod pictures;
 mod play;
 mod players;
 mod publish;
+mod pyav;
 mod range;
 mod record;
 mod recovery;
