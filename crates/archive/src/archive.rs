@@ -2,35 +2,27 @@
 //!
 //! No call here waits for a disk but [`Archive::close`], which waits no longer than it is told.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+mod shared;
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use live::{Cursor, Key, StopHandle};
+use live::{Cursor, Key};
 
-use crate::change::{Changes, Reply};
-use crate::counters::Meter;
-use crate::disks::{DiskStatus, Disks};
-use crate::events::{Events, Told};
-use crate::gate::{Gate, Place};
-use crate::hash::hash64;
+pub(crate) use self::shared::Shared;
+use self::shared::{Active, State};
+use crate::change::Reply;
+use crate::disks::DiskStatus;
 use crate::keeper::Keeper;
-use crate::label::{Labels, check_labels, check_text};
-use crate::latency::Stopwatch;
-use crate::recorder::{Recorder, State as RecordingState, Task, Timing};
+use crate::label::Labels;
+use crate::recorder::Timing;
 use crate::watch::Watch;
 use crate::{
     Change, ChangeError, Changed, Clock, Config, Counters, Disk, Error, Latency, Observer, Plan,
-    Policy, Reason, RecordingId, Status, recover, telemetry, words,
+    Policy, Reason, RecordingId, Status, telemetry,
 };
-
-/// Recordings that are remembered after their end: those that end while the catalog enters a batch.
-const ENDED_MAX: usize = 256;
-/// Stack of a recorder thread: its buffers are on the heap.
-const STACK_BYTES: usize = 512 << 10;
 
 /// What to record.
 #[derive(Debug)]
@@ -67,62 +59,6 @@ pub struct Archive {
     keeper: Mutex<Option<Keeper>>,
 }
 
-/// What recorders use of their archive.
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) total: Meter,
-    /// How long appends and syncs of all recordings took.
-    pub(crate) latency: Stopwatch,
-    /// Where recorders tell the catalog what happens.
-    pub(crate) events: Events,
-    /// What people want done to recordings.
-    pub(crate) changes: Changes,
-    /// What is deleted when.
-    policy: Mutex<Arc<Policy>>,
-    /// Who else wants to know.
-    pub(crate) observer: Observer,
-    /// Where recorders learn of free space.
-    pub(crate) gate: Gate,
-    /// What is known of disks.
-    pub(crate) disks: Disks,
-    pub(crate) timing: Timing,
-    opened: Instant,
-    /// When the archive was opened: ms since 1970.
-    opened_ms: i64,
-    /// Tells recovery that the archive is closed.
-    closing: AtomicBool,
-    state: Mutex<State>,
-    /// A recorder, or recovery, has finished.
-    finished: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    active: BTreeMap<RecordingId, Active>,
-    /// Runs from the first recording on.
-    watch: Option<Watch>,
-    /// Further directories, watched for room.
-    dirs: Vec<Place>,
-    /// Whether recovery was asked for.
-    recovers: bool,
-    /// Its threads, one a directory, so that one that hangs keeps no other from being looked at.
-    recoveries: Vec<JoinHandle<()>>,
-    recovering: usize,
-    started: u64,
-    closed: bool,
-    /// The recordings that ended last.
-    ended: VecDeque<Status>,
-}
-
-struct Active {
-    task: Arc<Task>,
-    stop: StopHandle,
-    thread: JoinHandle<()>,
-    finished: bool,
-}
-
 impl Archive {
     /// An archive in `config.record_dir`. That is not made before the first recording.
     /// `observer` is told what happens.
@@ -146,7 +82,7 @@ impl Archive {
         clock: Arc<dyn Clock>,
         timing: Timing,
         observer: Observer,
-    ) -> (Self, Told) {
+    ) -> (Self, crate::events::Told) {
         let (shared, events) = Shared::new(config, disk, clock, timing, observer);
         (Self { shared, keeper: Mutex::default() }, events)
     }
@@ -324,340 +260,6 @@ impl Archive {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
-    }
-}
-
-impl Active {
-    /// Hands over the publisher's next run, if it is waited for.
-    fn rejoin(&mut self, cursor: Cursor) -> Result<(), Box<Cursor>> {
-        if !self.stop.is_over() {
-            return Err(Box::new(cursor));
-        }
-        let stop = cursor.stop_handle();
-        self.task.offer(cursor)?;
-        self.stop = stop;
-        Ok(())
-    }
-
-    fn end(&self, reason: Reason) {
-        self.task.stop(reason);
-        self.stop.stop();
-    }
-
-    fn status(&self) -> Status {
-        Status { waiting_bytes: self.stop.waiting_bytes(), ..self.task.status() }
-    }
-}
-
-impl Shared {
-    /// With the other end of `events`.
-    pub(crate) fn new(
-        config: Config,
-        disk: Arc<dyn Disk>,
-        clock: Arc<dyn Clock>,
-        timing: Timing,
-        observer: Observer,
-    ) -> (Arc<Self>, Told) {
-        let (total, latency, gate, disks, closing, finished, changes) = Default::default();
-        let policy = Mutex::new(Arc::new(Policy::of(&config)));
-        let (events, received) = Events::new();
-        let opened = clock.instant();
-        let opened_ms = clock.now().timestamp().as_millisecond();
-        let shared = Self {
-            config,
-            disk,
-            clock,
-            total,
-            latency,
-            events,
-            changes,
-            policy,
-            observer,
-            gate,
-            disks,
-            timing,
-            opened,
-            opened_ms,
-            closing,
-            state: Mutex::default(),
-            finished,
-        };
-        let mut state = shared.lock();
-        for dir in &shared.config.dirs {
-            shared.add_dir(&mut state, dir);
-        }
-        drop(state);
-        (Arc::new(shared), received)
-    }
-
-    /// The state. Every change under the lock is whole before anything that could panic.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How long the archive has been open.
-    pub(crate) fn age(&self) -> Duration {
-        self.clock.instant().saturating_duration_since(self.opened)
-    }
-
-    /// What is deleted when.
-    pub(crate) fn policy(&self) -> Arc<Policy> {
-        self.policy.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Replaces that, and has the catalog's thread look at once.
-    pub(crate) fn set_policy(&self, policy: Policy) {
-        *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
-        self.events.wake();
-    }
-
-    /// A recording whose thread runs.
-    pub(crate) fn running(&self, id: RecordingId) -> Option<Arc<Task>> {
-        let state = self.lock();
-        let active = state.active.get(&id).filter(|active| !active.finished);
-        active.map(|active| active.task.clone())
-    }
-
-    /// A recording that ended a short while ago.
-    pub(crate) fn ended(&self, id: RecordingId) -> Option<Status> {
-        self.lock().ended.iter().find(|status| status.id == id).cloned()
-    }
-
-    /// Makes believe that a recording runs, on a thread that does nothing.
-    #[cfg(test)]
-    pub(crate) fn pretend_running(&self, id: RecordingId, key: &str) -> live::Publisher {
-        let key = Key::new("", key).expect("a key of a test");
-        let registry = live::Registry::new(live::Limits::default());
-        let publisher = registry.publish(&key).expect("nobody else has it");
-        let cursor = publisher.cursor(live::Class::Record, live::Start::Oldest);
-        let stop = cursor.stop_handle();
-        let request = StartRequest::new(key, cursor, Arc::new(self.config.plan()));
-        let task = Arc::new(Task::new(id, request, 0).0);
-        let thread = std::thread::spawn(|| {});
-        self.lock().active.insert(id, Active { task, stop, thread, finished: false });
-        publisher
-    }
-
-    /// The recordings whose threads run.
-    pub(crate) fn tasks(&self) -> Vec<Arc<Task>> {
-        let state = self.lock();
-        let running = state.active.values().filter(|active| !active.finished);
-        running.map(|active| active.task.clone()).collect()
-    }
-
-    /// The directories that recordings are kept in, the record directory first.
-    pub(crate) fn roots(&self) -> Vec<PathBuf> {
-        let state = self.lock();
-        let dirs = state.dirs.iter().map(|place| place.dir().to_owned());
-        [self.config.record_dir.clone()].into_iter().chain(dirs).collect()
-    }
-
-    /// The directories of recordings whose disk has not answered for some time.
-    fn hanging(&self) -> Vec<PathBuf> {
-        let age = self.age();
-        let tasks = self.tasks();
-        let hanging = tasks.iter().filter(|task| task.calls.hangs(age));
-        hanging.map(|task| task.plan().dir.clone()).collect()
-    }
-
-    /// Returns whether the directory is a new one.
-    fn add_dir(&self, state: &mut State, dir: &Path) -> bool {
-        let is_known = |place: &Place| dir.starts_with(place.dir());
-        let is_new = !dir.starts_with(&self.config.record_dir) && !state.dirs.iter().any(is_known);
-        if is_new {
-            state.dirs.push(self.gate.enter(dir));
-        }
-        is_new
-    }
-
-    /// Mends what was left in a directory before `started_ms`, in a thread.
-    fn recover(self: &Arc<Self>, state: &mut State, dir: &Path, started_ms: i64) {
-        if state.closed {
-            return;
-        }
-        let (shared, of) = (self.clone(), dir.to_owned());
-        let recovery = move || {
-            let _finish = FinishRecovery(&shared);
-            recover::run(&recover::Recovery {
-                disk: &*shared.disk,
-                clock: &*shared.clock,
-                events: &shared.events,
-                observer: &shared.observer,
-                dir: &of,
-                started_ms,
-                checksum_files: shared.config.checksum_files,
-                stop: &shared.closing,
-            });
-        };
-        match Builder::new().name("recovery".to_owned()).spawn(recovery) {
-            Ok(thread) => {
-                state.recoveries.push(thread);
-                state.recovering += 1;
-            }
-            Err(error) => telemetry::not_recovered(dir, &words(&error)),
-        }
-    }
-
-    fn new_id(&self, state: &mut State, key: &Key) -> RecordingId {
-        state.started += 1;
-        RecordingId(hash64([
-            &self.clock.now().timestamp().as_nanosecond().to_be_bytes()[..],
-            &std::process::id().to_be_bytes(),
-            &state.started.to_be_bytes(),
-            key.as_str().as_bytes(),
-        ]))
-    }
-
-    fn rejoin_or_spawn(self: &Arc<Self>, request: StartRequest) -> Result<RecordingId, Error> {
-        check_labels(&request.labels)?;
-        check_text("recorder", &request.plan.recorder)?;
-        for (what, text) in [("name", &request.name), ("request key", &request.request_key)] {
-            text.as_ref().map_or(Ok(()), |text| check_text(what, text))?;
-        }
-        let mut state = self.lock();
-        if state.closed {
-            return Err(Error::Closed);
-        }
-        match rejoin(&mut state, request)? {
-            Rejoin::Taken(id) => Ok(id),
-            Rejoin::None(request) => self.spawn(&mut state, *request),
-        }
-    }
-
-    /// Starts the thread, under the lock so that it cannot finish before it is known.
-    fn spawn(
-        self: &Arc<Self>,
-        state: &mut State,
-        request: StartRequest,
-    ) -> Result<RecordingId, Error> {
-        let limit = self.config.max_recordings;
-        if state.active.len() >= limit {
-            // One that only waits for its publisher gives its place to a stream that is there.
-            let is_away = |active: &&Active| {
-                active.task.stopped.get().is_none()
-                    && active.task.progress().state == RecordingState::Away
-            };
-            let away = state.active.values().find(is_away);
-            away.ok_or(Error::TooManyRecordings { limit })?.task.stop(Reason::Ended);
-        }
-        if state.watch.is_none() {
-            let watch = Watch::start(self.clone(), self.timing.watch).map_err(Error::Thread)?;
-            state.watch = Some(watch);
-        }
-        let id = request.id.unwrap_or_else(|| self.new_id(state, &request.key));
-        let started_unix_ms = self.clock.now().timestamp().as_millisecond();
-        let (task, cursor) = Task::new(id, request, started_unix_ms);
-        let task = Arc::new(task);
-        let stop = cursor.stop_handle();
-        let recorder = Recorder::new(self.clone(), task.clone(), cursor);
-        let shared = self.clone();
-        let thread = Builder::new()
-            .name(format!("rec {id}"))
-            .stack_size(STACK_BYTES)
-            .spawn(move || {
-                // Not before the thread runs: it takes the lock when it is dropped.
-                let _finish = Finish { shared, id };
-                recorder.run();
-            })
-            .map_err(Error::Thread)?;
-        state.active.insert(id, Active { task, stop, thread, finished: false });
-        Ok(id)
-    }
-
-    /// Joins the threads that are done.
-    fn reap(&self) {
-        let mut state = self.lock();
-        let State { active, recoveries, recovering, .. } = &mut *state;
-        let done: Vec<_> = active.extract_if(.., |_, active| active.finished).collect();
-        let is_over = |thread: &mut JoinHandle<()>| thread.is_finished() || *recovering == 0;
-        let recoveries: Vec<_> = recoveries.extract_if(.., is_over).collect();
-        drop(state);
-        for thread in recoveries {
-            if thread.join().is_err() {
-                telemetry::not_recovered(&self.config.record_dir, &"recovery panicked");
-            }
-        }
-        for (_, active) in done {
-            if active.thread.join().is_err() {
-                let file = active.task.progress().file;
-                telemetry::write_failed(
-                    &active.task.key,
-                    &"the recorder panicked",
-                    file.as_deref(),
-                );
-                self.total.add(&Counters { errors: 1, ..Counters::default() });
-                active.task.tell_lost(self);
-            }
-        }
-    }
-}
-
-/// Whether a request continues a recording.
-enum Rejoin {
-    Taken(RecordingId),
-    /// There is none that waits.
-    None(Box<StartRequest>),
-}
-
-/// Hands the cursor to the recording of the id that is asked for, or else to that which the same
-/// recorder makes of the stream, if its run is over.
-fn rejoin(state: &mut State, mut request: StartRequest) -> Result<Rejoin, Error> {
-    let (key, plan, id) = (&request.key, &request.plan, request.id);
-    let waits = |active: &&mut Active| {
-        let task = &active.task;
-        let is_meant = match id {
-            Some(id) => task.id == id,
-            None => {
-                let known = task.plan();
-                known.recorder == plan.recorder && !known.rejoin.is_zero()
-            }
-        };
-        is_meant && task.key == *key && !active.finished && active.stop.is_over()
-    };
-    for active in state.active.values_mut().filter(waits) {
-        match active.rejoin(request.cursor) {
-            Ok(()) => {
-                if active.task.plan() != request.plan {
-                    active.task.update(request.plan);
-                }
-                return Ok(Rejoin::Taken(active.task.id));
-            }
-            Err(refused) => request.cursor = *refused,
-        }
-    }
-    match request.id.filter(|id| state.active.get(id).is_some_and(|active| !active.finished)) {
-        Some(id) => Err(Error::Running(id)),
-        None => Ok(Rejoin::None(Box::new(request))),
-    }
-}
-
-/// Tells the archive that a recorder's thread is done, however it came to that.
-struct Finish {
-    shared: Arc<Shared>,
-    id: RecordingId,
-}
-
-impl Drop for Finish {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        if let Some(active) = state.active.get_mut(&self.id) {
-            active.finished = true;
-            let status = active.status();
-            state.ended.truncate(ENDED_MAX - 1);
-            state.ended.push_front(status);
-        }
-        drop(state);
-        self.shared.finished.notify_all();
-    }
-}
-
-/// Tells the archive that recovery is done, however it came to that.
-struct FinishRecovery<'a>(&'a Shared);
-
-impl Drop for FinishRecovery<'_> {
-    fn drop(&mut self) {
-        self.0.lock().recovering -= 1;
-        self.0.finished.notify_all();
     }
 }
 

@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::time::Instant;
 
 use media::Header;
@@ -10,7 +11,7 @@ use crate::segment::{Form, Segment};
 use crate::testing::{
     self, Rig, Stream, assert_begins, clip, errors_of, log_of, metadata, scan, wait_until,
 };
-use crate::{About, Notice, SystemClock, SystemDisk};
+use crate::{About, Notice, State as RecordingState, SystemClock, SystemDisk};
 
 #[test]
 fn stop_ends_one_recording_and_the_stream_goes_on() {
