@@ -1,7 +1,10 @@
 //! One RTMP connection: a task that drives a session by its socket and the clock.
 //!
 //! One loop: write what there is to write, then wait for whatever comes first — bytes, packets to play, a time limit
-//! or the server's end. What a connection publishes and plays is in `publish` and `play`.
+//! or the server's end. What a connection publishes and plays is in `publish` and `play`, what the server's operator
+//! wants of it in `operator`.
+
+mod operator;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -26,7 +29,7 @@ use super::play::{Play, Plays};
 use super::publish::Publish;
 use super::quiet::Quiet;
 use super::socket::{Got, Socket};
-use crate::sessions::{Connected, Kick, Reconnect};
+use crate::sessions::Connected;
 use crate::telemetry;
 
 /// Read at once. One buffer a thread serves all connections: nothing is kept in it between two reads.
@@ -43,10 +46,6 @@ const SLICES: usize = 128;
 const FEW_SLICES: usize = 8;
 /// A client that was refused has this long to read why, then it is disconnected: some wait for that.
 const REFUSED: Duration = Duration::from_secs(3);
-/// After something was ended from outside the client has this long to read why.
-const KICKED: Duration = Duration::from_secs(1);
-/// At the server's end a player has this long to take what is left.
-const DRAIN: Duration = Duration::from_secs(2);
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
@@ -404,25 +403,7 @@ impl Connection {
         }
         telemetry::connected(self.client.peer(), &self.client.app, &self.client.name);
         self.session.accept(request);
-        if let Some(draining) = self.context.drain.elsewhere()
-            && self.ask(&draining.ask)
-        {
-            draining.count(1);
-        }
-    }
-
-    /// Asks the client to connect again; whether it follows such requests.
-    fn ask(&mut self, ask: &Reconnect) -> bool {
-        self.session.request_reconnect(ask.tc_url.as_deref(), ask.description.as_deref())
-    }
-
-    /// Why nothing new may begin here, if so.
-    fn is_closed_to_new(&self) -> Option<String> {
-        match (self.kicked, self.closing) {
-            (Some(_), _) => Some(End::Kicked.to_string()),
-            (_, Some(_)) => Some("the server is stopping".to_owned()),
-            (None, None) => self.context.drain.refusal(),
-        }
+        self.ask_elsewhere();
     }
 
     fn on_publish(
@@ -586,55 +567,8 @@ impl Connection {
         }
     }
 
-    /// Asks the client, and ends what is to end, by somebody's wish, and tells the client. What else the connection publishes or plays goes
-    /// on; when there is nothing, the connection ends as soon as the client had time to read why.
-    fn on_kick(&mut self) {
-        let (peer, why) = (self.client.peer(), "ended by the operator of the server");
-        if let Some(ask) = self.client.session.peer.take_reconnect() {
-            self.ask(&ask);
-        }
-        let kicks = self.client.session.peer.take_kicks();
-        let is_kicked = !kicks.is_empty();
-        for kick in kicks {
-            match kick {
-                Kick::Publisher(stream) => {
-                    for publish in self.publishes.iter().filter(|p| p.stream == stream) {
-                        telemetry::publisher_kicked(publish.key(), peer);
-                    }
-                    self.session.close_stream(stream, CloseCode::Failed, why);
-                    self.end_publishes(|p| p.stream == stream, &End::Kicked);
-                }
-                Kick::Player(stream) => {
-                    if let Some(play) = self.plays.get_mut(stream) {
-                        telemetry::player_kicked(play.key(), peer);
-                    }
-                    self.session.close_stream(stream, CloseCode::Failed, why);
-                    self.end_plays(|p| p.stream == stream, &End::Kicked);
-                }
-            }
-        }
-        if is_kicked && self.is_idle() {
-            self.kicked = Some(Instant::now() + KICKED);
-        }
-    }
-
     fn is_idle(&self) -> bool {
         self.publishes.is_empty() && self.plays.is_empty()
-    }
-
-    /// Ends what is published, and lets players take what is left of the runs that they read.
-    fn begin_closing(&mut self) {
-        self.read_rest();
-        for publish in &self.publishes {
-            let why = "the server is stopping";
-            self.session.close_stream(publish.stream, CloseCode::Stopped, why);
-        }
-        self.end_publishes(|_| true, &End::Stopping);
-        for stream in self.plays.waiting() {
-            self.session.end(stream);
-        }
-        self.end_plays(|p| !p.reads(), &End::Stopping);
-        self.closing = Some(Instant::now() + DRAIN);
     }
 
     /// Ends everything and tells why.
