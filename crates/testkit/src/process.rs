@@ -1,12 +1,32 @@
-//! Other processes: what they cost, how they are told to stop, how they are waited for.
+//! Other processes: what they cost, how they are told to stop, how they are waited for; and how a tool that looks at
+//! them ends.
 
+use std::error::Error;
 use std::io;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, ExitCode, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often a process is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(5);
+
+/// Why a tool that measures does not run elsewhere.
+pub const ONLY_LINUX: &str = "only Linux tells what another process costs";
+
+/// What a tool comes to; what went wrong, in words.
+pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How a tool ends, by whether all was well; what went wrong is printed.
+pub fn exit_code(tool: &str, done: Result<bool>) -> ExitCode {
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{tool}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// What a process costs at one moment, as Linux tells it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -39,34 +39,29 @@ mod target;
 #[cfg(target_os = "linux")]
 mod trial;
 
+use std::process::ExitCode;
+
+use testkit::process::{self, Result};
+
+fn main() -> ExitCode {
+    process::exit_code("load", run())
+}
+
+/// Whether all was well.
 #[cfg(target_os = "linux")]
-fn main() -> std::process::ExitCode {
+fn run() -> Result<bool> {
     use clap::Parser as _;
-    use std::process::ExitCode;
 
     let options = options::Options::parse();
-    let done = match &options.command {
+    match &options.command {
         Some(options::Command::Plain(work)) => plain::serve(work).map(|()| true),
         None if options.start => start::measure(&options),
         None if options.most => most::search(&options),
         None => trial::run(&options),
-    };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("load: {error}");
-            ExitCode::FAILURE
-        }
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn main() -> std::process::ExitCode {
-    eprintln!("load: only Linux tells what another process costs");
-    std::process::ExitCode::FAILURE
+fn run() -> Result<bool> {
+    Err(process::ONLY_LINUX.into())
 }
-
-/// What went wrong, in words.
-#[cfg(target_os = "linux")]
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -40,32 +40,25 @@ mod stage;
 #[cfg(target_os = "linux")]
 mod steady;
 
-#[cfg(target_os = "linux")]
-fn main() -> std::process::ExitCode {
-    use clap::Parser as _;
-    use std::process::ExitCode;
+use std::process::ExitCode;
 
-    let options = options::Options::parse();
-    let done = soak::run(&options).and_then(|outcome| {
-        report::print(&outcome)?;
-        Ok(outcome.is_good())
-    });
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("soak: {error}");
-            ExitCode::FAILURE
-        }
-    }
+use testkit::process::{self, Result};
+
+fn main() -> ExitCode {
+    process::exit_code("soak", run())
+}
+
+/// Whether all was well.
+#[cfg(target_os = "linux")]
+fn run() -> Result<bool> {
+    use clap::Parser as _;
+
+    let outcome = soak::run(&options::Options::parse())?;
+    report::print(&outcome)?;
+    Ok(outcome.is_good())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn main() -> std::process::ExitCode {
-    eprintln!("soak: only Linux tells what another process costs");
-    std::process::ExitCode::FAILURE
+fn run() -> Result<bool> {
+    Err(process::ONLY_LINUX.into())
 }
-
-/// What went wrong, in words.
-#[cfg(target_os = "linux")]
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
