@@ -2,6 +2,7 @@
 //!
 //! How they are made stands in `pictures`; here is what they are made of.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIO
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::openapi::{self, RefOr};
+use utoipa::{IntoParams, IntoResponses};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -228,6 +230,33 @@ impl Recorded {
     }
 }
 
+/// What is answered when a picture of a recording is not sent.
+struct OtherAnswers;
+
+impl IntoResponses for OtherAnswers {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let all = [
+            (304, "It is as the client has it"),
+            (409, "`recording-waiting`"),
+            (
+                404,
+                "`unknown-recording`, `nothing-recorded`, `file-missing`, `no-picture`, \
+                 `pictures-off`",
+            ),
+            (501, "`no-decoder`"),
+            (422, "`picture-failed`"),
+            (
+                503,
+                "`decoder-failed`, `picture-pending`, `pictures-busy`, `disk-busy`, \
+                 `disk-timeout`, `catalog-unavailable`",
+            ),
+        ];
+        let answer =
+            |(status, text): (u16, &str)| (status.to_string(), openapi::Response::new(text).into());
+        all.map(answer).into()
+    }
+}
+
 /// The poster of a recording
 ///
 /// A key frame near its beginning, as JPEG.
@@ -235,14 +264,7 @@ impl Recorded {
     operation_id = "recording_poster", params(Id),
     responses(
         (status = 200, description = "The picture", body = [u8], content_type = "image/jpeg"),
-        (status = 304, description = "It is as the client has it"),
-        (status = 409, description = "`recording-waiting`"),
-        (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`, \
-            `no-picture`, `pictures-off`"),
-        (status = 501, description = "`no-decoder`"),
-        (status = 422, description = "`picture-failed`"),
-        (status = 503, description = "`decoder-failed`, `picture-pending`, `pictures-busy`, \
-            `disk-busy`, `disk-timeout`, `catalog-unavailable`")))]
+        OtherAnswers))]
 async fn poster(
     Shared(api): Shared<Arc<Api>>,
     PathParts(id): PathParts<Id>,
@@ -271,14 +293,7 @@ struct At {
     operation_id = "recording_thumbnail", params(Id, At),
     responses(
         (status = 200, description = "The picture", body = [u8], content_type = "image/jpeg"),
-        (status = 304, description = "It is as the client has it"),
-        (status = 409, description = "`recording-waiting`"),
-        (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`, \
-            `no-picture`, `pictures-off`"),
-        (status = 501, description = "`no-decoder`"),
-        (status = 422, description = "`picture-failed`"),
-        (status = 503, description = "`decoder-failed`, `picture-pending`, `pictures-busy`, \
-            `disk-busy`, `disk-timeout`, `catalog-unavailable`")))]
+        OtherAnswers))]
 async fn thumbnail(
     Shared(api): Shared<Arc<Api>>,
     PathParts(id): PathParts<Id>,
@@ -311,14 +326,7 @@ struct Length {
     operation_id = "recording_sprite", params(Id, Length),
     responses(
         (status = 200, description = "The sheet", body = [u8], content_type = "image/jpeg"),
-        (status = 304, description = "It is as the client has it"),
-        (status = 409, description = "`recording-waiting`"),
-        (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`, \
-            `no-picture`, `pictures-off`"),
-        (status = 501, description = "`no-decoder`"),
-        (status = 422, description = "`picture-failed`"),
-        (status = 503, description = "`decoder-failed`, `picture-pending`, `pictures-busy`, \
-            `disk-busy`, `disk-timeout`, `catalog-unavailable`")))]
+        OtherAnswers))]
 async fn sprite(
     Shared(api): Shared<Arc<Api>>,
     PathParts(id): PathParts<Id>,
