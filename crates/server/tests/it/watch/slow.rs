@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use media::flv::scan::Item;
 use media::{Kind, Role};
+use testkit::http::Body;
 use testkit::{Player, Stamp};
 
 use super::*;
@@ -34,116 +35,104 @@ fn config() -> SourceConfig {
     SourceConfig { video_kbps: 4_000, key_interval: 15, ..SourceConfig::default() }
 }
 
-#[test]
-fn a_slow_viewer_loses_whole_groups_of_pictures_and_others_nothing() {
-    let small = ["-play-timeout", "60s", "-play-buffer", "1MiB", "-join-buffer", "1MiB"];
-    let mut server = builder().args(small).start();
+/// A server whose players lag, and say so.
+fn lagging(args: &[&str]) -> Server {
+    let server = builder().args(args).start();
     server.allow("player too slow; groups of pictures passed over");
-    let http = server.api();
+    server
+}
+
+/// Publishes for a viewer that does not keep up, until `is_over`, while a player gets all of it.
+async fn overrun<T>(
+    server: &Server,
+    join: impl FnOnce(&Http) -> T,
+    is_over: impl Fn() -> bool,
+) -> T {
     let mut source = Source::new(1, config());
     let first: Vec<_> = source.by_ref().take(OPENING).collect();
-    testkit::block_on(async {
-        let mut publisher = begin(&server, "live/test", &first).await;
-        let body = Slow(http.open("/live/live/test.flv"));
-        let mut witness = Player::connect(&server.url("live/test")).await.unwrap();
-        assert!(bodies(&witness.packets(first.len()).await) == bodies(&first));
-        let viewer = std::thread::spawn(move || {
-            let (mut next, mut headers, mut gaps) = (None, 0, 0);
-            let read = testkit::flv::scan_from(body, |item| {
-                let Item::Tag(tag) = item else {
-                    return assert!(matches!(item, Item::Header(_)), "{item:?}");
-                };
-                if !tag.packet.is_media() {
-                    headers += 1;
-                    return;
-                }
-                let sequence = Stamp::read(&tag.packet.body).unwrap().sequence;
-                if next != Some(sequence) {
-                    assert_eq!((tag.packet.role, headers), (Role::Key, 3), "frame {sequence}");
-                    gaps += usize::from(next.is_some());
-                }
-                (headers, next) = (0, Some(sequence + 1));
-            });
-            read.unwrap();
-            gaps
-        });
-        let lagged = || server.logs().iter().any(|line| line.message.contains("too slow"));
-        let deadline = Instant::now() + judge::PATIENCE;
-        while !lagged() {
-            let part: Vec<_> = source.by_ref().take(32).collect();
-            publisher.send_all(&part).await.unwrap();
-            assert!(bodies(&witness.packets(part.len()).await) == bodies(&part));
-            assert!(Instant::now() < deadline, "it never was too slow");
-        }
-        publisher.close().await.unwrap();
-        assert!(viewer.join().unwrap() > 0);
-    });
+    let mut publisher = begin(server, "live/test", &first).await;
+    let viewer = join(&server.api());
+    let mut witness = Player::connect(&server.url("live/test")).await.unwrap();
+    assert!(bodies(&witness.packets(first.len()).await) == bodies(&first));
+    let deadline = Instant::now() + judge::PATIENCE;
+    while !is_over() {
+        let part: Vec<_> = source.by_ref().take(32).collect();
+        publisher.send_all(&part).await.unwrap();
+        assert!(bodies(&witness.packets(part.len()).await) == bodies(&part));
+        assert!(Instant::now() < deadline, "it never was too slow");
+    }
+    publisher.close().await.unwrap();
+    viewer
+}
+
+/// What a viewer of a path makes of a body that it reads slowly, and that passes something over.
+fn lag<T: Send + 'static>(
+    server: &Server,
+    path: &str,
+    watch: impl FnOnce(Slow<Body>) -> T + Send + 'static,
+) -> T {
+    let join = |http: &Http| {
+        let body = Slow(http.open(path));
+        std::thread::spawn(move || watch(body))
+    };
+    let lagged = || server.logs().iter().any(|line| line.message.contains("too slow"));
+    let watched = testkit::block_on(overrun(server, join, lagged)).join().unwrap();
     let ended = server.wait_for_log("play ended", &[("reason", "the stream is over")]);
     assert!(ended.field("lost_packets").unwrap().parse::<u64>().unwrap() > 0);
+    watched
+}
+
+#[test]
+fn a_slow_viewer_loses_whole_groups_of_pictures_and_others_nothing() {
+    let mut server =
+        lagging(&["-play-timeout", "60s", "-play-buffer", "1MiB", "-join-buffer", "1MiB"]);
+    let gaps = lag(&server, "/live/live/test.flv", |body| {
+        let (mut next, mut headers, mut gaps) = (None, 0, 0);
+        let read = testkit::flv::scan_from(body, |item| {
+            let Item::Tag(tag) = item else {
+                return assert!(matches!(item, Item::Header(_)), "{item:?}");
+            };
+            if !tag.packet.is_media() {
+                headers += 1;
+                return;
+            }
+            let sequence = Stamp::read(&tag.packet.body).unwrap().sequence;
+            if next != Some(sequence) {
+                assert_eq!((tag.packet.role, headers), (Role::Key, 3), "frame {sequence}");
+                gaps += usize::from(next.is_some());
+            }
+            (headers, next) = (0, Some(sequence + 1));
+        });
+        read.unwrap();
+        gaps
+    });
+    assert!(gaps > 0);
     server.stop();
 }
 
 #[test]
 fn a_viewer_that_takes_nothing_is_given_up() {
-    let mut server = builder().args(["-play-timeout", "1s"]).start();
-    server.allow("player too slow; groups of pictures passed over");
-    let http = server.api();
-    let mut source = Source::new(1, config());
-    let first: Vec<_> = source.by_ref().take(OPENING).collect();
-    testkit::block_on(async {
-        let mut publisher = begin(&server, "live/test", &first).await;
-        let stopped = http.open_over(narrow(&http), "/live/live/test.flv");
-        let mut witness = Player::connect(&server.url("live/test")).await.unwrap();
-        witness.packets(first.len()).await;
-        let ended = || server.logs().iter().any(|line| line.message == "play ended");
-        let deadline = Instant::now() + judge::PATIENCE;
-        while !ended() {
-            let part: Vec<_> = source.by_ref().take(32).collect();
-            publisher.send_all(&part).await.unwrap();
-            assert!(bodies(&witness.packets(part.len()).await) == bodies(&part));
-            assert!(Instant::now() < deadline, "it was never given up");
-        }
-        server.wait_for_log("play ended", &[("reason", "player too slow for -play-timeout")]);
-        drop(stopped);
-        publisher.close().await.unwrap();
-    });
+    let mut server = lagging(&["-play-timeout", "1s"]);
+    let join = |http: &Http| http.open_over(narrow(http), "/live/live/test.flv");
+    let ended = || server.logs().iter().any(|line| line.message == "play ended");
+    let stopped = testkit::block_on(overrun(&server, join, ended));
+    server.wait_for_log("play ended", &[("reason", "player too slow for -play-timeout")]);
+    drop(stopped);
     server.stop();
 }
 
 #[test]
 fn a_viewer_of_mp4_that_is_overrun_goes_on_at_a_key_frame() {
-    let mut server = builder().args(["-play-timeout", "60s"]).start();
-    server.allow("player too slow; groups of pictures passed over");
-    let http = server.api();
-    let mut source = Source::new(1, config());
-    let first: Vec<_> = source.by_ref().take(OPENING).collect();
-    testkit::block_on(async {
-        let mut publisher = begin(&server, "live/test", &first).await;
-        let mut body = Slow(http.open("/live/live/test.mp4"));
-        let mut witness = Player::connect(&server.url("live/test")).await.unwrap();
-        assert!(bodies(&witness.packets(first.len()).await) == bodies(&first));
-        let viewer = std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            body.read_to_end(&mut bytes).unwrap();
-            samples::read(&bytes)
-        });
-        let lagged = || server.logs().iter().any(|line| line.message.contains("too slow"));
-        let deadline = Instant::now() + judge::PATIENCE;
-        while !lagged() {
-            let part: Vec<_> = source.by_ref().take(32).collect();
-            publisher.send_all(&part).await.unwrap();
-            assert!(bodies(&witness.packets(part.len()).await) == bodies(&part));
-            assert!(Instant::now() < deadline, "it never was too slow");
-        }
-        publisher.close().await.unwrap();
-        let found = viewer.join().unwrap();
-        // Steps of a frame, and those of a loss: behind each is a picture that needs no other (NAL type 5).
-        let pictures = &found[&Kind::Video];
-        let steps = pictures.windows(2).filter(|pair| pair[1].time_ms - pair[0].time_ms > 100);
-        let behind: Vec<u8> = steps.map(|pair| pair[1].data[4] & 0x1f).collect();
-        assert!(!behind.is_empty() && behind.iter().all(|kind| *kind == 5), "{behind:?}");
+    let mut server = lagging(&["-play-timeout", "60s"]);
+    let found = lag(&server, "/live/live/test.mp4", |mut body| {
+        let mut bytes = Vec::new();
+        body.read_to_end(&mut bytes).unwrap();
+        samples::read(&bytes)
     });
-    let ended = server.wait_for_log("play ended", &[("reason", "the stream is over")]);
-    assert!(ended.field("lost_packets").unwrap().parse::<u64>().unwrap() > 0);
+    // Steps of a frame, and those of a loss: behind each is a picture that needs no other (NAL type 5).
+    let pictures = &found[&Kind::Video];
+    let steps = pictures.windows(2).filter(|pair| pair[1].time_ms - pair[0].time_ms > 100);
+    let behind: Vec<u8> = steps.map(|pair| pair[1].data[4] & 0x1f).collect();
+    assert!(!behind.is_empty() && behind.iter().all(|kind| *kind == 5), "{behind:?}");
     server.stop();
 }
