@@ -12,36 +12,14 @@ use crate::command::Command;
 #[path = "../server/tests/recorded.rs"]
 mod recorded;
 
+#[path = "../../../../fuzz/replay.rs"]
+mod replay;
+
 use recorded::{
     FFMPEG_PLAY, FFMPEG_PUBLISH, OBS_PUBLISH, RTMP2SINK_PUBLISH, RTMP2SRC_PLAY, RTMPDUMP_PLAY,
     RTMPSINK_PUBLISH,
 };
-
-/// Set to `write`, the seeds are written before they are compared.
-const SEEDS: &str = "RTMP_SERVER_TEST_SEEDS";
-
-/// Runs a target on its corpus, which has the seeds and what fuzzing found.
-fn replay(target: &str, run: impl Fn(&[u8]), seeds: &[Vec<u8>]) {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus");
-    let folder = std::path::Path::new(corpus).join(target);
-    for (number, seed) in seeds.iter().enumerate() {
-        let path = folder.join(format!("seed-{number:02}"));
-        if std::env::var_os(SEEDS).is_some_and(|value| value == "write") {
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(&path, seed).unwrap();
-        }
-        let same = std::fs::read(&path).is_ok_and(|bytes| bytes == *seed);
-        assert!(same, "{} is old: run with {SEEDS}=write", path.display());
-    }
-    let mut inputs = 0;
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        println!("{}", path.display());
-        run(&std::fs::read(&path).unwrap());
-        inputs += 1;
-    }
-    assert!(inputs >= seeds.len() && inputs > 0);
-}
+use replay::replay;
 
 /// Any instant will do, and this is the only way to one.
 #[expect(clippy::disallowed_methods, reason = "tests need an instant to count from")]
