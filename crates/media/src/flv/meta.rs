@@ -49,12 +49,16 @@ pub fn readable_properties(body: &[u8]) -> Option<(Vec<(String, Value)>, bool)> 
     let name_bytes = 3 + name(body).filter(|name| *name == ON_META_DATA)?.len();
     let (mut properties, mut is_whole) =
         Reader::new(body.get(name_bytes..)?, LIMITS).read_properties();
-    let is_broken = |name: &str| name.is_empty() || name.contains(char::is_control);
-    if let Some(broken) = properties.iter().position(|(name, _)| is_broken(name)) {
+    if let Some(broken) = properties.iter().position(|(name, _)| !is_name(name)) {
         properties.truncate(broken);
         is_whole = false;
     }
     Some((properties, is_whole))
+}
+
+/// Whether a property of this name is believed when a file is read again.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(char::is_control)
 }
 
 /// The `onMetaData` tag that a file begins with.

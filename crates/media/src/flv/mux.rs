@@ -24,8 +24,8 @@
 //! - `framerate`, `videodatarate`, `audiodatarate` (kbit/s), `audiosamplesize`: the publisher's if
 //!   it gave a positive number, else as measured.
 //!
-//! Publishers' values that do not fit are left out ([`Counters::properties_cut`]); the index is
-//! thinned.
+//! Publishers' values that do not fit, or have no name that could be read again, are left out
+//! ([`Counters::properties_cut`]); the index is thinned.
 
 use crate::{
     Chunks, Header, Kind, Packet, Role,
@@ -297,6 +297,10 @@ impl Muxer {
     fn merge_properties(&mut self, properties: Vec<(String, Value)>) -> Merged {
         let mut merged = Merged::Known;
         for (name, value) in properties.into_iter().filter(|(name, _)| !is_of_files(name)) {
+            if !meta::is_name(&name) {
+                self.counters.properties_cut += 1;
+                continue;
+            }
             let is_known = |(known, old): &(String, Value)| *known == name && *old == value;
             if name != CREATION_DATE && !self.publisher.iter().any(is_known) {
                 merged = Merged::News;

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Kind, Packet, Role,
     amf0::{Limits, Value},
+    first_video_track,
 };
 
 mod index;
@@ -79,6 +80,9 @@ pub struct Probe {
     /// At most one for each kind and id.
     tracks: BTreeMap<(Kind, u8), Track>,
     declared: Option<Declared>,
+    /// The first video track, and whether it has key frames: where it has none an index is of audio.
+    first: Option<u8>,
+    has_keys: bool,
 }
 
 impl Probe {
@@ -117,6 +121,8 @@ impl Probe {
             }
             return;
         }
+        let first = first_video_track(&mut self.first, packet);
+        self.has_keys |= packet.role == Role::Key && first.is_none_or(|id| packet.has_track(id));
         self.push_media(tag);
     }
 
@@ -189,10 +195,11 @@ impl Probe {
         let tracks: Vec<_> = self.tracks.into_values().collect();
         let ends = tracks.iter().filter(|track| track.frames > 0);
         let end_ms = ends.map(|track| u64::from(track.first_ms) + track.duration_ms()).max();
-        let has_video = tracks.iter().any(|track| track.keys > 0);
         Report {
             duration_ms: end_ms.unwrap_or(0).max(u64::from(self.report.last_ms)),
-            index: self.declared.map_or(IndexCheck::None, |declared| declared.finish(has_video)),
+            index: self
+                .declared
+                .map_or(IndexCheck::None, |declared| declared.finish(self.has_keys)),
             tracks,
             ..self.report
         }

@@ -531,7 +531,7 @@ impl Scanner {
 const COPY_MAX: usize = 256;
 
 /// Whether a message has several tracks, of which the first alone may be in its head.
-fn has_several_tracks(kind: Kind, head: &[u8]) -> bool {
+pub(super) fn has_several_tracks(kind: Kind, head: &[u8]) -> bool {
     match kind {
         Kind::Video => video::has_several_tracks(head),
         Kind::Audio => audio::has_several_tracks(head),

@@ -13,7 +13,7 @@ use crate::{
     amf0::Value,
     flv::{
         meta::{self, Region},
-        scan::{Bodies, Item, Scanner, be32, header_at, is_plain, kind_of},
+        scan::{Bodies, Item, Scanner, be32, has_several_tracks, header_at, is_plain, kind_of},
         tag::{BODY_MAX, FILE_HEADER, OVERHEAD, TagHeader},
     },
 };
@@ -219,6 +219,8 @@ impl Restore {
             return HEAD_BYTES;
         }
         match Packet::classify(kind, head, whole.saturating_sub(head.len())).0 {
+            // Which they are stands all over the body.
+            _ if has_several_tracks(kind, head) => BODY_MAX,
             Role::Config | Role::Metadata => BODY_MAX,
             role if self.muxer.facts.needs_body(kind, role) => INFO_BYTES,
             _ => HEAD_BYTES,
