@@ -101,6 +101,13 @@ export function drop(img) {
   if (img.src.startsWith("blob:")) URL.revokeObjectURL(img.src);
 }
 
+/** What the server calls a file. */
+const nameOf = (answer) => {
+  const disposition = answer.headers.get("Content-Disposition") ?? "";
+  const encoded = /filename\*=UTF-8''([^;]+)/.exec(disposition);
+  return encoded ? decodeURIComponent(encoded[1]) : /filename="([^"]+)"/.exec(disposition)?.[1];
+};
+
 /** Follows a link to a file with the token that it needs; without one browsers do it alone. */
 export async function download(event, name) {
   if (!hasToken()) return;
@@ -108,7 +115,7 @@ export async function download(event, name) {
   const answer = await ask(event.currentTarget.href);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await answer.blob());
-  link.download = name;
+  link.download = nameOf(answer) ?? name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use archive::{Disk, DiskFile, range, words};
+use archive::{Disk, DiskFile, Format, range, words};
 use axum::body::Body;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
@@ -41,6 +41,9 @@ use part::{Part, asked};
 
 /// The media type of FLV.
 pub(crate) const FLV: &str = "video/x-flv";
+
+/// Tells when what is sent begins: RFC 3339 with ms and offset.
+pub(crate) const START_TIME: HeaderName = HeaderName::from_static("x-start-time");
 
 /// What downloads may cost.
 #[derive(Debug, Clone)]
@@ -192,14 +195,14 @@ impl Downloads {
     pub(crate) async fn range(
         &self,
         make: impl FnOnce() -> Result<range::Flv, Refusal> + Send + 'static,
-        name: &str,
         method: &Method,
     ) -> Result<Response, Refusal> {
         let place = self.place()?;
         let flv = self.wait(&place, self.limits.plan_time, make).await??;
         let answer = vec![
             (CONTENT_TYPE, HeaderValue::from_static(FLV)),
-            (CONTENT_DISPOSITION, disposition(name)),
+            (CONTENT_DISPOSITION, disposition(&name::of_range(flv.info(), Format::Flv))),
+            (START_TIME, value(&flv.info().start_time)),
             (ACCEPT_RANGES, HeaderValue::from_static("none")),
             (CONTENT_LENGTH, HeaderValue::from(flv.info().size_bytes)),
         ];

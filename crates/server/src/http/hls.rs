@@ -107,7 +107,7 @@ async fn stream(
     Params(StreamSpan { from, to, recorder }): Params<StreamSpan>,
 ) -> Result<Response, Problem> {
     let stretch = StreamStretch { from, to, cut: None, recorder };
-    let (made, _) = of_stream(&api, key, stretch).await?;
+    let made = of_stream(&api, key, stretch).await?;
     play(&api, made, "../../recordings/").await
 }
 

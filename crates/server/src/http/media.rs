@@ -166,7 +166,7 @@ async fn recording(
     Params(stretch): Params<Stretch>,
 ) -> Result<Response, Problem> {
     let id = id.read()?;
-    send(&api, of_recording(&api, id, stretch).await?, &format!("{id}.flv"), &method).await
+    send(&api, of_recording(&api, id, stretch).await?, &method).await
 }
 
 /// Download a recording, or a part of it, as one MP4 file
@@ -196,8 +196,7 @@ async fn recording_mp4(
 ) -> Result<Response, Problem> {
     let id = id.read()?;
     let made = of_recording(&api, id, stretch).await?;
-    let answer = api.downloads.mp4(made, &format!("{id}.mp4"), &method, &headers).await;
-    answer.map_err(refused)
+    api.downloads.mp4(made, &method, &headers).await.map_err(refused)
 }
 
 /// The segments of a recording, and what of them is asked for.
@@ -237,8 +236,7 @@ async fn stream(
     StreamKey(key): StreamKey,
     Params(stretch): Params<StreamStretch>,
 ) -> Result<Response, Problem> {
-    let (made, name) = of_stream(&api, key, stretch).await?;
-    send(&api, made, &format!("{name}.flv"), &method).await
+    send(&api, of_stream(&api, key, stretch).await?, &method).await
 }
 
 /// Download a stretch of time of a stream as one MP4 file
@@ -265,22 +263,20 @@ async fn stream_mp4(
     StreamKey(key): StreamKey,
     Params(stretch): Params<StreamStretch>,
 ) -> Result<Response, Problem> {
-    let (made, name) = of_stream(&api, key, stretch).await?;
-    let answer = api.downloads.mp4(made, &format!("{name}.mp4"), &method, &headers).await;
-    answer.map_err(refused)
+    let made = of_stream(&api, key, stretch).await?;
+    api.downloads.mp4(made, &method, &headers).await.map_err(refused)
 }
 
-/// The segments of a stream in a stretch of time, and a name for a file of it.
+/// The segments of a stream in a stretch of time.
 pub(super) async fn of_stream(
     api: &Api,
     key: Key,
     stretch: StreamStretch,
-) -> Result<(Made, String), Problem> {
+) -> Result<Made, Problem> {
     let StreamStretch { from, to, cut, recorder } = stretch;
     let from = moment("from", Some(&from))?.unwrap_or(i64::MIN);
     let to = moment("to", to.as_deref())?.unwrap_or(i64::MAX);
     let range = range_of(from, to, cut)?;
-    let name = format!("{}_{from}", key.as_str().replace('/', "_"));
     let question = move |reader: &catalog::Reader| {
         reader.segments_between(key.as_str(), from, to, recorder.as_deref())
     };
@@ -300,7 +296,7 @@ pub(super) async fn of_stream(
         let at_least_ms = if known.length_ms.is_none() { so_far } else { known.at_least_ms };
         range::Segment { at_least_ms, ..known }
     };
-    Ok((Made { segments: segments.iter().map(known).collect(), range }, name))
+    Ok(Made { segments: segments.iter().map(known).collect(), range })
 }
 
 fn range_of(from_unix_ms: i64, to_unix_ms: i64, cut: Option<Where>) -> Result<Range, Problem> {
@@ -325,12 +321,12 @@ pub(super) async fn segments_of(
     }
 }
 
-async fn send(api: &Api, made: Made, name: &str, method: &Method) -> Result<Response, Problem> {
+async fn send(api: &Api, made: Made, method: &Method) -> Result<Response, Problem> {
     let make = move || {
         let source = Source::new(Arc::new(SystemDisk), made.segments);
         source.flv(made.range).map_err(Refusal::from)
     };
-    api.downloads.range(make, name, method).await.map_err(refused)
+    api.downloads.range(make, method).await.map_err(refused)
 }
 
 pub(super) fn refused(refusal: Refusal) -> Problem {

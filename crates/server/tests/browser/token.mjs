@@ -34,7 +34,7 @@ await run({
     await plays(page, 20);
     const link = page.getByRole("link", { name: "All as FLV" });
     const [file] = await Promise.all([page.waitForEvent("download"), link.click()]);
-    assert.match(file.suggestedFilename(), /^[0-9a-f]{16}\.flv$/);
+    assert.match(file.suggestedFilename(), /^live_test_\d{8}_\d{6}_\d+\.\d{3}s\.flv$/);
   },
 
   async "nothing but refusals for want of the token was complained about"() {

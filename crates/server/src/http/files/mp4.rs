@@ -7,8 +7,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use archive::SystemDisk;
 use archive::range::{Error, Mp4, Mp4Bytes, Range, Segment, Source};
+use archive::{Format, SystemDisk};
 use axum::http::header::RANGE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
@@ -16,7 +16,9 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::{Answer, Described, Downloads, Refusal, Validators, body, respond};
+use super::{
+    Answer, Described, Downloads, Refusal, START_TIME, Validators, body, name, respond, value,
+};
 
 /// The media type of MP4.
 pub(crate) const MP4: &str = "video/mp4";
@@ -102,7 +104,6 @@ impl Downloads {
     pub(crate) async fn mp4(
         &self,
         made: Made,
-        name: &str,
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<Response, Refusal> {
@@ -126,15 +127,16 @@ impl Downloads {
         };
         let refused: Vec<_> = mp4.refused().iter().map(ToString::to_string).collect();
         let refused = (!refused.is_empty()).then(|| HeaderValue::from_str(&refused.join("; ")));
-        let refused = refused.and_then(Result::ok);
+        let refused = refused.and_then(Result::ok).map(|refused| (REFUSED, refused));
+        let start = (START_TIME, value(&mp4.info().start_time));
         let what = Described {
             kind: MP4,
-            name,
+            name: &name::of_range(mp4.info(), Format::Mp4),
             validators: Validators::of_content(mp4.identity()),
             size_bytes: mp4.info().size_bytes,
             // What the tag stands for does not grow.
             is_growing: false,
-            more: refused.map(|refused| (REFUSED, refused)).into_iter().collect(),
+            more: refused.into_iter().chain([start]).collect(),
         };
         match what.answer(method, headers) {
             Answer::Done(response) => Ok(response),

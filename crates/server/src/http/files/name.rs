@@ -1,11 +1,26 @@
 //! What a download is called where it is saved (RFC 6266, RFC 8187).
 
+use archive::Format;
+use archive::range::Info;
 use axum::http::HeaderValue;
 
 use super::value;
 
 /// Longest name in bytes: what file systems take.
 const NAME_MAX: usize = 255;
+
+/// What a file of a range is called: by its stream, when it begins and how long it is, so that no two clips have one
+/// name: `live_test_20261129_201503_27.800s.mp4`.
+pub(super) fn of_range(info: &Info, format: Format) -> String {
+    /// Of the stream's name; with the rest it is a name that file systems take.
+    const STREAM_BYTES: usize = 128;
+    let stream = info.stream_key.replace('/', "_");
+    let stream = stream.get(..stream.floor_char_boundary(STREAM_BYTES)).unwrap_or_default();
+    let start = info.start_time.split(['.', '+', 'Z']).next().unwrap_or_default();
+    let start = start.replace(['-', ':'], "").replace('T', "_");
+    let (s, ms) = (info.duration_ms / 1_000, info.duration_ms % 1_000);
+    format!("{stream}_{start}_{s}.{ms:03}s{}", format.ending())
+}
 
 /// `Content-Disposition` of a file that is to be saved as `name`: in ASCII for everybody, and whole
 /// for those that know how. No name leads out of a directory or ends the header early.

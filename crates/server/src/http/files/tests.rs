@@ -452,7 +452,7 @@ async fn router_sends_the_length_that_was_told_and_no_chunks() {
 async fn range_of_time_that_cannot_be_made_is_refused_with_its_reason() {
     let downloads = Downloads::new(Limits::default());
     let nothing = || Err(Refusal::Range(range::Error::Nothing));
-    let error = downloads.range(nothing, "clip.flv", &Method::GET).await.unwrap_err();
+    let error = downloads.range(nothing, &Method::GET).await.unwrap_err();
     assert_eq!(error.to_string(), "nothing was recorded in that time");
 
     let time = Duration::from_millis(20);
@@ -462,7 +462,7 @@ async fn range_of_time_that_cannot_be_made_is_refused_with_its_reason() {
         let _ = until.recv();
         Err(Refusal::Missing)
     };
-    let error = downloads.range(hangs, "clip.flv", &Method::GET).await.unwrap_err();
+    let error = downloads.range(hangs, &Method::GET).await.unwrap_err();
     assert_eq!(error, Refusal::Timeout { waited: time });
     drop(release);
 }
@@ -517,13 +517,14 @@ async fn range_of_time_is_sent_with_its_length_and_name() {
             let (source, _) = range::Source::of_files(Arc::new(SystemDisk), [path]);
             Ok(source.flv(range::Range::ALL)?)
         };
-        let response = downloads.range(make, "live_test 14:30.flv", &method).await.unwrap();
+        let response = downloads.range(make, &method).await.unwrap();
         let answer = Answer::of(response).await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header(&CONTENT_TYPE), FLV);
         assert_eq!(answer.header(&ACCEPT_RANGES), "none");
-        let name = "attachment; filename=\"live_test 14_30.flv\"";
+        let name = "attachment; filename=\"live_test_20251011_143052_4.000s.flv\"";
         assert_eq!(answer.header(&CONTENT_DISPOSITION), name);
+        assert_eq!(answer.header(&START_TIME), "2025-10-11T14:30:52.123+02:00");
         let length: usize = answer.header(&CONTENT_LENGTH).parse().unwrap();
         assert!(length > 40 * 9_000);
         let sent = if method == Method::GET { length } else { 0 };
@@ -543,7 +544,7 @@ async fn segment_that_vanishes_under_a_range_ends_the_body_with_its_reason() {
         std::fs::remove_file(path).map_err(|error| Refusal::Disk(error.to_string()))?;
         Ok(flv)
     };
-    let response = Downloads::new(limits).range(make, "clip.flv", &Method::GET).await.unwrap();
+    let response = Downloads::new(limits).range(make, &Method::GET).await.unwrap();
     let error = to_bytes(response.into_body(), usize::MAX).await.unwrap_err();
     assert!(error.to_string().contains(gone.to_str().unwrap()), "{error}");
 }
