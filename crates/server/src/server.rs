@@ -198,7 +198,7 @@ impl Server {
         }
         let flags = &context.config.pictures;
         if !http.is_empty() && flags.pictures {
-            telemetry::pictures(Program::find(&flags.ffmpeg).path());
+            telemetry::pictures(&Program::find(&flags.ffmpeg), &flags.ffmpeg);
         }
         let api = Arc::new(Api::new(context.clone(), http_limits));
         let router = http::router(&api);

@@ -17,7 +17,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, reload};
 
-use crate::config::{LogFormat, LogLevel, Problem};
+use crate::config::{Ffmpeg, LogFormat, LogLevel, Problem};
+use crate::pictures::Program;
 use crate::rtmp::Rates;
 
 /// Lines that wait for a reader of the log that does not read; beyond it lines are lost, never a stream.
@@ -263,11 +264,12 @@ pub(crate) fn player_kicked(key: &Key, peer: SocketAddr) {
     info!(stream_key = %key, %peer, "player kicked");
 }
 
-/// What pictures are made with.
-pub(crate) fn pictures(ffmpeg: Option<&Path>) {
-    match ffmpeg {
-        Some(path) => info!(ffmpeg = %path.display(), "pictures are made with FFmpeg"),
-        None => info!("no FFmpeg found: pictures of H.264 alone"),
+/// What pictures are made with, and what was asked for.
+pub(crate) fn pictures(program: &Program, asked: &Ffmpeg) {
+    match (program.path(), asked) {
+        (Some(path), _) => info!(ffmpeg = %path.display(), "pictures are made with FFmpeg"),
+        (None, Ffmpeg::Off) => info!("FFmpeg is switched off: pictures of H.264 alone"),
+        (None, _) => info!("no FFmpeg found: pictures of H.264 alone"),
     }
 }
 

@@ -4,7 +4,7 @@
 //! The file is read twice, first up to where its tracks are known. In memory are a block, a tag or
 //! part, and the index that is written at the end.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use archive::{Disk as _, Format, SystemDisk};
 use indicatif::ProgressBar;
 use media::flv::mux::{Options, Patch};
-use media::flv::scan::{Bodies, Item, Tag};
+use media::flv::scan::{Bodies, Fault, FaultKind, Item, Tag};
 use media::mp4::Movie;
 use media::tags::Reader;
 use media::{Chunks, Header, Kind, Packet, Role, flv, mp4};
@@ -148,14 +148,24 @@ impl Remux {
             format!("cannot read {}: {}", format::path(&self.input), archive::words(error)).into()
         };
         let mut file = File::open(&self.input).map_err(|error| cannot(&error))?;
+        if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+            let path = format::path(&self.input);
+            return Err(format!(
+                "{path} is being written: wait until it is finished, or have a file made of what \
+                 is there by now (rtmp-server recordings export)"
+            )
+            .into());
+        }
+        // Nobody is to find it in use because it is read.
+        let _ = file.unlock();
         let size = file.metadata().map_err(|error| cannot(&error))?.len();
         let bar = format::bar(size);
         let done = read(&mut file, &bar, |tag| take(&tag.packet, tag.header.timestamp_ms.into()));
         bar.finish_and_clear();
         done.map_err(|failure| match failure {
             Failure::Read(error) => cannot(&error),
-            Failure::Fault(fault) => {
-                format!("{}: {fault}; repair it first", format::path(&self.input)).into()
+            Failure::Fault { fault, is_mp4 } => {
+                format!("{}: {}", format::path(&self.input), told(&fault, is_mp4)).into()
             }
             Failure::Made(error) => error,
         })
@@ -171,8 +181,28 @@ impl Remux {
 /// Why not all of a file was read.
 enum Failure {
     Read(io::Error),
-    Fault(String),
+    Fault { fault: Fault, is_mp4: bool },
     Made(Error),
+}
+
+/// What a file is that cannot be read, and what to do.
+fn told(fault: &Fault, is_mp4: bool) -> String {
+    let what = format!("{} at byte {}", fault.kind, fault.offset);
+    match fault.kind {
+        FaultKind::Signature => {
+            format!("neither FLV nor an MP4 recording ({what}); if it was FLV, repair it first")
+        }
+        FaultKind::Mp4(mp4::scan::FaultKind::NotOurs) => {
+            "an MP4 file that no rtmp-server recorded; ffmpeg -i IN -c copy OUT takes such files"
+                .to_owned()
+        }
+        FaultKind::Truncated { .. } if is_mp4 => {
+            let at = fault.offset;
+            format!("not finished, cut off at byte {at}; a server mends its own when it starts")
+        }
+        FaultKind::Mp4(_) => format!("{what}; a server mends its own when it starts"),
+        _ => format!("{what}; repair it first"),
+    }
 }
 
 /// Reads tags, but for the one that the file says of itself.
@@ -197,7 +227,7 @@ fn read(
             match item {
                 Item::Header(_) => {}
                 Item::Fault(fault) => {
-                    return Err(Failure::Fault(format!("{} at byte {}", fault.kind, fault.offset)));
+                    return Err(Failure::Fault { fault, is_mp4: reader.is_mp4() });
                 }
                 Item::Tag(tag) => {
                     let is_own = std::mem::take(&mut is_first)

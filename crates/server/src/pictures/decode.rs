@@ -109,7 +109,8 @@ pub(super) async fn all(
     if *program == Program::Native && !frames.iter().all(of_native) {
         let codec = frames.iter().filter_map(KeyFrame::info).find(|i| i.codec != VideoCodec::Avc);
         let codec = codec.map_or_else(|| "this codec".to_owned(), |info| info.codec.to_string());
-        let detail = format!("{codec} needs FFmpeg, which was not found (-ffmpeg)");
+        let detail =
+            format!("{codec} needs FFmpeg, which was not found or is switched off (-ffmpeg)");
         return Err(Failure::new(Code::NoDecoder, detail));
     }
     let mut pictures = Vec::new();

@@ -140,12 +140,14 @@ fn the_picture_of_a_stream_is_its_newest_key_frame() {
 #[test]
 fn without_ffmpeg_there_are_pictures_of_h264() {
     let Some(ffmpeg) = Ffmpeg::five() else { return };
-    for (arg, path) in [("auto", ""), ("off", "/usr/bin")] {
+    let none = "no FFmpeg found: pictures of H.264 alone";
+    let off = "FFmpeg is switched off: pictures of H.264 alone";
+    for (arg, path, told) in [("auto", "", none), ("off", "/usr/bin", off)] {
         let args = ["-picture-interval", "1ms", "-picture-width", "320", "-ffmpeg", arg];
         let mut server = server(&args).env("PATH", path).start();
         assert_eq!(status(&server.api())["decoder"], "native");
         assert_live(&mut server, &ffmpeg, &clip(&ffmpeg, "640x360", 3, H264));
-        server.wait_for_log("no FFmpeg found: pictures of H.264 alone", &[]);
+        server.wait_for_log(told, &[]);
     }
 }
 

@@ -50,7 +50,7 @@ fn nothing_is_overwritten_and_what_cannot_be_made_leaves_nothing() {
     );
     let new = dir.path().join("new.flv");
     let error = remux(&there, &new).unwrap_err();
-    assert!(error.ends_with("repair it first"), "{error}");
+    assert!(error.contains("neither FLV nor an MP4 recording"), "{error}");
     let torn = dir.path().join("torn.flv");
     let clip = fs::read(CLIP).unwrap();
     fs::write(&torn, &clip[..clip.len() - 9]).unwrap();
@@ -60,4 +60,30 @@ fn nothing_is_overwritten_and_what_cannot_be_made_leaves_nothing() {
         fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["there.mp4", "torn.flv"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_called_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (made, bytes) = (dir.path().join("made.mp4"), |path: &Path| fs::read(path).unwrap());
+    assert!(remux(Path::new(CLIP), &made).is_ok());
+    let torn = bytes(&made);
+    let others = b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x08moov".to_vec();
+    let cases = [
+        (br#"{"a": "JSON file, for one"}"#.to_vec(), "neither FLV nor an MP4 recording"),
+        (others, "an MP4 file that no rtmp-server recorded; ffmpeg "),
+        (torn[..torn.len() - 9].to_vec(), "; a server mends its own when it starts"),
+    ];
+    let (input, output) = (dir.path().join("in"), dir.path().join("out.flv"));
+    for (bytes, told) in cases {
+        fs::write(&input, bytes).unwrap();
+        let error = remux(&input, &output).unwrap_err();
+        assert!(error.starts_with(input.to_str().unwrap()) && error.contains(told), "{error}");
+    }
+    let writer = File::options().append(true).open(&made).unwrap();
+    writer.lock().unwrap();
+    let error = remux(&made, &output).unwrap_err();
+    assert!(error.contains(" is being written: wait until it is finished, or "), "{error}");
+    drop(writer);
+    assert!(remux(&made, &output).is_ok());
 }
