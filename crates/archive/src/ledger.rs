@@ -97,6 +97,15 @@ pub struct Gap {
     pub dropped: Amount,
 }
 
+impl Gap {
+    /// Whether the recording lacks something for it: a publisher that was away sent nothing, and where nothing came in
+    /// no time nothing is missing.
+    pub fn is_loss(&self) -> bool {
+        let is_empty = self.reason == GapReason::Publisher || self.length_ms == 0;
+        !is_empty || self.dropped != Amount::default()
+    }
+}
+
 /// The books of a recording, or of one segment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {

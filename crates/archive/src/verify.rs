@@ -147,7 +147,7 @@ pub struct Proof {
     pub missing_before: u32,
     /// Segments after the last file that others know of, which were not given.
     pub missing_after: u32,
-    /// Stretches that are missing and declared.
+    /// Stretches that are missing and declared, and those in which nothing came.
     pub gaps: Vec<Missing>,
     /// Gaps that are declared and not listed.
     pub gaps_unlisted: u64,
@@ -163,7 +163,7 @@ impl Proof {
             Verdict::Unproven
         } else if self.missing_before > 0
             || self.missing_after > 0
-            || !self.gaps.is_empty()
+            || self.gaps.iter().any(|missing| missing.gap.is_loss())
             || self.gaps_unlisted > 0
             || self.files.iter().any(is_growing)
         {

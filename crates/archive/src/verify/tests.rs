@@ -313,6 +313,30 @@ fn declared_gaps_are_part_of_the_proof() {
 }
 
 #[test]
+fn a_publisher_that_was_away_takes_nothing_from_a_recording() {
+    let away = |length_ms, reason, packets| {
+        let mut files = recording(ID, 4);
+        let gap = Gap { at_ms: 20_000, length_ms, reason, dropped: amount(packets, packets * 10) };
+        about(&mut files[2]).gap_before = Some(gap);
+        about(&mut files[2]).start_ms += length_ms;
+        about(&mut files[3]).start_ms += length_ms;
+        about(&mut files[3]).first_packet += packets;
+        let report = judge(files);
+        let proof = &report.recordings[0];
+        assert_eq!(
+            (&*proof.problems, &*proof.gaps),
+            (&[][..], &[Missing { segment: 3, is_before: true, gap }][..])
+        );
+        report.verdict()
+    };
+    assert_eq!(away(0, GapReason::Publisher, 0), Verdict::Whole);
+    assert_eq!(away(5_000, GapReason::Publisher, 0), Verdict::Whole);
+    assert_eq!(away(0, GapReason::Disk, 0), Verdict::Whole);
+    assert_eq!(away(5_000, GapReason::Disk, 0), Verdict::Partial);
+    assert_eq!(away(0, GapReason::Publisher, 1), Verdict::Partial);
+}
+
+#[test]
 fn gaps_that_are_only_counted_are_told() {
     let mut files = recording(ID, 1);
     for at_ms in 0..70 {

@@ -66,7 +66,7 @@ fn a_publisher_that_is_asked_goes_on_with_the_same_recording() {
     assert_one_recording(&parts);
     let all = frames_of(&parts);
     assert_eq!(all, (0..u64::try_from(all.len()).unwrap()).collect::<Vec<_>>());
-    assert_verified(&parts, 3);
+    assert_verified(&parts, 0);
 }
 
 #[test]
