@@ -48,6 +48,7 @@ use crate::rtmp::Context;
 
 pub(crate) use disk::DiskCalls;
 use files::Downloads;
+pub(crate) use files::START_TIME;
 #[cfg(any(test, fuzzing))]
 pub(crate) use files::fuzz::range;
 pub(crate) use health::Outlook;

@@ -195,8 +195,11 @@ impl Export {
             Asked::Stream(stream) => vec!["api", "v1", "streams", stream, file],
         };
         let mut answer = api.open(&path, &query, media_type).await?;
-        let refused = answer.headers().get("x-refused-tracks");
-        report.refused(refused.and_then(|refused| refused.to_str().ok()).unwrap_or_default());
+        let told = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        report.refused(told("x-refused-tracks").unwrap_or_default());
+        if let Some(start) = told(http::START_TIME.as_str()) {
+            report.begins(start);
+        }
         let bar = format::bar(answer.content_length().unwrap_or(0));
         while let Some(piece) = api.piece(&mut answer).await? {
             take(&piece, output, report, &bar)?;
@@ -280,6 +283,7 @@ fn file(
     let mp4 = source.mp4(range)?;
     let refused: Vec<_> = mp4.refused().iter().map(ToString::to_string).collect();
     report.refused(&refused.join("; "));
+    report.begins(&mp4.info().start_time);
     Ok((mp4.info().size_bytes, Box::new(mp4.read(0..u64::MAX))))
 }
 

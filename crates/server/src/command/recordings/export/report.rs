@@ -19,6 +19,9 @@ const HEAD_BYTES: usize = 1 << 20;
 pub(super) struct Report {
     head: Vec<u8>,
     size_bytes: u64,
+    /// When it begins to be shown, as whoever made it says: an MP4 file itself tells when its first key frame was, in
+    /// seconds.
+    start: Option<Timestamp>,
     /// Tracks that are not in it, and why.
     refused: String,
 }
@@ -48,6 +51,11 @@ impl Report {
         self.size_bytes = self.size_bytes.saturating_add(bytes.len() as u64);
         let room = HEAD_BYTES.saturating_sub(self.head.len());
         self.head.extend(bytes.iter().take(room));
+    }
+
+    /// Notes when it begins.
+    pub(super) fn begins(&mut self, start: &str) {
+        self.start = start.parse().ok();
     }
 
     /// Notes tracks that are not in it, and why.
@@ -113,7 +121,7 @@ impl Report {
 
     fn told(&self) -> Told {
         if self.head.get(4..8) == Some(b"ftyp") {
-            return told_by_mp4(&self.head).unwrap_or_default();
+            return told_by_mp4(&self.head, self.start).unwrap_or_default();
         }
         let Some(region) = meta::region(&self.head) else { return Told::default() };
         let find = |name: &str| region.property(name);
@@ -138,9 +146,9 @@ impl Report {
     }
 }
 
-/// What the `mvhd` of an MP4 file of ours says (ISO 14496-12 8.2.2): when it begins and how long it
-/// is. It stands near the start of the file.
-fn told_by_mp4(head: &[u8]) -> Option<Told> {
+/// What the `mvhd` of an MP4 file of ours says (ISO 14496-12 8.2.2): how long it is and, where nobody told it better,
+/// when it begins. It stands near the start of the file.
+fn told_by_mp4(head: &[u8], start: Option<Timestamp>) -> Option<Told> {
     const NEAR: usize = 4 << 10;
     /// Seconds from 1904 to 1970.
     const EPOCH_S: u64 = 2_082_844_800;
@@ -149,8 +157,10 @@ fn told_by_mp4(head: &[u8]) -> Option<Told> {
     let number = |at: usize| near.get(at..at + 8)?.first_chunk().copied().map(u64::from_be_bytes);
     let scale = near.get(at + 16..at + 20)?.first_chunk().copied().map(u32::from_be_bytes)?;
     let length_ms = number(at + 20)?.saturating_mul(1_000) / u64::from(scale.max(1));
-    let start_s = number(at)?.checked_sub(EPOCH_S);
-    let start = start_s.and_then(|s| Timestamp::from_second(i64::try_from(s).ok()?).ok());
+    let start = start.or_else(|| {
+        let start_s = number(at)?.checked_sub(EPOCH_S)?;
+        Timestamp::from_second(i64::try_from(start_s).ok()?).ok()
+    });
     let length = i64::try_from(length_ms).ok().map(jiff::SignedDuration::from_millis);
     let end = start.zip(length).and_then(|(start, length)| start.checked_add(length).ok());
     let [start, end] = [start, end].map(|time| time.map(|time| time.to_string()));

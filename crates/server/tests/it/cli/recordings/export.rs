@@ -154,6 +154,15 @@ fn a_server_makes_the_same_file_as_its_directory() {
     let range = dir.path().join("range.flv");
     let args = ["export", "-stream", "live/test", "-to", "now", "-o", range.to_str().unwrap()];
     super::text(&server, &args);
+    // Of an exact cut the time is told that was asked for, not that of the key frame before it.
+    let start = super::json(&server, &["show", &id])["start"].as_str().unwrap().to_owned();
+    let start: jiff::Timestamp = start.parse().unwrap();
+    let from = start + jiff::SignedDuration::from_millis(1_234);
+    let (cut, cut_of_dir) = (dir.path().join("cut.mp4"), dir.path().join("cut-of-dir.mp4"));
+    let asked = ["export", &id, "-cut", "exact", "-from", &from.to_string(), "-o"];
+    let of = |told: &Value| told["start"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let told = super::json(&server, &[&asked[..], &[cut.to_str().unwrap()]].concat());
+    assert_eq!(of(&told), from, "{told}");
     let nothing = ["export", "-stream", "live/test", "-to", "2020-01-01", "-o", "-"];
     let line = error_line(&super::ask(&server, &nothing), 1);
     assert!(line.starts_with("nothing-recorded: "), "{line}");
@@ -168,7 +177,12 @@ fn a_server_makes_the_same_file_as_its_directory() {
     let _ = tools::run(export.arg("-o").arg(&mp4_of_dir), TIMEOUT).success();
     assert_eq!(fs::read(&mp4_of_dir).unwrap(), fs::read(&mp4).unwrap());
     assert_eq!(&fs::read(&mp4).unwrap()[4..8], b"ftyp");
-    assert_eq!(tree(dir.path()).len(), 5);
+    let mut export = command(["recordings"].iter().chain(&asked));
+    let again = tools::run(export.arg(&cut_of_dir).args(["-record-dir", at, "-json"]), TIMEOUT);
+    let again: Value = serde_json::from_str(&again.success().text()).unwrap();
+    assert_eq!((of(&again), &again["length_ms"]), (from, &told["length_ms"]), "{again}");
+    assert_eq!(fs::read(&cut_of_dir).unwrap(), fs::read(&cut).unwrap());
+    assert_eq!(tree(dir.path()).len(), 7);
 }
 
 #[test]
