@@ -194,6 +194,11 @@ impl Archive {
         self.shared.ended(id)
     }
 
+    /// All of those, the newest first.
+    pub fn ended_lately(&self) -> Vec<Status> {
+        self.shared.ended_lately()
+    }
+
     /// Has the catalog's thread carry out a change; never waits. `reply` is called exactly once, here
     /// or by that thread: it must not wait.
     pub fn change(

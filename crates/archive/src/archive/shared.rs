@@ -184,6 +184,11 @@ impl Shared {
         self.lock().ended.iter().find(|status| status.id == id).cloned()
     }
 
+    /// All of those.
+    pub(super) fn ended_lately(&self) -> Vec<Status> {
+        self.lock().ended.iter().cloned().collect()
+    }
+
     /// Makes believe that a recording runs, on a thread that does nothing.
     #[cfg(test)]
     pub(crate) fn pretend_running(&self, id: RecordingId, key: &str) -> live::Publisher {

@@ -55,6 +55,21 @@ impl Reader {
         self.one_recording("id = ?1", &id.to_string())
     }
 
+    /// Those of some recordings that are not in the catalog, or not yet.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn unknown(&self, ids: Vec<RecordingId>) -> Result<Vec<RecordingId>, Error> {
+        let mut statement = self.db.prepare_cached("SELECT 1 FROM recordings WHERE id = ?1")?;
+        let mut unknown = Vec::new();
+        for id in ids {
+            if !statement.exists([id.to_string()])? {
+                unknown.push(id);
+            }
+        }
+        Ok(unknown)
+    }
+
     /// The recording that was asked for by a request of this key; the newest, if there are more.
     ///
     /// # Errors

@@ -313,10 +313,13 @@ pub(super) async fn many(
     let states: Vec<_> = search.state.iter().copied().map(State::from).collect();
     let query = search.query(&states)?;
     query.check().map_err(refused)?;
-    let running = api.context.archive.list();
+    let archive = &api.context.archive;
+    let (running, ended) = (archive.list(), archive.ended_lately());
     let is_first = search.after.is_none() && query.order == Order::Newest;
+    let times = (query.from_unix_ms, query.to_unix_ms);
+    let is_wanted = |state| states.is_empty() || states.contains(&state);
     let mut found = Vec::new();
-    if is_first && (states.is_empty() || states.contains(&State::Waiting)) {
+    if is_first && times == (None, None) && is_wanted(State::Waiting) {
         let waiting = api.context.director.waiting().into_iter().rev();
         found.extend(waiting.map(|(id, wanted)| Recording::waiting(id, &wanted)));
         found.retain(|recording| search.takes(recording));
@@ -324,19 +327,49 @@ pub(super) async fn many(
     if states == [State::Waiting] {
         return Ok((found, None));
     }
-    let page = ask(api, move |reader| reader.recordings(&query)).await?;
-    let Page { recordings, next } = page.unwrap_or_default();
-    for known in &recordings {
-        let status = running.iter().find(|status| status.id == known.id);
-        let recording = match status {
-            Some(status) => Recording::overlay(known, status),
-            None => Recording::known(known),
-        };
-        if states.is_empty() || states.contains(&recording.state) {
-            found.push(recording);
+    let ids: Vec<_> = running.iter().chain(&ended).map(|status| status.id).collect();
+    let answer = ask(api, move |reader| {
+        let page = reader.recordings(&query)?;
+        let shows_new = is_first || query.order == Order::Oldest && page.next.is_none();
+        let new = if shows_new { reader.unknown(ids)? } else { Vec::new() };
+        Ok((page, new))
+    });
+    // There is no catalog where nothing was ever recorded.
+    let without = || {
+        let ended = ended.iter().filter(|status| status.segments > 0);
+        (Page::default(), running.iter().chain(ended).map(|status| status.id).collect())
+    };
+    let (page, new) = answer.await?.unwrap_or_else(without);
+    let known = page.recordings.iter().map(|known| match of(&running, known.id) {
+        Some(status) => Recording::overlay(known, status),
+        None => Recording::known(known),
+    });
+    // What has just begun. If it is over already, it is so here when its files are known.
+    let new = new.iter().filter_map(|id| match (of(&running, *id), of(&ended, *id)) {
+        (Some(status), _) if is_in_time(status, times) => Some(Recording::running(status)),
+        (None, Some(status)) if is_in_time(status, times) => {
+            Some(Recording { state: State::Recording, ..Recording::running(status) })
         }
+        _ => None,
+    });
+    let new: Vec<_> = new.filter(|recording| search.takes(recording)).collect();
+    match is_first {
+        true => found.extend(new.into_iter().chain(known)),
+        false => found.extend(known.chain(new)),
     }
-    Ok((found, next.map(|mark| mark.to_string())))
+    found.retain(|recording| is_wanted(recording.state));
+    Ok((found, page.next.map(|mark| mark.to_string())))
+}
+
+fn of(list: &[Status], id: RecordingId) -> Option<&Status> {
+    list.iter().find(|status| status.id == id)
+}
+
+/// Whether something of it is at or after the first time and before the second.
+fn is_in_time(status: &Status, (from, to): (Option<i64>, Option<i64>)) -> bool {
+    let start = status.started_unix_ms;
+    let end = start.saturating_add(i64::try_from(status.length_ms).unwrap_or(i64::MAX));
+    to.is_none_or(|to| start < to) && from.is_none_or(|from| end >= from)
 }
 
 impl Search {
@@ -399,7 +432,7 @@ impl Search {
         })
     }
 
-    /// Whether one that waits for its stream is wanted: the catalog says it of the others.
+    /// Whether one that the catalog does not know is wanted, but for its times.
     fn takes(&self, recording: &Recording) -> bool {
         let is =
             |wanted: &Option<String>, is: &dyn Fn(&str) -> bool| wanted.as_deref().is_none_or(is);
@@ -417,8 +450,6 @@ impl Search {
             && is(&self.recorder, &|name| name == recording.recorder)
             && is(&self.text, &has_text)
             && self.label.iter().all(has_label)
-            && self.from.is_none()
-            && self.to.is_none()
             && self.held != Some(true)
     }
 }

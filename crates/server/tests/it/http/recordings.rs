@@ -113,6 +113,35 @@ fn a_recording_waits_for_its_stream_and_is_found_again() {
 }
 
 #[test]
+fn what_has_just_begun_or_ended_is_found_at_once() {
+    block_on(async {
+        let (mut server, http) = server();
+        let publisher = publish(&server, "live/new", 300).await;
+        let found = |query: &str| {
+            let page = http.get(&format!("{RECORDINGS}?{query}")).ok();
+            page["recordings"].as_array().unwrap().clone()
+        };
+        for (n, order) in ["newest", "oldest"].into_iter().enumerate() {
+            let body = json!({"stream": "live/new", "name": order, "labels": {"n": n.to_string()}});
+            let asked = start(&http, &body);
+            let query = format!("order={order}&stream=live/*&label=n:{n}&text={order}");
+            let list = found(&query);
+            assert_eq!((list.len(), &list[0]["id"]), (1, &asked["id"]), "{list:?}");
+            let past = found(&format!("{query}&to=2020-01-01T00:00:00Z"));
+            let other = found(&format!("order={order}&state=complete&label=n:{n}"));
+            assert!(past.is_empty() && other.is_empty(), "{past:?} {other:?}");
+        }
+        // One that is over as soon as it has begun as well.
+        let asked = start(&http, &json!({"stream": "live/new", "labels": {"n": "2"}}));
+        ask(&http, "POST", &format!("{}/stop", path_of(&asked)), &json!({"wait": "0"}));
+        let list = found("label=n:2");
+        assert_eq!((list.len(), &list[0]["id"]), (1, &asked["id"]), "{list:?}");
+        publisher.close().await.unwrap();
+        server.stop();
+    });
+}
+
+#[test]
 fn what_cannot_be_asked_for_says_why() {
     let (mut server, http) = server();
     let none = format!("{RECORDINGS}/0123456789abcdef");
