@@ -5,9 +5,11 @@
 //! read. It begins by the clock on the wall when what is in it was recorded.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned};
 use live::Key;
+use media::mp4::Movie;
 use media::{Header, Kind, Packet, Role};
 
 use crate::events::{Completed, Event, Started};
@@ -15,16 +17,18 @@ use crate::label::{Labels, check_labels, check_text};
 use crate::path::Facts;
 use crate::range::{self, Cause, Item, Range, Source, Timed};
 use crate::recorder::rfc3339;
-use crate::segment::{End, Form, Segment};
+use crate::segment::{End, Form, SAMPLES_MAX, Segment};
 use crate::{
-    About, Amount, Archive, BadLabel, Cut, Format, Gap, Ledger, Reason, RecordingId, Tracks, words,
+    About, Amount, Archive, BadLabel, Cut, Format, Gap, Ledger, Plan, Reason, RecordingId, Tracks,
+    words,
 };
 
-/// What a clip is called, and what is written on it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// How a clip is kept, what it is called, and what is written on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clip {
-    /// The recorder that made what it is of.
-    pub recorder: String,
+    /// Whose it is and where it goes, in which format and under which name: as the recorder that made
+    /// what it is of keeps recordings now.
+    pub plan: Arc<Plan>,
     /// Its name.
     pub name: Option<String>,
     /// Its labels.
@@ -49,8 +53,7 @@ pub enum ClipError {
 const BLOCK_BYTES: u64 = 1 << 20;
 
 impl Archive {
-    /// Keeps what is in a range, cut at key frames, as a finished recording below
-    /// [`crate::Config::record_dir`]. `go_on` is asked after each MiB. It blocks as the disks do. No
+    /// Keeps what is in a range, cut at key frames, as a finished recording of one file. `go_on` is asked after each MiB. It blocks as the disks do. No
     /// file is left where it fails, as far as the disk allows.
     ///
     /// # Errors
@@ -70,6 +73,7 @@ impl Archive {
         let range = Range { cut: range::Cut::KeyFrame, ..range };
         let mut copy = Copy::new(self, clip, key);
         let copied = source.read(range).try_for_each(|item| copy.take(item, go_on));
+        let copied = copied.and_then(|()| copy.begin(go_on));
         match copied.and_then(|()| copy.finish()) {
             Ok(id) => Ok(id),
             Err(error) => {
@@ -87,6 +91,8 @@ struct Copy<'a> {
     key: Key,
     id: RecordingId,
     header: Header,
+    /// Packets before the file, which tell what is in it.
+    held: Vec<Timed>,
     open: Option<Open>,
     gaps: Vec<range::Gap>,
 }
@@ -105,8 +111,8 @@ struct Open {
 impl<'a> Copy<'a> {
     fn new(archive: &'a Archive, clip: &'a Clip, key: Key) -> Self {
         let id = archive.new_id(&key);
-        let (header, open, gaps) = Default::default();
-        Self { archive, clip, key, id, header, open, gaps }
+        let (header, held, open, gaps) = Default::default();
+        Self { archive, clip, key, id, header, held, open, gaps }
     }
 
     fn take(&mut self, item: Item, go_on: &mut dyn FnMut() -> bool) -> Result<(), ClipError> {
@@ -117,22 +123,35 @@ impl<'a> Copy<'a> {
                 Cause::Clock => {}
                 cause => return Err(range::Error::Lost { cause: cause.clone() }.into()),
             },
-            Item::Packet(timed) if self.open.is_none() && !timed.packet.is_media() => {
+            Item::Packet(timed) if self.open.is_some() => self.write(&timed, go_on)?,
+            Item::Packet(timed) if self.held.is_empty() && !timed.packet.is_media() => {
                 self.header.push(&timed.packet);
             }
             Item::Packet(timed) => {
-                if self.open.is_none() {
-                    self.open = Some(self.begin(&timed)?);
+                self.held.push(timed);
+                let most = match self.clip.plan.format {
+                    Format::Flv => 1,
+                    Format::Mp4 => Movie::LOOK_MAX,
+                };
+                if self.held.len() >= most {
+                    self.begin(go_on)?;
                 }
-                self.write(&timed, go_on)?;
             }
         }
         Ok(())
     }
 
-    fn begin(&self, first: &Timed) -> Result<Open, ClipError> {
-        let shared = self.archive.shared();
-        let plan = shared.config.plan();
+    /// Begins the file with what is held, unless that was done.
+    fn begin(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<(), ClipError> {
+        let held = std::mem::take(&mut self.held);
+        if let Some(first) = held.first() {
+            self.open = Some(self.create(first, &held)?);
+        }
+        held.iter().try_for_each(|timed| self.write(timed, go_on))
+    }
+
+    fn create(&self, first: &Timed, held: &[Timed]) -> Result<Open, ClipError> {
+        let (shared, plan) = (self.archive.shared(), &self.clip.plan);
         if !shared.gate.enter(&plan.dir).is_open() {
             return Err(ClipError::Space);
         }
@@ -149,7 +168,7 @@ impl<'a> Copy<'a> {
             first_packet: 0,
             chain_before: None,
             server: shared.config.server.clone(),
-            recorder: self.clip.recorder.clone(),
+            recorder: self.clip.plan.recorder.clone(),
             name: self.clip.name.clone(),
             request_key: None,
             tracks: Tracks::All,
@@ -157,7 +176,7 @@ impl<'a> Copy<'a> {
         };
         let name = plan.template.name(&Facts {
             stream_key: &about.stream_key,
-            format: Format::Flv,
+            format: plan.format,
             start: &start,
             end: None,
             sequence: 1,
@@ -165,10 +184,17 @@ impl<'a> Copy<'a> {
             recording_name: about.name.as_deref().unwrap_or_default(),
             recorder: &about.recorder,
         });
+        let form = match plan.format {
+            Format::Flv => Form::Flv,
+            Format::Mp4 => {
+                let mut movie = Movie::of(&self.header, held.iter().map(|timed| &timed.packet));
+                movie.set_start(u64::try_from(first.unix_ms).ok());
+                Form::Mp4(Box::new(movie))
+            }
+        };
         let made = shared.disk.create_dir_all(&plan.dir);
         // A file that could not be removed either is mended at the next start.
-        let create =
-            || Segment::create(&*shared.disk, &plan.dir, &name, about, Form::Flv, &self.header);
+        let create = || Segment::create(&*shared.disk, &plan.dir, &name, about, form, &self.header);
         let made = made.and_then(|()| create().map_err(|not_created| not_created.error));
         let failed = |error| range::Error::Output { path: plan.dir.clone(), reason: words(&error) };
         let segment = made.map_err(failed)?;
@@ -197,6 +223,10 @@ impl<'a> Copy<'a> {
             let newest = open.newest.entry((packet.kind, packet.track)).or_default();
             time_ms = time_ms.max(*newest);
             *newest = time_ms;
+        }
+        if open.segment.is_full() {
+            let limit = usize::try_from(SAMPLES_MAX).unwrap_or(usize::MAX);
+            return Err(range::Error::TooManySamples { limit }.into());
         }
         let too_long = |_| range::Error::TooLong { duration_ms: time_ms };
         open.segment.push(packet, time_ms).map_err(too_long)?;
@@ -228,7 +258,7 @@ impl<'a> Copy<'a> {
         let length = jiff::SignedDuration::from_millis(i64::try_from(length_ms).unwrap_or(0));
         let end_time = open.start.checked_add(length).unwrap_or_else(|_| open.start.clone());
         let end_time = rfc3339(&end_time);
-        let checksum_files = shared.config.plan().checksum_files;
+        let checksum_files = self.clip.plan.checksum_files;
         let end = End { length_ms, end_time: end_time.clone(), final_name: None, checksum_files };
         let Open { segment, ledger, start, .. } = open;
         let (path, finished) = segment.finish(&*shared.disk, &ledger, &end);
@@ -240,7 +270,7 @@ impl<'a> Copy<'a> {
         shared.events.send(Event::Started(Started {
             id: self.id,
             key: self.key.clone(),
-            recorder: self.clip.recorder.clone(),
+            recorder: self.clip.plan.recorder.clone(),
             name: self.clip.name.clone(),
             labels: self.clip.labels.clone(),
             request_key: None,

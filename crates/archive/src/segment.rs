@@ -23,7 +23,7 @@ use crate::{About, Amount, Hash, Ledger, recover};
 mod container;
 
 use container::Kept;
-pub(crate) use container::{Container, Form, Refusal};
+pub(crate) use container::{Container, Form, Refusal, SAMPLES_MAX};
 
 pub(crate) struct Segment {
     file: Box<dyn DiskFile>,

@@ -18,7 +18,7 @@ const CHANGING_BYTES: usize = 32 << 10;
 const AROUND_BYTES: usize = 96;
 /// Most samples of an MP4 file: 5 hours at 60 frames a second with sound. Its index is kept in
 /// memory until it ends, up to 30 bytes for each.
-const SAMPLES_MAX: u64 = 1 << 21;
+pub(crate) const SAMPLES_MAX: u64 = 1 << 21;
 
 /// What kind of file begins.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archive::range::{Range, Source};
-use archive::{Clip, ClipError, SystemDisk};
+use archive::{Clip, ClipError, Format, Plan, SystemDisk, catalog};
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::{StatusCode, header};
@@ -52,8 +52,8 @@ struct NewClip {
 /// Keep a clip of a recording
 ///
 /// From the last key frame at or before `from` to the first one at or after `to`, in one file of the
-/// record directory: a finished recording with an id, a name, labels and books of its own. The
-/// recording that it is of is only read, and may be deleted afterwards.
+/// format and in the directory of its recorder: a finished recording with an id, a name, labels and
+/// books of its own. The recording that it is of is only read, and may be deleted afterwards.
 #[utoipa::path(post, path = "/recordings/{id}/clips", tag = "recordings",
     operation_id = "keepClip", params(Id), request_body = Option<NewClip>,
     responses(
@@ -71,10 +71,12 @@ async fn clip(
     let id = id.read()?;
     let NewClip { from, to, name, labels } = new;
     let Made { segments, range } = of_recording(&api, id, Stretch { from, to, cut: None }).await?;
-    let of = segments_of(&api, id).await?.into_iter().next();
-    let recorder = of.map(|segment| segment.recorder).unwrap_or_default();
-    let clip = Clip { recorder, name, labels };
     let archive = api.context.archive.clone();
+    let plan = match segments_of(&api, id).await?.into_iter().next() {
+        Some(first) => plan_of(&api, first),
+        None => archive.plan(),
+    };
+    let clip = Clip { plan, name, labels };
     let keep = move || keep(&archive, segments, range, &clip);
     let id = api.downloads.work(keep).await.map_err(refused)?;
     let id = id.map_err(|error| match error {
@@ -93,6 +95,16 @@ async fn clip(
     }
     let place = format!("/api/v1/recordings/{id}");
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(known?)).into_response())
+}
+
+/// How the recorder of a file keeps recordings. Of one that is not in the configuration is known what files it made.
+fn plan_of(api: &Api, segment: catalog::Segment) -> Arc<Plan> {
+    if let Some((plan, _)) = api.context.director.plan_of(&segment.recorder) {
+        return plan;
+    }
+    let format = Format::of(&segment.path).unwrap_or_default();
+    let plan = Plan::clone(&api.context.archive.plan());
+    Arc::new(Plan { recorder: segment.recorder, format, ..plan })
 }
 
 /// Waits for disks.

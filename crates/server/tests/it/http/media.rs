@@ -12,7 +12,8 @@ use super::until;
 use crate::files::judge::{self, PATIENCE, programs};
 use crate::files::sender;
 use crate::record::closed;
-use crate::support::recording;
+use crate::record::parts::verify;
+use crate::support::{BINARY, recording};
 
 /// Three rounds of the clip, 24 s, in files of about 4 s; and the path of the recording.
 fn recorded() -> (Server, Http, String) {
@@ -254,6 +255,47 @@ fn what_cannot_be_in_mp4_is_left_out_and_told() {
     assert_eq!(alone.problem(), (422, "no-mp4".to_owned()));
     assert!(alone.json()["detail"].as_str().unwrap().contains("Speex"), "{}", alone.text());
     server.stop();
+}
+
+#[test]
+fn clip_is_kept_as_its_recorder_keeps_recordings() {
+    let place = tempfile::tempdir().unwrap();
+    let (config, dir) = (place.path().join("s.toml"), place.path().join("cup"));
+    let text = "[[recorder]]\nname = 'cup'\nstreams = ['live/*']\nformat = 'mp4'\n";
+    std::fs::write(&config, format!("{text}dir = {dir:?}\n")).unwrap();
+    let mut server = Server::builder(BINARY).http().arg("-config").arg(&config).start();
+    let http = server.api();
+    block_on(async {
+        let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
+        publisher.send_all(&sender::clip()).await.unwrap();
+        publisher.close().await.unwrap();
+    });
+    closed(&server, "live/test");
+    let path = path_of(&http);
+    let whole = until("the recording is over", || {
+        Some(http.get(&path).ok()).filter(|whole| whole["state"] == "complete")
+    });
+    let start = whole["start"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let after = |seconds| (start + jiff::SignedDuration::from_secs(seconds)).to_string();
+    let (from, to) = (after(3), after(5));
+    let body = json!({"from": from, "to": to, "name": "goal"});
+    let answer = http.send("POST", &format!("{path}/clips"), Some(&body));
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let clip = answer.json();
+    let asked = [&clip["recorder"], &clip["format"], &clip["name"]];
+    assert_eq!(asked, [&json!("cup"), &json!("mp4"), &json!("goal")]);
+    let place = answer.header("location").unwrap();
+    let media = |url: &str| media_of(&http.get(url).body);
+    let expected = media(&format!("{path}/media.flv?from={from}&to={to}"));
+    assert!(expected.len() > 100, "{}", expected.len());
+    assert_eq!(media(&format!("{place}/media.flv")), expected);
+    server.stop();
+    assert!(server.recordings().is_empty(), "{:?}", server.recordings());
+    let files = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = files.filter(|file| file.extension().is_some_and(|e| e == "mp4")).collect();
+    assert_eq!(files.len(), 2, "{files:?}");
+    let (code, said) = verify(files.iter().map(|file| file.as_path()));
+    assert_eq!(code, Some(0), "{said}");
 }
 
 #[test]
