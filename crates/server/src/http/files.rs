@@ -54,6 +54,9 @@ pub(crate) struct Limits {
     pub(crate) block_bytes: usize,
     /// Blocks that wait for the client.
     pub(crate) ahead: usize,
+    /// Plans of MP4 files, and samples of all of them together.
+    pub(crate) plans: usize,
+    pub(crate) samples: usize,
     /// Longest wait for the disk before the first byte: to open a file.
     pub(crate) open_time: Duration,
     /// And to look at all files that a range of time is of.
@@ -72,6 +75,9 @@ impl Default for Limits {
             downloads: 64,
             block_bytes: 256 << 10,
             ahead: 4,
+            plans: 256,
+            // 250 MB.
+            samples: 4 * range::Mp4::SAMPLES_MAX,
             open_time: Duration::from_secs(5),
             plan_time: Duration::from_secs(10),
             walk_time: Duration::from_secs(20),
@@ -135,7 +141,8 @@ pub(crate) enum Refusal {
 impl Downloads {
     pub(crate) fn new(limits: Limits) -> Self {
         let places = Arc::new(Semaphore::new(limits.downloads));
-        Self { limits, places, plans: Arc::default() }
+        let plans = Arc::new(Plans::new(&limits));
+        Self { limits, places, plans }
     }
 
     /// Answers a request for a file: all of it or a part, up to the size that it has now.

@@ -37,6 +37,19 @@ await run({
     assert.match(file.suggestedFilename(), /^live_test_\d{8}_\d{6}_\d+\.\d{3}s\.flv$/);
   },
 
+  async "what is too long to be loaded whole is not loaded"() {
+    let asked = 0;
+    await page.route("**/api/v1/recordings/*/media.mp4*", (route) => (asked += 1, route.continue()));
+    await page.route(/\/api\/v1\/recordings\/[0-9a-f]{16}$/, async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, json: { ...(await answer.json()), size_bytes: 2 ** 30 + 1 } });
+    });
+    await page.reload();
+    await page.getByText("This recording is too long to be played behind a token").first().waitFor();
+    assert.equal(asked, 0);
+    await page.unrouteAll();
+  },
+
   async "nothing but refusals for want of the token was complained about"() {
     const others = page.complaints.filter((text) => !text.includes("status of 401"));
     assert.deepEqual(others, []);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mp4::mux::{Muxer, Restore};
-use crate::mp4::scan::{FaultKind, Item, Scanner};
+use crate::mp4::scan::{self, FaultKind, Item, Scanner};
 use crate::mp4::tests::mux::{apply, finished, growing, options};
 
 /// What is in a file that comes in pieces of a size, and how far it is whole.
@@ -168,4 +168,42 @@ fn a_file_of_somebody_else_is_refused() {
     assert_eq!(fault(&scan(&file, 100).0), Some(FaultKind::NotOurs));
     assert!(restore(&file).is_none());
     assert_eq!(fault(&scan(b"FLV\x01\x05\0\0\0\x09\0\0\0\0\0", 100).0), Some(FaultKind::NotOurs));
+}
+
+/// The fault of a box of a size, of which the head alone has come.
+fn fault_of_head(before: &[u8], head: &[u8], size: u64) -> Option<FaultKind> {
+    let mut scanner = Scanner::new();
+    scanner.push(before);
+    scanner.push(&u32::try_from(size).unwrap().to_be_bytes());
+    scanner.push(head);
+    let items: Vec<_> = std::iter::from_fn(|| scanner.poll()).collect();
+    fault(&items)
+}
+
+#[test]
+fn boxes_beyond_what_is_written_are_refused_before_anything_of_them_is_kept() {
+    let (_, file) = growing(&[video(0, true, 80, 1), audio(5, 2)], &[1]);
+    let (mut at, mut places) = (0, Vec::new());
+    while let Some(head) = file.get(at..at + 8) {
+        places.push((head[4..].to_vec(), at));
+        at += usize::try_from(u32::from_be_bytes(head[..4].try_into().unwrap())).unwrap();
+    }
+    let names: Vec<_> = places.iter().map(|(name, _)| name.escape_ascii().to_string()).collect();
+    assert_eq!(names, ["ftyp", "uuid", "moov", "uuid", "moof", "mdat", "free"]);
+    let most = [
+        (1, scan::SCRIPT_MAX),
+        (2, scan::INIT_MAX),
+        (3, scan::LOG_MAX),
+        (4, scan::MOOF_MAX),
+        (5, PART_BYTES_MAX + 8),
+    ];
+    for (place, most) in most {
+        let (name, at) = &places[place];
+        // The name, and of a `uuid` what it is.
+        let head = &file[at + 4..at + if name == b"uuid" { 24 } else { 8 }];
+        assert_eq!(fault_of_head(&file[..*at], head, most), None, "{most} in {}", names[place]);
+        let wrong = FaultKind::Box(name.as_slice().try_into().unwrap());
+        let found = fault_of_head(&file[..*at], head, most + 1);
+        assert_eq!(found, Some(wrong), "{most} in {}", names[place]);
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Players ask for an MP4 in many requests, and all of them need its plan (`archive::range::Mp4`).
 //! Plans are kept while there is room, and always while somebody is sent what they are of, so that
-//! [`Plans::SAMPLES_MAX`] bounds all there are. A plan whose file grows serves those who ask for a
+//! [`Limits::samples`] bounds all there are. A plan whose file grows serves those who ask for a
 //! part of it; who asks for all of it gets what there is by now.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::{
-    Answer, Described, Downloads, Refusal, START_TIME, Validators, body, name, respond, value,
+    Answer, Described, Downloads, Limits, Refusal, START_TIME, Validators, body, name, respond,
+    value,
 };
 
 /// The media type of MP4.
@@ -43,21 +44,18 @@ pub(super) struct Plans {
     known: Mutex<Vec<Known>>,
     /// Places for those that are being made.
     making: Arc<Semaphore>,
-}
-
-impl Default for Plans {
-    fn default() -> Self {
-        Self { known: Mutex::default(), making: Arc::new(Semaphore::new(Self::AT_ONCE)) }
-    }
+    /// Most plans, and most samples of all of them.
+    most: (usize, usize),
 }
 
 impl Plans {
     /// Plans that are made at once.
     const AT_ONCE: usize = 2;
-    /// Most samples of all plans: 250 MB.
-    const SAMPLES_MAX: usize = 4 * Mp4::SAMPLES_MAX;
-    /// Most plans.
-    const COUNT_MAX: usize = 256;
+
+    pub(super) fn new(limits: &Limits) -> Self {
+        let making = Arc::new(Semaphore::new(Self::AT_ONCE));
+        Self { known: Mutex::default(), making, most: (limits.plans, limits.samples) }
+    }
 
     fn find(&self, made: &Made, takes_older: bool) -> Option<Mp4> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,9 +66,10 @@ impl Plans {
     /// Keeps a plan; `false` when there is no room.
     fn keep(&self, made: Made, mp4: &Mp4) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (plans, most) = self.most;
         let has_room = |known: &[Known]| {
             let samples: usize = known.iter().map(|(_, mp4)| mp4.samples()).sum();
-            samples + mp4.samples() <= Self::SAMPLES_MAX && known.len() < Self::COUNT_MAX
+            samples + mp4.samples() <= most && known.len() < plans
         };
         while !has_room(&known) {
             let Some(at) = known.iter().position(|(_, mp4)| !mp4.is_shared()) else {

@@ -469,6 +469,16 @@ async fn range_of_time_that_cannot_be_made_is_refused_with_its_reason() {
 
 /// A recorded file of four seconds.
 fn recorded(dir: &Path) -> PathBuf {
+    let packet = |i: i64| {
+        let body =
+            [if i % 10 == 0 { 0x17 } else { 0x27 }, 1, 0, 0, 0].into_iter().chain([9; 9_000]);
+        media::Packet::new(media::Kind::Video, i * 100, body.collect())
+    };
+    written(dir, (0..40).map(packet))
+}
+
+/// A recorded file of these packets.
+fn written(dir: &Path, packets: impl Iterator<Item = media::Packet>) -> PathBuf {
     use media::flv::mux::{Muxer, Options};
     let about = archive::About {
         recording: "0123456789abcdef".parse().unwrap(),
@@ -489,12 +499,8 @@ fn recorded(dir: &Path) -> PathBuf {
     };
     let mut muxer = Muxer::new(Options { identity: about.properties(), ..Options::default() });
     let mut out = media::Chunks::new();
-    for i in 0..40_u64 {
-        let body =
-            [if i % 10 == 0 { 0x17 } else { 0x27 }, 1, 0, 0, 0].into_iter().chain([9; 9_000]);
-        let ms = i64::try_from(i * 100).unwrap();
-        let packet = media::Packet::new(media::Kind::Video, ms, body.collect());
-        muxer.push(&packet, i * 100, &mut out).unwrap();
+    for packet in packets {
+        muxer.push(&packet, packet.dts_ms.unsigned_abs(), &mut out).unwrap();
     }
     let mut bytes = out.to_vec();
     for patch in muxer.patches().into_iter().chain([muxer.complete_patch()]) {
@@ -547,4 +553,43 @@ async fn segment_that_vanishes_under_a_range_ends_the_body_with_its_reason() {
     let response = Downloads::new(limits).range(make, &Method::GET).await.unwrap();
     let error = to_bytes(response.into_body(), usize::MAX).await.unwrap_err();
     assert!(error.to_string().contains(gone.to_str().unwrap()), "{error}");
+}
+
+#[tokio::test]
+async fn plans_of_files_that_are_being_sent_are_bounded_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo.flv");
+    let path = written(dir.path(), testkit::flv::clip(&demo).into_iter());
+    let (source, unread) = range::Source::of_files(Arc::new(SystemDisk), [path]);
+    assert!(unread.is_empty(), "{unread:?}");
+    let segments: Vec<_> = source.segments().cloned().collect();
+    let start = source.start_unix_ms().unwrap();
+    // Each cut is another file, and has a plan of its own.
+    let made = |ms| {
+        let range =
+            range::Range { from_unix_ms: start, to_unix_ms: start + ms, ..range::Range::ALL };
+        Made { segments: segments.clone(), range }
+    };
+    let samples = source.mp4(made(6_000).range).unwrap().samples();
+    assert!(samples > 300, "{samples}");
+    let headers = HeaderMap::new();
+    for limits in [
+        Limits { samples: samples * 3 / 2, ahead: 1, ..Limits::default() },
+        Limits { plans: 1, ahead: 1, ..Limits::default() },
+    ] {
+        let downloads = Downloads::new(limits);
+        let first = downloads.mp4(made(6_000), &Method::GET, &headers).await.unwrap();
+        let refused = downloads.mp4(made(6_001), &Method::GET, &headers).await.unwrap_err();
+        assert_eq!(refused, Refusal::Memory);
+        // The same file needs no other plan; one that nobody is sent makes room.
+        let again = downloads.mp4(made(6_000), &Method::GET, &headers).await.unwrap();
+        let bodies = [Answer::of(first).await.body, Answer::of(again).await.body];
+        assert!(bodies[0] == bodies[1] && &bodies[0][4..8] == b"ftyp");
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while let Err(error) = downloads.mp4(made(6_001), &Method::GET, &headers).await {
+            // Whoever sent it lets go of it a moment after its last byte.
+            assert!(error == Refusal::Memory && std::time::Instant::now() < deadline, "{error}");
+            tokio::task::yield_now().await;
+        }
+    }
 }

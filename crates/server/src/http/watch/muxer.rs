@@ -42,13 +42,16 @@ pub(in crate::http) struct Muxers {
     next_id: AtomicU64,
     bytes: AtomicU64,
     parts: AtomicU64,
+    /// Most of them, and most bytes of all.
+    most: (usize, u64),
 }
 
 impl Default for Muxers {
     fn default() -> Self {
         let now_ms = Timestamp::now().as_millisecond().unsigned_abs();
         let (state, bytes, parts) = Default::default();
-        Self { state, next_id: AtomicU64::new(now_ms), bytes, parts }
+        let most = (MUXERS, TOTAL_BYTES);
+        Self { state, next_id: AtomicU64::new(now_ms), bytes, parts, most }
     }
 }
 
@@ -79,10 +82,7 @@ impl Muxers {
         }
         live_stream(api, key)?;
         let count: usize = state.values().map(Vec::len).sum();
-        if count >= MUXERS || muxers.bytes.load(Ordering::Relaxed) >= TOTAL_BYTES {
-            let detail = format!("{count} streams are made into segments, which is all that may");
-            return Err(Problem::new(Code::TooManyViews, detail));
-        }
+        muxers.admit(count)?;
         let watcher = api.context.registry.watch(key);
         let too_many = |error| Problem::new(Code::TooManyPlayers, format!("{error}"));
         let mut watcher = watcher.map_err(too_many)?;
@@ -105,6 +105,16 @@ impl Muxers {
         drop(state);
         api.views.tasks.spawn(run(api.clone(), muxer.clone(), watcher, cursor));
         Ok(muxer)
+    }
+
+    /// Whether another one may begin beside so many.
+    fn admit(&self, count: usize) -> Result<(), Problem> {
+        let (most, most_bytes) = self.most;
+        if count < most && self.bytes.load(Ordering::Relaxed) < most_bytes {
+            return Ok(());
+        }
+        let detail = format!("{count} streams are made into segments, which is all that may");
+        Err(Problem::new(Code::TooManyViews, detail))
     }
 
     /// One of a stream, by its id.
@@ -372,3 +382,6 @@ fn options(api: &Api, key: &Key) -> Options {
         ..Options::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_websockets::{CloseCode, Error, Limits, Message, ServerBuilder, WebSocketStream};
 
@@ -90,19 +91,27 @@ impl Answer {
 }
 
 /// A socket that was opened.
-pub(super) struct Socket {
-    stream: WebSocketStream<TokioIo<Upgraded>>,
+pub(super) struct Socket<S = TokioIo<Upgraded>> {
+    stream: WebSocketStream<S>,
     ping: Interval,
+    silence: Duration,
     heard: Instant,
 }
 
 impl Socket {
     pub(super) fn new(upgraded: Upgraded) -> Self {
+        Self::over(TokioIo::new(upgraded), PING, SILENCE)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    /// One that asks so often, and takes no answer for so long to be the end.
+    fn over(io: S, ping: Duration, silence: Duration) -> Self {
         let limits = Limits::default().max_payload_len(Some(MESSAGE_BYTES));
-        let stream = ServerBuilder::new().limits(limits).serve(TokioIo::new(upgraded));
-        let mut ping = tokio::time::interval(PING);
+        let stream = ServerBuilder::new().limits(limits).serve(io);
+        let mut ping = tokio::time::interval(ping);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { stream, ping, heard: Instant::now() }
+        Self { stream, ping, silence, heard: Instant::now() }
     }
 
     /// Sends one message.
@@ -122,7 +131,7 @@ impl Socket {
                     _ => return,
                 },
                 _ = self.ping.tick() => {
-                    let is_gone = self.heard.elapsed() >= SILENCE;
+                    let is_gone = self.heard.elapsed() >= self.silence;
                     if is_gone || self.stream.send(Message::ping(Bytes::new())).await.is_err() {
                         return;
                     }
@@ -146,3 +155,6 @@ impl Socket {
         let _ = tokio::time::timeout(CLOSE_TIME, close).await;
     }
 }
+
+#[cfg(test)]
+mod tests;
