@@ -1,6 +1,6 @@
 // One recording: played, cut into clips, downloaded.
 
-import { ask, call, download, hasToken, url } from "./api.js";
+import { Problem, ask, call, download, hasToken, url } from "./api.js";
 import { clock, el, fromClock, say } from "./dom.js";
 import { about, actions, isActive } from "./recordings.js";
 import { ofRecording } from "./timeline.js";
@@ -57,7 +57,7 @@ class Screen {
   }
 
   async whole({ size_bytes }) {
-    if (size_bytes > WHOLE_BYTES) throw new Error("This recording is too long to be played behind a token: download a clip of it.");
+    if (size_bytes > WHOLE_BYTES) throw new Problem({ title: "This recording is too long to be played behind a token: download a clip of it" });
     return URL.createObjectURL(await (await ask(this.address)).blob());
   }
 
