@@ -42,13 +42,15 @@ pub struct StartRequest {
     pub request_key: Option<String>,
     /// What it is called.
     pub name: Option<String>,
+    /// Whether it was asked for before in vain, which was logged then.
+    pub is_told: bool,
 }
 
 impl StartRequest {
     /// Asks for a recording with nothing written on it.
     pub fn new(key: Key, cursor: Cursor, plan: Arc<Plan>) -> Self {
-        let (id, labels, request_key, name) = Default::default();
-        Self { key, cursor, plan, id, labels, request_key, name }
+        let (id, labels, request_key, name, is_told) = Default::default();
+        Self { key, cursor, plan, id, labels, request_key, name, is_told }
     }
 }
 
@@ -130,15 +132,21 @@ impl Archive {
     ///
     /// # Errors
     /// When the archive is full or closed, there is no thread, a recording of this id is running, or
-    /// what is to be written on it cannot be. Logged here as `failed to create recorder`.
+    /// what is to be written on it cannot be. Logged here as `failed to create recorder`, once.
     pub fn start(&self, request: StartRequest) -> Result<RecordingId, Error> {
-        let key = request.key.clone();
-        telemetry::recording_started(&key, &request.plan);
+        let (key, plan, is_told) = (request.key.clone(), request.plan.clone(), request.is_told);
+        if !is_told {
+            telemetry::recording_started(&key, &plan);
+        }
         self.shared.reap();
         let result = self.shared.rejoin_or_spawn(request);
-        if let Err(error) = &result {
-            telemetry::create_failed(&key, error);
-            self.shared.total.add(&Counters { errors: 1, ..Counters::default() });
+        match &result {
+            Ok(_) if is_told => telemetry::recording_started(&key, &plan),
+            Err(error) if !is_told => {
+                telemetry::create_failed(&key, error);
+                self.shared.total.add(&Counters { errors: 1, ..Counters::default() });
+            }
+            _ => {}
         }
         result
     }

@@ -63,6 +63,8 @@ struct Run {
     rules: Vec<usize>,
     /// The recorders that began a recording and are still wanted.
     begun: BTreeSet<String>,
+    /// Those that could not begin one, which is tried again and was told.
+    refused: BTreeSet<String>,
 }
 
 /// A recording that somebody asks for.
@@ -139,12 +141,12 @@ impl Director {
         let published = Published { director: self.clone(), stream: stream.clone() };
         let mut state = self.lock();
         let key = stream.key().clone();
-        let mut run = Run { rules: state.matching(&key), stream, begun: BTreeSet::new() };
+        let (rules, (begun, refused)) = (state.matching(&key), Default::default());
+        let mut run = Run { rules, stream, begun, refused };
         run.stream.set_pre_roll(state.pre_roll_of(&run));
-        for rule in run.rules.iter().filter_map(|&place| state.rules.get(place)) {
-            if rule.recorder.is_active(now) && self.begin(&run.stream, rule, Start::Oldest) {
-                run.begun.insert(rule.recorder.name.clone());
-            }
+        let rules: Vec<_> = run.rules.iter().filter_map(|&at| state.rules.get(at)).collect();
+        for rule in rules.into_iter().filter(|rule| rule.recorder.is_active(now)) {
+            self.begin(&mut run, rule, Start::Oldest);
         }
         let mut asked = state.asked.remove(&key).unwrap_or_default();
         // One that has ended takes it not, and is forgotten.
@@ -152,8 +154,11 @@ impl Director {
             .retain(|id| self.archive.rejoin(*id, run.stream.cursor(Class::Record, Start::Oldest)));
         let waits: Vec<_> = state.waiting.extract_if(.., |_, wanted| wanted.key == key).collect();
         for (id, wanted) in waits {
-            // The archive logs why not, if not.
-            asked.extend(self.archive.start(wanted.at(&run.stream, id, Start::Oldest)));
+            // The archive logs why not, if not; then it goes on waiting.
+            match self.archive.start(wanted.clone().at(&run.stream, id, Start::Oldest)) {
+                Ok(id) => asked.push(id),
+                Err(_) => drop(state.waiting.insert(id, wanted)),
+            }
         }
         if !asked.is_empty() {
             state.asked.insert(key.clone(), asked);
@@ -223,15 +228,18 @@ impl Director {
         for run in runs.values_mut() {
             let wanted = run.rules.iter().filter(|&&place| active.get(place) == Some(&true));
             let wanted: Vec<&Rule> = wanted.filter_map(|&place| rules.get(place)).collect();
-            run.begun.retain(|name| wanted.iter().any(|rule| rule.recorder.name == *name));
+            let is_wanted = |name: &String| wanted.iter().any(|rule| rule.recorder.name == *name);
+            run.begun.retain(is_wanted);
+            run.refused.retain(is_wanted);
             for rule in wanted {
                 let start = Start::Back { ms: pre_roll_ms(rule.recorder.pre_roll) };
-                if !run.begun.contains(&rule.recorder.name) && self.begin(&run.stream, rule, start)
-                {
-                    run.begun.insert(rule.recorder.name.clone());
+                if !run.begun.contains(&rule.recorder.name) {
+                    self.begin(run, rule, start);
                 }
             }
         }
+        self.begin_late(state);
+        let State { rules, .. } = state;
         let running = self.archive.list();
         for status in &running {
             if status.plan.recorder == Recorder::API {
@@ -254,18 +262,41 @@ impl Director {
         self.forget(state, &running);
     }
 
-    fn begin(&self, stream: &Stream, rule: &Rule, start: Start) -> bool {
+    /// Begins what was asked for and could not begin with its stream.
+    fn begin_late(&self, state: &mut State) {
+        let State { runs, waiting, asked, .. } = state;
+        waiting.retain(|id, wanted| {
+            let Some(run) = runs.get(&wanted.key) else { return true };
+            let start = Start::Back { ms: wanted.pre_roll_ms };
+            let request = wanted.clone().at(&run.stream, *id, start);
+            let begun = self.archive.start(StartRequest { is_told: true, ..request });
+            if let Ok(id) = begun {
+                asked.entry(wanted.key.clone()).or_default().push(id);
+            }
+            begun.is_err()
+        });
+    }
+
+    fn begin(&self, run: &mut Run, rule: &Rule, start: Start) {
+        let name = &rule.recorder.name;
         let request = StartRequest {
-            key: stream.key().clone(),
-            cursor: stream.cursor(Class::Record, start),
+            key: run.stream.key().clone(),
+            cursor: run.stream.cursor(Class::Record, start),
             plan: rule.plan.clone(),
             id: None,
             labels: rule.recorder.labels.clone(),
             request_key: None,
             name: None,
+            is_told: run.refused.contains(name),
         };
         // The archive logs why not, if not.
-        self.archive.start(request).is_ok()
+        match self.archive.start(request) {
+            Ok(_) => {
+                run.refused.remove(name);
+                run.begun.insert(name.clone());
+            }
+            Err(_) => drop(run.refused.insert(name.clone())),
+        }
     }
 
     /// Begins a recording that somebody asked for; it waits for its stream if that is not there.
@@ -363,7 +394,8 @@ impl Wanted {
     fn at(self, stream: &Stream, id: RecordingId, start: Start) -> StartRequest {
         let Self { key, plan, name, labels, pre_roll_ms: _, request_key } = self;
         let cursor = stream.cursor(Class::Record, start);
-        StartRequest { key, cursor, plan, id: Some(id), labels, request_key, name }
+        let (id, is_told) = (Some(id), false);
+        StartRequest { key, cursor, plan, id, labels, request_key, name, is_told }
     }
 }
 

@@ -33,6 +33,27 @@ fn stop_ends_one_recording_and_the_stream_goes_on() {
 }
 
 #[test]
+fn what_is_asked_for_in_vain_again_and_again_is_told_once() {
+    let config = Config { max_recordings: 1, rejoin: Duration::ZERO, ..Config::default() };
+    let rig = Rig::with(FakeDisk::default(), config);
+    let (first, second) = (Stream::publish("told", "first"), Stream::publish("told", "second"));
+    let id = rig.start(&first);
+    for is_told in [false, true, true] {
+        let refused = rig.archive.start(StartRequest { is_told, ..rig.request(&second) });
+        assert!(
+            matches!(refused, Err(crate::Error::TooManyRecordings { limit: 1 })),
+            "{refused:?}"
+        );
+    }
+    let told = || log_of(&second.key).len();
+    assert_eq!((told(), rig.archive.counters().errors), (2, 1));
+    assert!(rig.archive.stop(id));
+    rig.wait_for_end();
+    let begun = rig.archive.start(StartRequest { is_told: true, ..rig.request(&second) });
+    assert!(begun.is_ok() && log_of(&second.key).iter().any(|l| l.contains("recording started")));
+}
+
+#[test]
 fn close_writes_all_that_has_arrived() {
     let rig = Rig::new(FakeDisk::default());
     let mut streams: Vec<_> =

@@ -116,7 +116,8 @@ impl Task {
         request: StartRequest,
         started_unix_ms: i64,
     ) -> (Self, Cursor) {
-        let StartRequest { key, cursor, plan, labels, request_key, name, id: _ } = request;
+        let StartRequest { key, cursor, plan, labels, request_key, name, id: _, is_told: _ } =
+            request;
         let (meter, latency, calls, stopped, held, ordered) = Default::default();
         let (progress, next, changed) = Default::default();
         let orders = Mutex::new(Orders { plan, split: false });

@@ -28,11 +28,17 @@ struct Live {
 impl Stage {
     /// With these recorders, as the configuration file has them.
     fn new(file: &str) -> Self {
+        Self::with_room(file, archive::Config::default().max_recordings)
+    }
+
+    /// Where no more than so many can be recorded at once.
+    fn with_room(file: &str, max_recordings: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = settings(dir.path(), file);
         let config = archive::Config {
             record_dir: dir.path().join("recordings"),
             rejoin: settings.config.record_rejoin,
+            max_recordings,
             ..archive::Config::default()
         };
         let (disk, clock) = (Arc::new(SystemDisk), Arc::new(SystemClock));
@@ -51,6 +57,16 @@ impl Stage {
         let publisher = self.registry.publish(&named(key)).unwrap();
         let published = self.director.published(publisher.stream(), &noon());
         Live { publisher, _published: published }
+    }
+
+    /// Stops all that runs, and waits until nothing does.
+    fn stop_all(&self) {
+        self.archive.list().iter().for_each(|status| _ = self.archive.stop(status.id));
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while !self.archive.list().is_empty() {
+            assert!(std::time::Instant::now() < deadline, "{:?}", self.archive.list());
+            std::thread::yield_now();
+        }
     }
 
     /// The recorders at work, with the streams that they record.
@@ -181,6 +197,27 @@ fn a_recording_that_was_asked_for_waits_for_its_stream_and_goes_on_after_a_recon
     stage.configure("");
     assert_eq!(stage.at_work(), ["api live/a"]);
     drop(live.publisher);
+}
+
+#[test]
+fn what_could_not_begin_with_its_stream_begins_as_soon_as_it_can() {
+    let stage = Stage::with_room("[[recorder]]\nname = 'cams'\nstreams = ['cam/*']\n", 1);
+    let asked = stage.director.request(stage.wanted("live/a", None)).unwrap();
+    let _lives = ["cam/1", "cam/2", "live/a"].map(|key| stage.publish(key));
+    stage.director.look(&noon());
+    assert_eq!(stage.at_work(), ["cams cam/1"]);
+    assert_eq!(stage.archive.counters().errors, 2, "each is told once");
+    assert!(stage.director.waits(asked.id).is_some(), "it is not forgotten");
+    for next in ["cams cam/2", "api live/a"] {
+        stage.stop_all();
+        stage.director.look(&noon());
+        assert_eq!(stage.at_work(), [next]);
+    }
+    assert!(stage.archive.status(asked.id).is_some() && stage.director.waits(asked.id).is_none());
+    // It is over in this run, as any other.
+    stage.stop_all();
+    stage.director.look(&noon());
+    assert_eq!(stage.at_work(), [""; 0]);
 }
 
 #[test]

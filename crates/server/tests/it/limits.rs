@@ -3,6 +3,8 @@
 mod connections;
 pub(crate) mod foreign;
 mod messages;
+#[cfg(target_os = "linux")]
+mod threads;
 pub(crate) mod timeouts;
 
 use std::time::Duration;

@@ -1,0 +1,78 @@
+//! A system that gives no more threads.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use media::Packet;
+use rustix::process::{Resource, getrlimit};
+use testkit::{Player, Stamp, tools};
+
+use super::*;
+use crate::disk::user::{User, set_mode};
+use crate::publish::bodies;
+use crate::record::parts::{assert_joined, frames_of, parts};
+
+/// Streams that come and go meanwhile.
+const STORM: usize = 100;
+const REFUSED: &str = "failed to create recorder";
+
+#[tokio::test]
+async fn a_storm_of_names_without_threads_is_live_and_recorded_as_soon_as_there_are_some() {
+    // Root may have as many as there are.
+    let user = User::unprivileged();
+    let place = tempfile::tempdir().unwrap();
+    set_mode(place.path(), 0o777);
+    let builder = Server::builder(user.binary()).args(["-record-all", "true"]);
+    let builder = builder.record_dir(place.path().join("recordings"));
+    let mut server = match user.id() {
+        Some((uid, gid)) => builder.user(uid, gid).start(),
+        None => builder.start(),
+    };
+    server.allow(REFUSED);
+    let limit = |most: &str| {
+        // Whose process it is may set it.
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--pid={}", server.pid())).arg(format!("--nproc={most}:"));
+        if let Some((uid, gid)) = user.id() {
+            command.uid(uid).gid(gid);
+        }
+        let _ = tools::run(&mut command, testkit::server::DEADLINE).success();
+    };
+    let before = getrlimit(Resource::Nproc).current;
+    limit("0");
+
+    let sent = source(1, 600);
+    let (first, rest) = sent.split_at(20);
+    let mut stays = Publisher::connect(&server.url("live/stays")).await.unwrap();
+    stays.send_all(first).await.unwrap();
+    let mut player = Player::connect(&server.url("live/stays")).await.unwrap();
+    assert!(bodies(&player.packets(first.len()).await) == bodies(first));
+    for n in 0..STORM {
+        let url = server.url(&format!("live/{n}"));
+        let mut publisher = Publisher::connect(&url).await.unwrap();
+        publisher.send_all(first).await.unwrap();
+        publisher.close().await.unwrap();
+    }
+    for line in server.wait_for_logs(REFUSED, &[], STORM + 1) {
+        let error = line.field("error").unwrap();
+        assert!(error.starts_with("no thread for the recorder: "), "{error}");
+    }
+    assert!(server.recordings().is_empty());
+
+    limit(&before.map_or("unlimited".to_owned(), |most| most.to_string()));
+    server.wait_for_log("recorder initialized", &[("stream_key", "live/stays")]);
+    stays.send_all(rest).await.unwrap();
+    assert!(bodies(&player.packets(rest.len()).await) == bodies(rest));
+    stays.close().await.unwrap();
+    serves(&server, "live/after").await;
+    server.stop();
+    // From the newest key frame on it has all that came; each stream was told of once.
+    let parts = parts(&server, "live/stays");
+    let begins = frames_of(&parts)[0];
+    let is_first = |packet: &Packet| {
+        packet.is_media() && Stamp::read(&packet.body).is_ok_and(|stamp| stamp.sequence == begins)
+    };
+    assert_joined(&parts, &sent[sent.iter().position(is_first).unwrap()..]);
+    let told = server.logs().iter().filter(|line| line.message == REFUSED).count();
+    assert_eq!(told, STORM + 1);
+}
