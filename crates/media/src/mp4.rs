@@ -4,6 +4,7 @@
 //! - [`Fragmenter`]: parts (`moof` and `mdat`) for HLS and Media Source players.
 //! - [`mux`]: a file that grows as parts and is an ordinary one when it is finished.
 //! - [`scan`]: reads such a file, and gives the packets back as they went in.
+//! - [`heads`]: what is in a part and where, without its samples.
 //! - [`tags`]: the same as tags, for what reads FLV.
 //! - [`plan`]: a file with its index first, of which any range can be made from the packets.
 //!
@@ -23,6 +24,7 @@ mod color;
 mod entry;
 mod esds;
 mod fragment;
+pub mod heads;
 mod learn;
 mod log;
 mod moov;

@@ -42,7 +42,7 @@ mod region;
 mod restore;
 
 use facts::Facts;
-use index::Index;
+pub(crate) use index::Index;
 use region::{Content, Region};
 pub(super) use restore::split_identity;
 pub use restore::{Restore, Restored, Want};
@@ -192,21 +192,47 @@ impl Muxer {
     pub fn push(&mut self, packet: &Packet, time_ms: u64, out: &mut Chunks) -> Result<(), Error> {
         self.start(&Header::default(), out);
         let time_ms = u32::try_from(time_ms).map_err(|_| Error::TimeTooLarge { time_ms })?;
-        if packet.kind == Kind::Data && packet.role == Role::Metadata {
-            let is_repeated = self.metadata.as_ref() == Some(&packet.body);
-            let is_first = self.metadata.is_none() && !self.has_media();
-            let in_first_tag = is_repeated
-                || match self.merge(packet) {
-                    Merged::Unreadable => false,
-                    Merged::Known => true,
-                    Merged::News => is_first,
-                };
-            if in_first_tag {
-                self.counters.metadata_merged += 1;
-                return Ok(());
-            }
+        if self.merges(packet) {
+            self.counters.metadata_merged += 1;
+            return Ok(());
         }
         self.write(packet, time_ms, out)
+    }
+
+    /// Learns from a packet what the first tag is to say, and puts out nothing: for files that are
+    /// written in another way, and for a packet of which only the first bytes are here. Returns
+    /// whether it would be in the first tag alone.
+    pub fn observe(&mut self, packet: &Packet, body_bytes: u32, time_ms: u32) -> bool {
+        if self.merges(packet) {
+            return true;
+        }
+        self.facts.push(packet, body_bytes, time_ms);
+        false
+    }
+
+    /// What the first tag says of the media, as [`Muxer::observe`] has learned it: nothing that is of
+    /// a file.
+    pub fn description(&self) -> Vec<(String, Value)> {
+        let own = self.own();
+        let publisher = self.told(&own);
+        let own = own.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let all = own.chain(publisher.into_iter().cloned());
+        all.filter(|(name, _)| !is_of_files(name)).collect()
+    }
+
+    /// Takes over an `onMetaData`. Returns whether it is in the first tag alone.
+    fn merges(&mut self, packet: &Packet) -> bool {
+        if packet.kind != Kind::Data || packet.role != Role::Metadata {
+            return false;
+        }
+        let is_repeated = self.metadata.as_ref() == Some(&packet.body);
+        let is_first = self.metadata.is_none() && !self.has_media();
+        is_repeated
+            || match self.merge(packet) {
+                Merged::Unreadable => false,
+                Merged::Known => true,
+                Merged::News => is_first,
+            }
     }
 
     /// Sets the values of [`Options::extra`] anew, for the patches to come.
@@ -321,6 +347,22 @@ impl Muxer {
     }
 
     fn region(&self) -> Region {
+        let own = self.own();
+        let is_in = |list: &[(String, Value)], name: &str| list.iter().any(|(n, _)| n == name);
+        let is_fixed = |name: &str| name == COMPLETE || is_in(&self.identity, name);
+        let extra = self.extra.iter().filter(|(name, _)| !is_fixed(name)).collect::<Vec<_>>();
+        let content = Content {
+            identity: &self.identity,
+            own: &own,
+            extra: &extra,
+            publisher: &self.told(&own),
+            index: &self.index,
+        };
+        region::compose(self.reserve_bytes, &content)
+    }
+
+    /// The muxer's own values.
+    fn own(&self) -> Vec<(&'static str, Value)> {
         #[expect(clippy::cast_precision_loss, reason = "AMF0 has no other number")]
         let number = |n: u64| Value::Number(n as f64);
         #[expect(clippy::cast_precision_loss, reason = "ms, exact for 285,000 years")]
@@ -334,27 +376,24 @@ impl Muxer {
         };
         own.extend(self.facts.measures().into_iter().filter(|(name, _)| !is_given(name)));
         own.push((OWN_END, Value::Boolean(true)));
-        let is_in = |list: &[(String, Value)], name: &str| list.iter().any(|(n, _)| n == name);
-        let is_fixed = |name: &str| name == COMPLETE || is_in(&self.identity, name);
-        own.retain(|(name, _)| !is_fixed(name) && !is_in(&self.extra, name));
-        let extra = self.extra.iter().filter(|(name, _)| !is_fixed(name)).collect::<Vec<_>>();
+        own.retain(|(name, _)| !self.is_given(name));
+        own
+    }
 
+    /// The publisher's values, but for those that are said already, or cannot be true.
+    fn told(&self, own: &[(&'static str, Value)]) -> Vec<&(String, Value)> {
         let is_left_out = |name: &str| {
-            is_fixed(name)
+            self.is_given(name)
                 || own.iter().any(|(known, _)| *known == name)
-                || is_in(&self.extra, name)
                 || self.has_media() && self.is_of_absent_media(name)
         };
-        let publisher = self.publisher.iter().filter(|(name, _)| !is_left_out(name));
-        let publisher: Vec<_> = publisher.collect();
-        let content = Content {
-            identity: &self.identity,
-            own: &own,
-            extra: &extra,
-            publisher: &publisher,
-            index: &self.index,
-        };
-        region::compose(self.reserve_bytes, &content)
+        self.publisher.iter().filter(|(name, _)| !is_left_out(name)).collect()
+    }
+
+    /// Whether a value is the caller's.
+    fn is_given(&self, name: &str) -> bool {
+        let mut given = self.identity.iter().chain(&self.extra);
+        name == COMPLETE || given.any(|(known, _)| known == name)
     }
 
     fn is_of_absent_media(&self, name: &str) -> bool {
@@ -363,14 +402,15 @@ impl Muxer {
     }
 }
 
-/// The body of an `onMetaData` of a fixed size, with these properties and room: as in the first tag
-/// of a file, but without an index. Also tells where the value of [`COMPLETE`] stands in it, and how
+/// The body of an `onMetaData` of a fixed size, with these properties, an index and room: as in the
+/// first tag of a file. Also tells where the value of [`COMPLETE`] stands in it, and how
 /// many properties did not fit.
 pub(crate) fn script(
     size_bytes: usize,
     identity: &[(String, Value)],
     own: &[(&'static str, Value)],
     extra: &[(String, Value)],
+    index: &Index,
 ) -> (Vec<u8>, usize, usize) {
     const END: usize = 4;
     let size_bytes = size_bytes + TagHeader::SIZE + END;
@@ -380,8 +420,7 @@ pub(crate) fn script(
     let mut own = own.to_vec();
     own.retain(|(name, _)| !is_fixed(name) && !is_in(extra, name));
     let extra: Vec<_> = extra.iter().filter(|(name, _)| !is_fixed(name)).collect();
-    let index = Index::new(0);
-    let content = Content { identity, own: &own, extra: &extra, publisher: &[], index: &index };
+    let content = Content { identity, own: &own, extra: &extra, publisher: &[], index };
     let Region { mut bytes, cut, complete_at } = region::compose(size_bytes, &content);
     bytes.truncate(size_bytes - END);
     bytes.drain(..TagHeader::SIZE);

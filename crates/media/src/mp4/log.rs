@@ -78,35 +78,75 @@ impl Log {
     }
 }
 
-/// Reads the messages of a part: `sample` gives the next one of a track, `message` takes each
+/// A message as the log has it.
+#[derive(Debug)]
+pub(super) struct Message<'a> {
+    pub(super) kind: Kind,
+    pub(super) time_ms: i64,
+    /// Its body, in its order.
+    pub(super) pieces: Vec<Piece<'a>>,
+}
+
+/// A stretch of a body.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Piece<'a> {
+    /// These bytes, of which there may be none.
+    Literal(&'a [u8]),
+    /// The next sample of this track.
+    Sample(usize),
+}
+
+/// The messages of a part; what cannot be read is `None`, and the last.
+pub(super) fn messages(log: &[u8]) -> impl Iterator<Item = Option<Message<'_>>> {
+    let mut log = Fields(log);
+    let mut is_readable = log.take() == Some(&[VERSION]);
+    let (mut is_over, mut time_ms) = (false, 0);
+    std::iter::from_fn(move || {
+        if is_over || is_readable && log.0.is_empty() {
+            return None;
+        }
+        let message = if is_readable { message(&mut log, &mut time_ms) } else { None };
+        is_readable = message.is_some();
+        is_over = !is_readable;
+        Some(message)
+    })
+}
+
+fn message<'a>(log: &mut Fields<'a>, time_ms: &mut i64) -> Option<Message<'a>> {
+    let kind = match log.take()? {
+        [8] => Kind::Audio,
+        [9] => Kind::Video,
+        [18] => Kind::Data,
+        _ => return None,
+    };
+    let step = log.number()?;
+    *time_ms = time_ms.checked_add((step >> 1).cast_signed() ^ -(step & 1).cast_signed())?;
+    let mut pieces = Vec::new();
+    for _ in 0..log.number()? {
+        pieces.push(Piece::Literal(log.literal()?));
+        pieces.push(Piece::Sample(usize::try_from(log.number()?).ok()?));
+    }
+    pieces.push(Piece::Literal(log.literal()?));
+    Some(Message { kind, time_ms: *time_ms, pieces })
+}
+
+/// Reads the messages of a part: `sample` gives the next one of a track, `take` takes each
 /// message. `None` when they cannot be read, or when there is no such sample.
 pub(super) fn read<'a>(
     log: &'a [u8],
     mut sample: impl FnMut(usize) -> Option<&'a [u8]>,
-    mut message: impl FnMut(Packet),
+    mut take: impl FnMut(Packet),
 ) -> Option<()> {
-    let mut log = Fields(log);
-    if log.take()? != &[VERSION] {
-        return None;
-    }
-    let mut time_ms = 0_i64;
-    while !log.0.is_empty() {
-        let kind = match log.take()? {
-            [8] => Kind::Audio,
-            [9] => Kind::Video,
-            [18] => Kind::Data,
-            _ => return None,
-        };
-        let step = log.number()?;
-        time_ms = time_ms.checked_add((step >> 1).cast_signed() ^ -(step & 1).cast_signed())?;
+    for message in messages(log) {
+        let Message { kind, time_ms, pieces } = message?;
         let mut body = Vec::new();
-        for _ in 0..log.number()? {
-            body.extend_from_slice(log.literal()?);
-            let track = usize::try_from(log.number()?).ok()?;
-            body.extend_from_slice(sample(track)?);
+        for piece in pieces {
+            body.extend_from_slice(match piece {
+                Piece::Literal(bytes) => bytes,
+                Piece::Sample(track) => sample(track)?,
+            });
         }
-        body.extend_from_slice(log.literal()?);
-        message(Packet::new(kind, time_ms, body.into()));
+        take(Packet::new(kind, time_ms, body.into()));
     }
     Some(())
 }

@@ -14,7 +14,7 @@ pub(super) const EPOCH_S: u64 = 2_082_844_800;
 const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 
 /// The names of handlers that QuickTime gave them, which no player takes for a title.
-pub(super) const HANDLER_NAMES: [&str; 2] = ["VideoHandler", "SoundHandler"];
+const HANDLER_NAMES: [&str; 2] = ["VideoHandler", "SoundHandler"];
 
 /// Flags of a sample at which decoding can start: it depends on no other (ISO 14496-12 8.8.3).
 pub(super) const KEY_FLAGS: u32 = 0x0200_0000;

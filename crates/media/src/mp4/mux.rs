@@ -26,7 +26,10 @@
 //!
 //! The content of the first `uuid` box is [`SCRIPT_ID`] and an `onMetaData` as in the first tag of
 //! an FLV file ([`crate::flv::mux`]): the caller's identity, `complete`, `duration`, `filesize`,
-//! `codecs`, and the caller's values that change. What the publisher's said is in the first part.
+//! `codecs`, the caller's values that change, and `keyframes`: where one can start, by the places
+//! that [`super::tags`] gives messages. What the publisher's said is in the first part.
+
+use std::collections::VecDeque;
 
 use super::boxes::Boxes;
 use super::fragment::{Cut, Fragmenter};
@@ -35,12 +38,14 @@ use super::tables::Tables;
 use super::{Error, log, moov, parse, size};
 use crate::amf0::Value;
 use crate::flv::meta::{Region, readable_properties};
-use crate::flv::mux::{COMPLETE, script};
+use crate::flv::mux::{COMPLETE, Index, script};
 use crate::{Chunks, Header, Kind, Packet};
 
+mod check;
 mod restore;
 
 pub use crate::flv::mux::{Options, Patch};
+pub use check::Check;
 pub use restore::{Restore, Want};
 
 /// The user type of the box in which a file says what it is (ISO 14496-12 11.1).
@@ -63,6 +68,9 @@ const BOX_HEAD: usize = 8;
 const LARGE_HEAD: usize = 16;
 /// Sizes that the script can have.
 const SCRIPT_BYTES: std::ops::RangeInclusive<usize> = 2_048..=(4 << 20);
+
+/// Most entries of the index in memory; the script may have room for fewer.
+const INDEX_MAX: usize = 2_048;
 
 /// The property that has the codec strings.
 const CODECS: &str = "codecs";
@@ -93,6 +101,9 @@ pub struct Muxer {
     /// Where the index begins, once it was put out.
     index_at: Option<u64>,
     codecs: String,
+    index: Index,
+    /// The messages of the parts that were not put out, with their times: the newest part last.
+    held: VecDeque<Vec<(Packet, u64)>>,
     counters: Counters,
 }
 
@@ -114,6 +125,8 @@ impl Muxer {
             sequence: 0,
             position: 0,
             index_at: None,
+            index: Index::new(INDEX_MAX),
+            held: VecDeque::from([Vec::new()]),
             counters: Counters::default(),
         }
     }
@@ -137,8 +150,16 @@ impl Muxer {
         self.position = size(out.len() - before);
         for packet in header.packets() {
             // Small, and there is nothing before them.
-            let _ = self.fragmenter.push(packet, 0);
+            let _ = self.take(packet, 0);
         }
+    }
+
+    fn take(&mut self, packet: &Packet, time_ms: u64) -> Result<(), Error> {
+        self.fragmenter.push(packet, time_ms)?;
+        if let Some(open) = self.held.back_mut() {
+            open.push((packet.clone(), time_ms));
+        }
+        Ok(())
     }
 
     /// Takes a packet at `time_ms` from the start of the file, and puts out what is ready; the start
@@ -152,8 +173,8 @@ impl Muxer {
             return Err(Error::FileFull);
         }
         self.start(&Header::default(), out);
-        match self.fragmenter.push(packet, time_ms) {
-            Err(Error::PartFull) if self.cut() => self.fragmenter.push(packet, time_ms)?,
+        match self.take(packet, time_ms) {
+            Err(Error::PartFull) if self.cut() => self.take(packet, time_ms)?,
             other => other?,
         }
         self.counters.messages += 1;
@@ -170,6 +191,9 @@ impl Muxer {
             start_ms.and_then(|ms| Some(self.fragmenter.movie().start_unix_ms? + ms));
         let cut = Cut { sequence: self.sequence + 1, styp: false, prft_unix_ms };
         let has_cut = self.fragmenter.cut(cut);
+        if has_cut {
+            self.held.push_back(Vec::new());
+        }
         self.sequence += u32::from(has_cut);
         has_cut
     }
@@ -191,10 +215,15 @@ impl Muxer {
         self.start(&Header::default(), out);
         self.flush(out);
         self.index_at = Some(self.position);
+        let index = self.index_box();
+        self.position += size(index.len());
+        out.put(index.into());
+    }
+
+    fn index_box(&self) -> Vec<u8> {
         let mut boxes = Boxes::default();
         moov::put_moov(&mut boxes, self.fragmenter.movie(), Some((&self.tables, 0)));
-        self.position += size(boxes.bytes.len());
-        out.put(boxes.bytes.into());
+        boxes.bytes
     }
 
     /// The movie.
@@ -265,6 +294,10 @@ impl Muxer {
     fn put_parts(&mut self, out: &mut Chunks) {
         let tables = &mut self.tables;
         while let Some(part) = self.fragmenter.poll_into(out, Some((tables, self.position))) {
+            let messages = self.held.pop_front().into_iter().flatten();
+            for (at, (packet, time_ms)) in (self.position..).zip(messages) {
+                note(&mut self.index, &packet, time_ms, at);
+            }
             self.position += part.size_bytes;
             self.counters.parts += 1;
             self.counters.samples += size(part.samples);
@@ -288,7 +321,14 @@ impl Muxer {
             ("hasAudio", has(Kind::Audio)),
             (CODECS, Value::String(self.codecs.clone())),
         ];
-        script(self.script_bytes, &self.identity, &own, &self.extra)
+        script(self.script_bytes, &self.identity, &own, &self.extra, &self.index)
+    }
+}
+
+/// Takes note of a message at its place. The index has times up to 49 days.
+fn note(index: &mut Index, packet: &Packet, time_ms: u64, at: u64) {
+    if let Ok(time_ms) = u32::try_from(time_ms) {
+        index.push(packet, time_ms, at);
     }
 }
 

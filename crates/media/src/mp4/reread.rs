@@ -2,7 +2,7 @@
 //! one behind them.
 
 use super::TRACKS_MAX;
-use super::moov::{EPOCH_S, HANDLER_NAMES};
+use super::moov::EPOCH_S;
 use super::movie::{Codec, Movie, Track};
 use super::parse::{self, Fields};
 use crate::Kind;
@@ -35,14 +35,13 @@ fn track(trak: &[u8]) -> Option<Track> {
     let timescale = mdhd.u32().filter(|scale| *scale >= 1_000 && scale % 1_000 == 0)?;
     mdhd.skip(8)?;
     let letters = mdhd.u16()?;
-    let hdlr = parse::find(mdia, &[b"hdlr"])?.get(24..)?;
     let entry = parse::find(mdia, &[b"minf", b"stbl", b"stsd"])?.get(8..)?;
     let name = FourCc(Fields(entry.get(4..)?).four()?);
     let codec = match kind {
         Kind::Video => Codec::Video(VideoCodec::from_fourcc(name)),
         _ => Codec::Audio(AudioCodec::from_fourcc(name)),
     };
-    let title = text(hdlr).filter(|title| !HANDLER_NAMES.contains(&title.as_str()));
+    let title = parse::find(trak, &[b"udta", b"name"]).and_then(text);
     let tag = parse::find(mdia, &[b"elng"]).and_then(|elng| text(elng.get(4..)?));
     Some(Track {
         kind,

@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::mux::SCRIPT_ID;
-use super::parse::{self, Fields, Run};
-use super::{PART_BYTES_MAX, PART_SAMPLES_MAX, TRACKS_MAX, log, size};
+use super::parse::{self, Run};
+use super::{PART_BYTES_MAX, PART_SAMPLES_MAX, heads, log, size};
 use crate::Packet;
 
 /// What was found.
@@ -257,15 +257,7 @@ impl Scanner {
 
     fn init(&mut self, whole: u64, wrong: FaultKind) -> Result<bool, FaultKind> {
         let Some((_, moov)) = self.take(whole, INIT_MAX, wrong)? else { return Ok(false) };
-        let content = moov.get(8..).unwrap_or_default();
-        let traks = parse::children(content).filter(|(name, _)| name == b"trak");
-        let id = |(_, trak)| {
-            let mut tkhd = Fields(parse::find(trak, &[b"tkhd"])?);
-            tkhd.skip(20)?;
-            tkhd.u32()
-        };
-        let ids: Option<Vec<u32>> = traks.map(id).collect();
-        self.tracks = ids.filter(|ids| ids.len() <= TRACKS_MAX).ok_or(wrong)?;
+        self.tracks = heads::tracks(&moov).ok_or(wrong)?;
         self.stage = Stage::Init;
         self.whole_until = self.position;
         self.items.push_back(Item::Init(moov));

@@ -155,7 +155,7 @@ impl Table {
 
     /// How long its samples are together.
     fn duration_ms(&self) -> u64 {
-        self.first.map_or(0, |(first_ms, _)| self.end_ms - first_ms)
+        self.first.map_or(0, |(first_ms, _)| self.end_ms.saturating_sub(first_ms))
     }
 
     /// How much its pictures are shown later than they say, so that none is before the track: a
@@ -190,7 +190,7 @@ pub(super) struct View<'a> {
 
 impl View<'_> {
     pub(super) fn media_duration(&self, track: &Track) -> u64 {
-        self.table.duration_ms() * u64::from(track.per_ms())
+        self.table.duration_ms().saturating_mul(track.per_ms().into())
     }
 
     /// With the time before it begins.
@@ -207,7 +207,7 @@ impl View<'_> {
         if delay_ms == 0 && begins_ms == 0 && is_all {
             return;
         }
-        let shown = (duration_ms, begins_ms * u64::from(track.per_ms()));
+        let shown = (duration_ms, begins_ms.saturating_mul(track.per_ms().into()));
         let edits = (delay_ms > 0).then_some((delay_ms, NOTHING)).into_iter().chain([shown]);
         boxes.put(b"edts", |boxes| {
             boxes.full(b"elst", 1, 0, |boxes| {
@@ -223,12 +223,13 @@ impl View<'_> {
 
     pub(super) fn put(&self, boxes: &mut Boxes, track: &Track) {
         let table = self.table;
-        let units = |ms: u64| u32::try_from(ms * u64::from(track.per_ms())).unwrap_or(u32::MAX);
+        let units =
+            |ms: u64| u32::try_from(ms.saturating_mul(track.per_ms().into())).unwrap_or(u32::MAX);
         let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
 
         let mut durations = table.durations.clone();
         if table.first.is_some() {
-            durations.push(table.end_ms - table.last_ms);
+            durations.push(table.end_ms.saturating_sub(table.last_ms));
         }
         boxes.full(b"stts", 0, 0, |boxes| {
             boxes.u32(count(durations.0.len()));

@@ -6,6 +6,7 @@ use super::*;
 use crate::codec::tests::samples;
 use crate::{Chunks, Header, Kind, Packet};
 
+mod heads;
 mod movie;
 mod mux;
 mod parts;

@@ -4,7 +4,7 @@ use crate::{Kind, Packet, Role, first_video_track};
 
 /// A place to start at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub(super) time_ms: u32,
     /// First byte of the tag's header, from the start of the file.
     pub(super) position: u64,
@@ -16,7 +16,7 @@ pub(super) struct Entry {
 /// Bounded: when full, every second entry is dropped and from then on only every second is taken.
 /// The newest is there always.
 #[derive(Debug, Clone)]
-pub(super) struct Index {
+pub(crate) struct Index {
     entries: Vec<Entry>,
     capacity: usize,
     /// Of this many candidates one is kept; a power of two.
@@ -39,7 +39,7 @@ impl Index {
     const CONFIG_AGE_MAX_MS: u32 = 1_000;
 
     /// An empty index of at most `capacity` entries (two at least).
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             entries: Vec::new(),
             capacity: capacity.max(2),
@@ -53,7 +53,7 @@ impl Index {
     }
 
     /// Takes note of a tag that is about to be written at `position`.
-    pub(super) fn push(&mut self, packet: &Packet, time_ms: u32, position: u64) {
+    pub(crate) fn push(&mut self, packet: &Packet, time_ms: u32, position: u64) {
         let entry = Entry { time_ms, position };
         let track = first_video_track(&mut self.track, packet);
         let is_of_first = || track.is_none_or(|track| packet.has_track(track));

@@ -4,7 +4,10 @@
 //! The caller owns the file and reads what is asked for; samples are passed over. Damage inside a
 //! sample cannot be told.
 
+use bytes::Bytes;
+
 use super::{LARGE_HEAD, Muxer, Options, SCRIPT_ID};
+use crate::Packet;
 use crate::amf0::Value;
 use crate::flv::meta;
 use crate::mp4::movie::Track;
@@ -23,6 +26,8 @@ pub struct Restore {
     at: u64,
     len: usize,
     state: State,
+    /// The first fragment with times or places that the muxer does not write.
+    odd: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -45,6 +50,9 @@ enum State {
 /// A part that has begun, and no end yet.
 #[derive(Debug, Default)]
 struct Part {
+    at: u64,
+    /// The heads of its messages, and their times.
+    heads: Vec<(Packet, u64)>,
     runs: Option<Vec<Run>>,
     /// Where its samples begin.
     media: Option<u64>,
@@ -52,12 +60,14 @@ struct Part {
 
 /// Bytes that tell what a box is: its head, and a user type.
 const LOOK: usize = 32;
+/// Bytes before the samples of a part in its `mdat`.
+const MDAT_HEAD: usize = 8;
 
 impl Restore {
     /// The walk over a file of so many bytes. The identity and the values that change are to be
     /// given again; the room that they have is as it was.
     pub fn new(options: Options, file_bytes: u64) -> Self {
-        Self { options, file_bytes, at: 0, len: LOOK, state: State::Brands }
+        Self { options, file_bytes, at: 0, len: LOOK, state: State::Brands, odd: None }
     }
 
     /// What is to be read next; `None` at the end.
@@ -65,6 +75,16 @@ impl Restore {
         let rest = self.file_bytes.checked_sub(self.at).filter(|rest| *rest > 0)?;
         let len = usize::try_from(rest).map_or(self.len, |rest| rest.min(self.len));
         (!matches!(self.state, State::Over(_))).then_some(Want { offset: self.at, len })
+    }
+
+    /// The first fragment whose times or places are not such as the muxer writes.
+    pub(super) fn odd(&self) -> Option<u64> {
+        self.odd
+    }
+
+    /// Whether what stands next is what becomes the head of an `mdat`.
+    pub(super) fn is_at_room(&self) -> bool {
+        matches!(self.state, State::Room { .. })
     }
 
     /// What was read; fewer bytes than asked for end the walk.
@@ -155,15 +175,26 @@ impl Restore {
                 // One without samples has to be such that it needs none.
                 let has_samples = log::read(content, |_| None, drop).is_none();
                 let runs = (!has_samples).then(Vec::new);
-                *part = Some(Part { runs, media: (!has_samples).then_some(0) });
+                let heads = heads(content);
+                *part = Some(Part { at: self.at, heads, runs, media: (!has_samples).then_some(0) });
             }
-            (b"moof", State::Parts { part: Some(Part { runs: runs @ None, .. }), .. }) => {
+            (b"moof", State::Parts { muxer, part: Some(Part { runs: runs @ None, .. }) }) => {
                 match all(scan::MOOF_MAX)? {
-                    Ok(content) => *runs = Some(parse::runs(content)?),
+                    Ok(content) => {
+                        let found = parse::runs(content)?;
+                        let mut place = whole + size(MDAT_HEAD);
+                        for run in &found {
+                            if size(run.offset) != place || muxer.is_odd(run) {
+                                self.odd.get_or_insert(self.at);
+                            }
+                            place += run.samples.iter().map(|s| u64::from(s.size)).sum::<u64>();
+                        }
+                        *runs = Some(found);
+                    }
                     Err(more) => return Some(more),
                 }
             }
-            (b"mdat", State::Parts { part: Some(Part { runs: Some(runs), media }), .. })
+            (b"mdat", State::Parts { part: Some(Part { runs: Some(runs), media, .. }), .. })
                 if media.is_none() =>
             {
                 let sizes = runs.iter().flat_map(|run| &run.samples);
@@ -176,8 +207,11 @@ impl Restore {
             (b"free", State::Parts { muxer, part: part @ Some(_) })
                 if whole == size(log::END.len()) =>
             {
-                let Part { runs, media } = part.take()?;
+                let Part { at, heads, runs, media } = part.take()?;
                 muxer.note(&runs?, media?)?;
+                for (at, (head, time_ms)) in (at..).zip(&heads) {
+                    super::note(&mut muxer.index, head, *time_ms, at);
+                }
                 muxer.position = self.at + whole;
             }
             (b"moov", State::Parts { muxer, part: None }) => {
@@ -199,6 +233,20 @@ enum Step {
     Next(u64),
 }
 
+/// The messages of a part without their samples.
+fn heads(log: &[u8]) -> Vec<(Packet, u64)> {
+    let head = |message: log::Message<'_>| {
+        let head = match message.pieces.first() {
+            Some(log::Piece::Literal(bytes)) => Bytes::copy_from_slice(bytes),
+            _ => Bytes::new(),
+        };
+        let missing = if message.pieces.len() > 1 { usize::MAX } else { 0 };
+        let head = Packet::of_head(message.kind, message.time_ms, head, missing);
+        (head, message.time_ms.unsigned_abs())
+    };
+    log::messages(log).map_while(|message| message.map(head)).collect()
+}
+
 /// What a script says of the codecs.
 fn codecs(script: &[u8]) -> Option<String> {
     let (properties, _) = meta::readable_properties(script)?;
@@ -210,6 +258,17 @@ fn codecs(script: &[u8]) -> Option<String> {
 }
 
 impl Muxer {
+    /// Whether a run has times that are no whole ms.
+    fn is_odd(&self, run: &Run) -> bool {
+        let is_this = |track: &&Track| track.mp4_id() == run.track;
+        let track = self.fragmenter.movie().tracks.iter().find(is_this);
+        let per_ms = track.map_or(1, Track::per_ms);
+        let is_odd = |sample: &parse::Raw| {
+            sample.duration % per_ms != 0 || sample.composition % per_ms.cast_signed() != 0
+        };
+        run.start % u64::from(per_ms) != 0 || run.samples.iter().any(is_odd)
+    }
+
     /// Takes note of a part whose samples begin at `offset`, run after run.
     fn note(&mut self, runs: &[Run], mut offset: u64) -> Option<()> {
         for run in runs {

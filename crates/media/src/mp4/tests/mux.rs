@@ -3,7 +3,7 @@
 use super::*;
 use crate::amf0::Value;
 use crate::flv::meta;
-use crate::mp4::mux::{Muxer, Options, Patch, SCRIPT_ID};
+use crate::mp4::mux::{Check, Muxer, Options, Patch, SCRIPT_ID};
 
 pub(super) fn options() -> Options {
     Options {
@@ -150,7 +150,45 @@ fn a_full_part_is_cut_by_itself() {
     assert_eq!(muxer.counters().parts, 2);
 }
 
+/// The first byte that is not as the parts of a file say, however the file comes.
+fn wrong(file: &[u8], pieces: usize) -> Option<u64> {
+    let mut check = Check::new();
+    file.chunks(pieces).for_each(|piece| check.push(piece));
+    check.finish()
+}
+
+#[test]
+fn an_index_that_does_not_tell_what_the_parts_hold_is_found() {
+    let (_, file) = finished(&packets(), &[6]);
+    assert_eq!(wrong(&file, 7), None);
+    let at = |name: &[u8]| file.windows(4).position(|bytes| bytes == name).unwrap();
+    let index = file.windows(4).rposition(|bytes| bytes == b"moov").unwrap() - 4;
+    for place in (index..file.len()).chain([at(b"mdat") + 11]) {
+        let mut file = file.clone();
+        file[place] ^= 1;
+        assert!(wrong(&file, 1_000).is_some(), "byte {place}, of the index from {index} on");
+    }
+    // Durations, sizes, flags, compositions; the times of fragments.
+    for place in (at(b"trun") + 12..at(b"trun") + 40).chain(at(b"tfdt") + 8..at(b"tfdt") + 16) {
+        let mut file = file.clone();
+        file[place] ^= 1;
+        assert!(wrong(&file, 1_000).is_some(), "byte {place}, of a fragment");
+    }
+    assert!(wrong(&file[..file.len() - 1], 99).is_some());
+    assert!(wrong(&growing(&packets(), &[6]).1, 99).is_some());
+}
+
 proptest! {
+    #[test]
+    fn an_index_is_what_its_parts_say(
+        packets in parts::stream(),
+        cuts in proptest::collection::vec(1_usize..80, 0..6),
+        pieces in 1_usize..3_000,
+    ) {
+        let (_, file) = finished(&packets, &cuts);
+        prop_assert_eq!(wrong(&file, pieces), None);
+    }
+
     /// In the finished file every sample is where its tables say, byte for byte, at the time that it
     /// had in the stream, moved so that the first to be shown is at 0.
     #[test]
