@@ -20,6 +20,7 @@ mod index;
 mod item;
 mod locate;
 mod mp4;
+mod parts;
 mod plan;
 mod reader;
 mod segment;

@@ -59,6 +59,11 @@ impl Script {
         About::from_properties(self.properties())
     }
 
+    /// Where an MP4 file says which tracks it has.
+    pub(crate) fn tracks_at(&self) -> u64 {
+        self.end.saturating_add(ROOM_BYTES as u64)
+    }
+
     /// Where the first tag begins, or the first part. `None` when the file ends before that.
     ///
     /// # Errors
@@ -67,7 +72,7 @@ impl Script {
         if self.format == Format::Flv {
             return Ok(Some(self.end));
         }
-        let tracks = self.end.saturating_add(ROOM_BYTES as u64);
+        let tracks = self.tracks_at();
         let mut head = [0; 8];
         let is_there = file.read_at(tracks, &mut head)? == head.len();
         let [a, b, c, d, name @ ..] = head;

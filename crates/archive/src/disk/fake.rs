@@ -70,6 +70,7 @@ struct State {
     /// Of further file systems, by where they are mounted.
     mounts: BTreeMap<PathBuf, Space>,
     calls: Vec<Call>,
+    bytes_read: usize,
     /// What was done, for [`FakeDisk::history`].
     history: Option<History>,
     plan: Option<Plan>,
@@ -80,6 +81,7 @@ struct State {
 impl Default for State {
     fn default() -> Self {
         let (dirs, names, contents, locked, mounts, calls, history, plan) = Default::default();
+        let bytes_read = 0;
         let space = Space { device: 1, free_bytes: 1 << 40, total_bytes: 1 << 41 };
         let (hanging, released) = (false, false);
         Self {
@@ -90,6 +92,7 @@ impl Default for State {
             space,
             mounts,
             calls,
+            bytes_read,
             history,
             plan,
             hanging,
@@ -161,6 +164,11 @@ impl FakeDisk {
     /// Deletes all names, as `rm -r` does while files are open.
     pub(crate) fn delete_all(&self) {
         self.shared.state.lock().unwrap().names.clear();
+    }
+
+    /// Bytes of files that were read so far.
+    pub(crate) fn bytes_read(&self) -> usize {
+        self.shared.state.lock().unwrap().bytes_read
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
@@ -368,11 +376,12 @@ impl DiskFile for FakeFile {
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.shared.enter(Call::Read)?;
-        let state = self.shared.state.lock().unwrap();
+        let mut state = self.shared.state.lock().unwrap();
         let offset = usize::try_from(offset).unwrap();
         let rest = state.contents[self.number].get(offset..).unwrap_or_default();
         let read = rest.len().min(buffer.len());
         buffer[..read].copy_from_slice(&rest[..read]);
+        state.bytes_read += read;
         Ok(read)
     }
 

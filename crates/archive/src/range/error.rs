@@ -46,15 +46,6 @@ pub enum Error {
         /// Why, of each track.
         reasons: String,
     },
-    /// MP4 and HLS are made of FLV files.
-    #[error(
-        "{} is an MP4 file already, of which neither MP4 nor HLS is made: take the file itself, \
-         or ask for FLV", path.display()
-    )]
-    IsMp4 {
-        /// The file.
-        path: PathBuf,
-    },
     /// A segment is no longer what it was when the file was begun. Asking anew helps.
     #[error("{} is no longer what it was: {reason}", path.display())]
     Changed {

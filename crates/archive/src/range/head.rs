@@ -41,6 +41,8 @@ pub(super) struct Head {
     pub(super) has_audio: bool,
     pub(super) index: Index,
     pub(super) format: Format,
+    /// Where the tracks of an MP4 file stand.
+    pub(super) tracks_at: u64,
 }
 
 impl Head {
@@ -87,9 +89,9 @@ impl Head {
             script = all;
         }
         let data_start = script.start(file)?.unwrap_or(size_bytes);
-        let format = script.format;
+        let (format, tracks_at) = (script.format, script.tracks_at());
         let head = Self::of_properties(script.into_properties(), size_bytes, data_start);
-        Ok(head.map(|head| Self { format, ..head }))
+        Ok(head.map(|head| Self { format, tracks_at, ..head }))
     }
 
     fn of_properties(
@@ -124,6 +126,7 @@ impl Head {
             has_audio,
             index,
             format: Format::default(),
+            tracks_at: 0,
         })
     }
 }

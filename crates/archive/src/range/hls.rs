@@ -118,7 +118,8 @@ struct Mark {
 impl<'a> File<'a> {
     fn open(source: &Source, part: &'a Part) -> Result<Self, Cause> {
         let (head, file) = Head::open(&*source.disk, &part.segment)?;
-        let tags = Tags::new(file, head.data_start, head.size_bytes, head.is_whole, Bodies::Skip);
+        let tags = Tags::new(file, &head, head.size_bytes, Bodies::Skip);
+        let tags = tags.map_err(|error| Cause::of(&error))?;
         Ok(Self { part, head: Arc::new(head), tags })
     }
 
@@ -181,19 +182,20 @@ impl<'a> File<'a> {
     /// When the newest packet is, of a file that does not say it; `last` is the last place known.
     fn end_ms(&mut self, last: Option<Mark>) -> i64 {
         let last = last.unwrap_or(Mark { time_ms: 0, position: self.head.data_start });
-        self.tags.seek(last.position, Bodies::Skip);
         let mut end_ms = last.time_ms;
-        while let Ok(Found::Tag(tag)) = self.tags.next() {
-            end_ms = end_ms.max(i64::from(tag.header.timestamp_ms));
+        if self.tags.seek(last.position, Bodies::Skip).is_ok() {
+            while let Ok(Found::Tag(tag)) = self.tags.next() {
+                end_ms = end_ms.max(tag.time_ms);
+            }
         }
         end_ms
     }
 
     /// Whether a tag is there, of its time: the index may have been read while it was overwritten.
     fn is_there(&mut self, place: Mark) -> bool {
-        self.tags.seek(place.position, Bodies::Skip);
-        matches!(self.tags.next(), Ok(Found::Tag(tag)) if tag.offset == place.position
-            && (i64::from(tag.header.timestamp_ms) - place.time_ms).abs() <= APART_MS)
+        let found = self.tags.seek(place.position, Bodies::Skip).and_then(|()| self.tags.next());
+        matches!(found, Ok(Found::Tag(tag)) if tag.offset == place.position
+            && (tag.time_ms - place.time_ms).abs() <= APART_MS)
     }
 
     /// Whether its configuration may be another at a place than at its start.

@@ -4,6 +4,7 @@ use std::{fmt, io};
 
 use media::{Header, Packet};
 
+use super::tags::Place;
 use crate::{Amount, GapReason, words};
 
 /// What comes next in a range.
@@ -30,10 +31,13 @@ pub struct Timed {
     pub is_before: bool,
     /// The segment that it is in: its place in [`super::Source::segments`].
     pub segment: usize,
-    /// First byte of its tag in the segment's file.
+    /// First byte of its tag in the segment's file. In MP4: so many bytes behind the first byte of its
+    /// part as there are messages before it.
     pub position: u64,
     /// Bytes of its tag.
     pub size_bytes: u64,
+    /// Where its body is.
+    pub(super) place: Place,
 }
 
 /// A stretch of time of which something is missing.

@@ -2,13 +2,13 @@
 
 use std::io;
 
-use media::flv::scan::{Bodies, Tag};
+use media::flv::scan::Bodies;
 use media::{Header, Kind, Role};
 
 use super::Cut;
 use super::head::Head;
 use super::select::LEAD_MS;
-use super::tags::{Found, Tags};
+use super::tags::{Found, Tag, Tags};
 use crate::GapReason;
 
 /// The beginning of a range in a segment.
@@ -48,7 +48,7 @@ pub(super) fn locate(
     let mut search = new();
     if let Some(entry) = entry {
         search.opening(tags, head, entry.position)?;
-        tags.seek(entry.position, Bodies::Skip);
+        tags.seek(entry.position, Bodies::Skip)?;
         if search.walk(tags, Some(entry.time_ms))? {
             let is_reached = search.is_reached;
             if let Some(start) = search.start(entry.position) {
@@ -58,7 +58,7 @@ pub(super) fn locate(
     }
     // There is no such place, or the index does not say the truth.
     let mut search = new();
-    tags.seek(head.data_start, Bodies::Skip);
+    tags.seek(head.data_start, Bodies::Skip)?;
     search.walk(tags, None)?;
     let is_reached = search.is_reached;
     let whole = Start { position: head.data_start, ..Start::default() };
@@ -98,9 +98,9 @@ impl Search {
             crate::Cut::Configuration => CHANGES_MS,
             _ => OPENING_MS,
         };
-        tags.seek(head.data_start, Bodies::Skip);
+        tags.seek(head.data_start, Bodies::Skip)?;
         while let Found::Tag(tag) = tags.next()? {
-            if tag.offset >= end || i64::from(tag.header.timestamp_ms) > until_ms {
+            if tag.offset >= end || tag.time_ms > until_ms {
                 break;
             }
             self.header.push(&tag.packet);
@@ -118,7 +118,7 @@ impl Search {
                 Found::Damage => return Ok(false),
                 Found::End => return Ok(expected.is_none()),
             };
-            let time_ms = i64::from(tag.header.timestamp_ms);
+            let time_ms = tag.time_ms;
             if expected.take().is_some_and(|expected| (expected - time_ms).abs() > APART_MS) {
                 return Ok(false);
             }

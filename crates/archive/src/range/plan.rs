@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::{Offset, TimeZone};
 use media::amf0::Value;
+use media::flv::mux::{Muxer, Options};
 use media::flv::sized::Opening;
+use media::flv::tag::OVERHEAD;
 use media::{Header, Kind, Role};
 
 use super::head::Head;
@@ -15,7 +17,7 @@ use super::item::{Cause, Gap, Item, Timed};
 use super::reader::{Piece, Reader, Step};
 use super::{Cut, Error, Range, Source};
 use crate::ledger::{number, seconds};
-use crate::{About, Ledger, RecordingId};
+use crate::{About, Format, Ledger, RecordingId};
 
 /// What a file of a range is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +101,8 @@ pub(super) struct Survey {
     /// The open segment, and its 0 on the reader's clock; the first one.
     open: Option<(Arc<Head>, i64)>,
     first: Option<Arc<Head>>,
+    /// What an FLV file says of media of which the first segment, in MP4, does not.
+    described: Option<Box<Muxer>>,
     recordings: Vec<RecordingId>,
     /// The reader's time and the wall's that are 0 in the file.
     origin: Option<(i64, i64)>,
@@ -145,7 +149,7 @@ impl Default for Survey {
     fn default() -> Self {
         let (header, pieces, books, open, first, recordings, origin) = Default::default();
         let (has_audio, has_video, begins_exactly, media_bytes) = Default::default();
-        let (key_frames, places) = Default::default();
+        let (key_frames, places, described) = Default::default();
         let (gaps, gaps_total, lost, audio, video, end_ms) = Default::default();
         Self {
             range: Range::ALL,
@@ -154,6 +158,7 @@ impl Default for Survey {
             books,
             open,
             first,
+            described,
             recordings,
             origin,
             begins_exactly,
@@ -184,6 +189,9 @@ impl Survey {
                 let is_first = self.first.is_none();
                 self.begins_exactly |= is_first && start.is_some() && self.range.cut == Cut::Exact;
                 self.first.get_or_insert_with(|| head.clone());
+                if is_first && head.format == Format::Mp4 {
+                    self.described = Some(Box::new(Muxer::new(Options::default())));
+                }
                 let recording = head.about.recording;
                 if self.recordings.last() != Some(&recording)
                     && self.recordings.len() < Info::RECORDINGS_MAX
@@ -194,7 +202,12 @@ impl Survey {
                 self.pieces.push(Piece { segment: *segment, start: start.clone(), end: 0 });
                 self.books.push(Book::default());
             }
-            Step::Item(Item::Header(header)) => self.header = header.clone(),
+            Step::Item(Item::Header(header)) => {
+                if let Some(described) = &mut self.described {
+                    header.packets().iter().for_each(|packet| _ = described.observe(packet, 0, 0));
+                }
+                self.header = header.clone();
+            }
             Step::Item(Item::Packet(timed)) => self.take_packet(timed),
             Step::Item(Item::Gap(gap)) => self.take_gap(gap.clone()),
             Step::Jumped { from, to, until_ms } => self.take_whole(*from, *to, *until_ms),
@@ -209,6 +222,12 @@ impl Survey {
 
     fn take_packet(&mut self, timed: &Timed) {
         let packet = &timed.packet;
+        let time_ms = self.time_ms(packet.dts_ms);
+        if let Some(described) = &mut self.described {
+            let bytes = timed.size_bytes.saturating_sub(OVERHEAD);
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            described.observe(packet, bytes, u32::try_from(time_ms).unwrap_or(u32::MAX));
+        }
         if packet.is_media() {
             let origin = (packet.dts_ms, timed.unix_ms);
             let from_ms = self.range.from_unix_ms;
@@ -363,7 +382,8 @@ impl Survey {
         let mut properties: Vec<_> =
             properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let own = of_segments();
-        for (name, value) in &first.properties {
+        let described = self.described.as_ref().map(|muxer| muxer.description());
+        for (name, value) in first.properties.iter().chain(described.iter().flatten()) {
             let is_known = properties.iter().any(|(known, _)| known == name);
             let is_label = name.starts_with(crate::about::LABEL);
             if !is_known && !is_label && !own.contains(name) {
@@ -391,6 +411,7 @@ fn of_segments() -> Vec<String> {
         "recordingName",
         "requestKey",
         "tracks",
+        "codecs",
         "complete",
         "filesize",
         "lasttimestamp",

@@ -6,9 +6,11 @@
 //! that it comes to the same bytes even if a file has grown meanwhile.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 
-use media::flv::scan::{Bodies, Tag};
+use media::flv::mux::{Muxer, Options};
+use media::flv::scan::Bodies;
 use media::{Header, Kind, Role};
 
 use super::head::Head;
@@ -16,7 +18,7 @@ use super::item::{Cause, Gap, Item, Timed};
 use super::locate::{APART_MS, OPENING_MS, Start, locate};
 use super::select::{LEAD_MS, Select, Verdict};
 use super::source::{Part, Range, Source, millis};
-use super::tags::{Found, Tags};
+use super::tags::{Found, Tag, Tags};
 use crate::{Amount, Cut, Disk, Format, RecordingId};
 
 /// What happens next.
@@ -83,6 +85,8 @@ struct Open {
     repeated: u64,
     /// Its configurations come up to here on its own clock.
     opening_ms: i64,
+    /// What of an MP4 file's metadata FLV has in no packet of its own.
+    merged: Option<Box<Muxer>>,
     /// The next of the gaps inside.
     gap: usize,
     is_damaged: bool,
@@ -188,15 +192,9 @@ impl Reader {
             return Err(Cause::Missing);
         }
         let end = piece.as_ref().map_or(head.size_bytes, |piece| piece.end.min(head.size_bytes));
-        let is_whole = head.is_whole && end == head.size_bytes;
         let bodies = self.bodies;
-        let mut tags = match head.format {
-            Format::Flv => Tags::new(file, head.data_start, end, is_whole, bodies),
-            Format::Mp4 => {
-                let whole = Tags::of_parts(file, head.data_start, end, head.is_whole);
-                whole.map_err(|error| Cause::of(&error))?
-            }
-        };
+        let failed = |error: io::Error| Cause::of(&error);
+        let mut tags = Tags::new(file, &head, end, bodies).map_err(failed)?;
         let mut select = Select::new(self.range, head.has_video, head.has_audio);
         let from_ms = self.range.from_unix_ms.saturating_sub(part.start_unix_ms);
         let mut start = None;
@@ -208,15 +206,14 @@ impl Reader {
         if from_ms > 0 && is_inside && !self.is_begun {
             let found = match piece.and_then(|piece| piece.start) {
                 Some(start) => Some(start),
-                None => locate(&mut tags, &head, from_ms, self.range.cut)
-                    .map_err(|error| Cause::of(&error))?,
+                None => locate(&mut tags, &head, from_ms, self.range.cut).map_err(failed)?,
             };
             // It grows, and is not there yet.
             let Some(found) = found else { return Ok(()) };
             select.begin(found.key);
             self.header = found.header.clone();
             self.known = found.header.clone();
-            tags.seek(found.position, bodies);
+            tags.seek(found.position, bodies).map_err(failed)?;
             start = Some(found);
         }
         self.opened(number, part, head, tags, select, start);
@@ -251,6 +248,12 @@ impl Reader {
         let opening = Step::Opened { segment: number, start, head: head.clone(), clock_ms };
         self.ready.push_back(opening);
         let has_header = head.repeated > 0;
+        let mut merged = (head.format == Format::Mp4).then(|| Muxer::new(Options::default()));
+        if let Some((merged, metadata)) = merged.as_mut().zip(self.header.metadata())
+            && !reads_start
+        {
+            merged.observe(metadata, 0, 0);
+        }
         self.open = Some(Open {
             segment: number,
             tags,
@@ -258,6 +261,7 @@ impl Reader {
             clock_ms,
             repeated: if reads_start { head.repeated } else { 0 },
             opening_ms: if has_header || !reads_start { -1 } else { OPENING_MS },
+            merged: merged.map(Box::new),
             gap: 0,
             is_damaged: false,
             has_jumped: false,
@@ -348,17 +352,25 @@ impl Reader {
         let parts = self.parts.clone();
         let Some(open) = &mut self.open else { return };
         let Some(part) = parts.get(open.segment) else { return };
-        let file_ms = i64::from(tag.header.timestamp_ms);
+        let file_ms = tag.time_ms;
         let unix_ms = part.unix_ms(file_ms);
         let is_header = matches!(tag.packet.role, Role::Config | Role::Metadata);
-        // In FLV the metadata is in what the file says of itself.
-        let is_repeated = tag.packet.kind != Kind::Data || open.head.format == Format::Mp4;
-        if is_header && is_repeated && open.repeated > 0 {
+        // In FLV that is in what the file says of itself.
+        let is_merged = open.merged.as_mut().is_some_and(|muxer| muxer.observe(&tag.packet, 0, 0));
+        let is_repeated = is_header && (tag.packet.kind != Kind::Data || is_merged);
+        if is_repeated && open.repeated > 0 {
             open.repeated -= 1;
             self.header.push(&tag.packet);
+            if is_merged {
+                return;
+            }
             if self.known.push(&tag.packet) && self.is_begun {
                 self.take(tag, unix_ms, false);
             }
+            return;
+        }
+        if is_merged {
+            self.header.push(&tag.packet);
             return;
         }
         open.repeated = 0;
@@ -391,8 +403,11 @@ impl Reader {
     /// Gives a packet of the range.
     fn take(&mut self, tag: Tag, unix_ms: i64, is_before: bool) {
         let Some(open) = &mut self.open else { return };
-        let file_ms = i64::from(tag.header.timestamp_ms);
+        let file_ms = tag.time_ms;
         let mut packet = tag.packet;
+        if let Err(error) = open.tags.reveal(&mut packet, &tag.place) {
+            return self.close(Some(Cause::of(&error)));
+        }
         packet.dts_ms = open.clock_ms.saturating_add(file_ms);
         let timed = Timed {
             packet,
@@ -401,6 +416,7 @@ impl Reader {
             segment: open.segment,
             position: tag.offset,
             size_bytes: tag.size,
+            place: tag.place,
         };
         if !std::mem::replace(&mut self.is_begun, true) {
             self.ready.push_back(Step::Item(Item::Header(self.header.clone())));
@@ -471,15 +487,18 @@ impl Reader {
             return;
         }
         open.has_jumped = true;
-        open.tags.seek(to, Bodies::Skip);
-        // An index may have been read while it was overwritten.
-        let is_place = |tag: &Tag| {
-            tag.offset == to && (i64::from(tag.header.timestamp_ms) - to_ms).abs() <= APART_MS
-        };
-        if !is_inside && !matches!(open.tags.next(), Ok(Found::Tag(tag)) if is_place(&tag)) {
-            return open.tags.seek(from, Bodies::Skip);
+        if open.tags.seek(to, Bodies::Skip).is_err() {
+            return;
         }
-        open.tags.seek(to, Bodies::Skip);
+        // An index may have been read while it was overwritten.
+        let is_place = |tag: &Tag| tag.offset == to && (tag.time_ms - to_ms).abs() <= APART_MS;
+        if !is_inside && !matches!(open.tags.next(), Ok(Found::Tag(tag)) if is_place(&tag)) {
+            let _ = open.tags.seek(from, Bodies::Skip);
+            return;
+        }
+        if open.tags.seek(to, Bodies::Skip).is_err() {
+            return;
+        }
         self.ready.push_back(Step::Jumped { from, to, until_ms });
         self.tell_gaps_inside(part, to_ms);
     }

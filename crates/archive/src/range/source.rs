@@ -154,7 +154,6 @@ impl Source {
     /// # Errors
     /// [`Error`].
     pub fn mp4(&self, range: Range) -> Result<Mp4, Error> {
-        self.check_flv(range)?;
         Mp4::new(self, range)
     }
 
@@ -164,20 +163,7 @@ impl Source {
     /// # Errors
     /// [`Error`].
     pub fn hls(&self, range: Range, target_ms: u64) -> Result<Hls, Error> {
-        self.check_flv(range)?;
         Hls::new(self, range, target_ms)
-    }
-
-    /// Samples and segments are looked up as places in files, which those of MP4 do not have.
-    fn check_flv(&self, range: Range) -> Result<(), Error> {
-        let is_in = |part: &&Part| {
-            part.begin_unix_ms < range.to_unix_ms && part.end_unix_ms > range.from_unix_ms
-        };
-        let mut paths = self.parts.iter().filter(is_in).map(|part| &part.segment.path);
-        match paths.find(|path| Format::of(path) == Some(Format::Mp4)) {
-            Some(path) => Err(Error::IsMp4 { path: path.clone() }),
-            None => Ok(()),
-        }
     }
 
     /// What is in a segment of HLS: its place in the file of the segment that is `segment`th in

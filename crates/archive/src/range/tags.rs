@@ -1,12 +1,17 @@
 //! The tags of a file from some place on, read in large blocks; or their heads alone. Of MP4 its
-//! messages as tags, whose places are those that [`media::mp4::tags`] gives them.
+//! messages as tags: each has its own place, so many bytes behind the first byte of its part as there
+//! are messages before it.
 
 use std::io;
 
-use media::flv::scan::{Bodies, Fault, FaultKind, Item, Scanner, Tag};
-use media::mp4;
+use media::flv::scan::{Bodies, Fault, FaultKind, Item, Scanner};
+use media::flv::tag::{OVERHEAD, TagHeader};
+use media::mp4::heads::{Message, Span};
+use media::{Packet, flv};
 
-use crate::DiskFile;
+use super::head::Head;
+use super::parts::{Next, Parts};
+use crate::{DiskFile, Format};
 
 /// Bytes that are read at once.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -24,18 +29,54 @@ pub(super) enum Found {
     End,
 }
 
+/// A tag and where it stands.
+#[derive(Debug)]
+pub(super) struct Tag {
+    pub(super) offset: u64,
+    /// Bytes of it, as a tag.
+    pub(super) size: u64,
+    /// On the file's clock.
+    pub(super) time_ms: i64,
+    /// What it carries, of which the end may be missing ([`Bodies::Skip`]).
+    pub(super) packet: Packet,
+    pub(super) place: Place,
+}
+
+/// Where the bytes of a packet stand in its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a row: there the body begins.
+    Body(u64),
+    /// Here and there.
+    Spans(Vec<Span>),
+}
+
+impl Place {
+    /// Where the byte of the body stands that is `at`.
+    pub(super) fn of(&self, at: usize) -> u64 {
+        let (position, at) = match self {
+            Self::Body(position) => (*position, at),
+            Self::Spans(spans) => {
+                let after = spans.partition_point(|span| span.at <= at);
+                let span = after.checked_sub(1).and_then(|last| spans.get(last));
+                span.map_or((0, 0), |span| (span.position, at - span.at))
+            }
+        };
+        position.saturating_add(at as u64)
+    }
+}
+
 /// How the bytes are read.
 enum Scan {
     Flv(Box<Scanner>),
-    Mp4(Box<mp4::tags::Tags>),
+    Mp4(Box<Parts>),
 }
 
 pub(super) struct Tags {
     file: Box<dyn DiskFile>,
     scan: Scan,
+    bodies: Bodies,
     block: Vec<u8>,
-    /// What an MP4 file has before its first part.
-    start: Option<Vec<u8>>,
     /// No tag is told from here on.
     end: u64,
     /// Whether a tag that goes beyond the end is cut off, and not still being written.
@@ -46,80 +87,47 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    /// At byte `start`, where a tag must begin.
-    pub(super) fn new(
-        file: Box<dyn DiskFile>,
-        start: u64,
-        end: u64,
-        is_whole: bool,
-        bodies: Bodies,
-    ) -> Self {
-        let mut tags = Self {
-            file,
-            scan: Scan::Flv(Box::default()),
-            block: Vec::new(),
-            start: None,
-            end,
-            is_whole,
-            position: start,
-            is_finished: false,
-        };
-        tags.seek(start, bodies);
-        tags
-    }
-
-    /// Those of an MP4 file whose first part begins at byte `start`.
+    /// Those of a file with this head, from its first on.
     ///
     /// # Errors
     /// Those of the disk.
-    pub(super) fn of_parts(
+    pub(super) fn new(
         mut file: Box<dyn DiskFile>,
-        start: u64,
+        head: &Head,
         end: u64,
-        is_whole: bool,
+        bodies: Bodies,
     ) -> io::Result<Self> {
-        let mut head = vec![0; usize::try_from(start).unwrap_or_default()];
-        let read = file.read_at(0, &mut head)?;
-        head.truncate(read);
-        let mut tags = Self::new(file, start, end, is_whole, Bodies::Keep);
-        tags.start = Some(head);
-        tags.seek(start, Bodies::Keep);
+        let is_mp4 = head.format == Format::Mp4;
+        let scan = match head.format {
+            Format::Flv => Scan::Flv(Box::default()),
+            Format::Mp4 => Scan::Mp4(Box::new(Parts::new(&mut *file, head)?)),
+        };
+        // The end may be a place inside a part, all of which is there.
+        let is_whole = head.is_whole && (is_mp4 || end == head.size_bytes);
+        let (block, position) = (Vec::new(), head.data_start);
+        let mut tags =
+            Self { file, scan, bodies, block, end, is_whole, position, is_finished: false };
+        tags.seek(head.data_start, bodies)?;
         Ok(tags)
     }
 
     /// Goes on at byte `start`, where a tag must begin; in MP4, with the first one at or behind it.
-    pub(super) fn seek(&mut self, start: u64, bodies: Bodies) {
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn seek(&mut self, start: u64, bodies: Bodies) -> io::Result<()> {
         self.position = start;
+        self.bodies = bodies;
         self.is_finished = false;
-        if let Some(head) = self.start.take() {
-            let part = self.part_of(head.len() as u64, start);
-            self.scan = Scan::Mp4(Box::new(mp4::tags::Tags::at_part(&head, part)));
-            self.start = Some(head);
-            self.block.resize(BLOCK_BYTES, 0);
-            return;
-        }
-        self.scan = Scan::Flv(Box::new(Scanner::search_from(start, bodies)));
-        self.block.resize(if bodies == Bodies::Skip { HEADS_BYTES } else { BLOCK_BYTES }, 0);
-    }
-
-    /// The first byte of the last part that begins at or before byte `to`, when one begins at
-    /// `first`; by the heads of boxes. Where those are damaged, the last that can be found.
-    fn part_of(&mut self, first: u64, to: u64) -> u64 {
-        let (mut at, mut part) = (first, first);
-        while at <= to {
-            let mut head = [0; 8];
-            if !matches!(self.file.read_at(at, &mut head), Ok(8)) {
-                break;
+        match &mut self.scan {
+            Scan::Flv(scanner) => {
+                **scanner = Scanner::search_from(start, bodies);
+                let size = if bodies == Bodies::Skip { HEADS_BYTES } else { BLOCK_BYTES };
+                self.block.resize(size, 0);
+                Ok(())
             }
-            let [a, b, c, d, name @ ..] = head;
-            match &name {
-                b"uuid" => part = at,
-                b"prft" | b"moof" | b"mdat" | b"free" => {}
-                _ => break,
-            }
-            at += u64::from(u32::from_be_bytes([a, b, c, d])).max(8);
+            Scan::Mp4(parts) => parts.seek(&mut *self.file, start),
         }
-        part
     }
 
     /// End of the last tag that was found.
@@ -135,32 +143,19 @@ impl Tags {
         loop {
             let item = match &mut self.scan {
                 Scan::Flv(scanner) => scanner.poll(),
-                Scan::Mp4(tags) => tags.poll(),
+                Scan::Mp4(_) => return self.message(),
             };
             match item {
-                Some(Item::Tag(tag)) if self.start.is_some() => {
-                    if tag.offset >= self.end {
-                        return Ok(Found::End);
-                    }
-                    if tag.offset >= self.position {
-                        self.position = tag.offset + 1;
-                        return Ok(Found::Tag(tag));
-                    }
-                }
                 Some(Item::Tag(tag)) => {
                     let end = tag.offset.saturating_add(tag.size);
                     // Its head is there and its body is not.
                     if end <= self.end {
                         self.position = end;
-                        return Ok(Found::Tag(tag));
+                        return Ok(Found::Tag(tag.into()));
                     }
                     if !self.is_whole {
                         return Ok(Found::End);
                     }
-                }
-                // A part that is still being written.
-                Some(Item::Fault(_)) if self.start.is_some() && !self.is_whole => {
-                    self.is_finished = true;
                 }
                 Some(Item::Fault(fault)) if is_damage(&fault) => return Ok(Found::Damage),
                 Some(_) => {}
@@ -170,40 +165,76 @@ impl Tags {
         }
     }
 
-    fn fill(&mut self) -> io::Result<()> {
-        let (at, end) = match &mut self.scan {
-            Scan::Flv(scanner) => {
-                scanner.skip(scanner.skippable());
-                (scanner.position(), self.end)
+    fn message(&mut self) -> io::Result<Found> {
+        let Scan::Mp4(parts) = &mut self.scan else { return Ok(Found::End) };
+        match parts.next(&mut *self.file, self.is_whole)? {
+            Next::Message(offset, message) if offset < self.end => {
+                let packet = parts.packet(&mut *self.file, &message, self.bodies)?;
+                self.position = offset + 1;
+                Ok(Found::Tag(Tag::of_message(offset, packet, message)))
             }
-            // The end is a place inside a part, all of which is needed.
-            Scan::Mp4(tags) => (tags.position(), u64::MAX),
-        };
-        let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+            Next::Damage => Ok(Found::Damage),
+            Next::Message(..) | Next::End => Ok(Found::End),
+        }
+    }
+
+    /// Of a packet of which only the head is here, more is read where that tells what its codec does
+    /// not say in another way.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn reveal(&mut self, packet: &mut Packet, place: &Place) -> io::Result<()> {
+        match (&mut self.scan, place, self.bodies) {
+            (Scan::Mp4(parts), Place::Spans(spans), Bodies::Skip) => {
+                parts.reveal(&mut *self.file, packet, spans)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        let Scan::Flv(scanner) = &mut self.scan else { return Ok(()) };
+        scanner.skip(scanner.skippable());
+        let at = scanner.position();
+        let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
         let wanted = self.block.len().min(left);
         let block = self.block.get_mut(..wanted).unwrap_or_default();
         let read = if wanted == 0 { 0 } else { self.file.read_at(at, block)? };
         if read == 0 {
             self.is_finished = true;
             // After the last tag nothing is missing.
-            match &mut self.scan {
-                Scan::Flv(scanner) if self.is_whole && at > self.position => scanner.finish(),
-                // Its last part may have no samples.
-                Scan::Mp4(tags) => tags.finish(),
-                Scan::Flv(_) => {}
+            if self.is_whole && at > self.position {
+                scanner.finish();
             }
         }
-        let read = block.get(..read).unwrap_or_default();
-        match &mut self.scan {
-            Scan::Flv(scanner) => scanner.push(read),
-            Scan::Mp4(tags) => tags.push(read),
-        }
+        scanner.push(block.get(..read).unwrap_or_default());
         Ok(())
+    }
+}
+
+impl From<flv::scan::Tag> for Tag {
+    fn from(tag: flv::scan::Tag) -> Self {
+        let body = tag.offset.saturating_add(TagHeader::SIZE as u64);
+        Self {
+            offset: tag.offset,
+            size: tag.size,
+            time_ms: tag.header.timestamp_ms.into(),
+            packet: tag.packet,
+            place: Place::Body(body),
+        }
+    }
+}
+
+impl Tag {
+    fn of_message(offset: u64, packet: Packet, message: Message) -> Self {
+        let size = OVERHEAD.saturating_add(message.size_bytes as u64);
+        let time_ms = packet.dts_ms.clamp(0, u32::MAX.into());
+        Self { offset, size, time_ms, packet, place: Place::Spans(message.spans) }
     }
 }
 
 /// Whether packets are missing where it is.
 fn is_damage(fault: &Fault) -> bool {
-    use FaultKind::{Garbage, Mp4, Truncated};
-    matches!(fault.kind, Garbage { .. } | Truncated { .. } | Mp4(_))
+    use FaultKind::{Garbage, Truncated};
+    matches!(fault.kind, Garbage { .. } | Truncated { .. })
 }

@@ -21,6 +21,7 @@ mod model;
 mod mp4;
 mod parts;
 mod trouble;
+mod views;
 
 use made::{Made, START};
 

@@ -211,9 +211,11 @@ impl Container {
 }
 
 impl Mp4 {
-    /// Whether playing can begin with this packet.
+    /// Whether playing can begin with this packet: a key frame, or what a decoder is told before one.
     fn begins_part(&self, packet: &Packet) -> bool {
         let leading = self.muxer.movie().leading().filter(|track| track.kind == Kind::Video);
-        packet.role == Role::Key && leading.is_some_and(|track| packet.has_track(track.id))
+        packet.kind == Kind::Video
+            && matches!(packet.role, Role::Key | Role::Config | Role::Metadata)
+            && leading.is_some_and(|track| packet.has_track(track.id))
     }
 }

@@ -16,8 +16,6 @@ use crate::{Kind, Packet};
 #[derive(Debug, Default)]
 pub struct Tags {
     scanner: Scanner,
-    /// Bytes of the file that were left out before what is read.
-    left_out: u64,
     /// Messages of a part that may not be whole.
     open: Vec<Packet>,
     items: VecDeque<Item>,
@@ -31,16 +29,6 @@ impl Tags {
     /// At the start of a file.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// At a part, of which the first byte is at `at`; `start` is everything before the first part.
-    pub fn at_part(start: &[u8], at: u64) -> Self {
-        let mut tags =
-            Self { left_out: at.saturating_sub(super::size(start.len())), ..Self::new() };
-        tags.push(start);
-        tags.position = at;
-        while tags.poll().is_some() {}
-        tags
     }
 
     /// The next bytes of the file.
@@ -86,8 +74,7 @@ impl Tags {
             }
             scan::Item::Packet(packet) => self.open.push(packet),
             scan::Item::Part(part) => {
-                let first = part.offset.saturating_add(self.left_out);
-                for (offset, packet) in (first..).zip(std::mem::take(&mut self.open)) {
+                for (offset, packet) in (part.offset..).zip(std::mem::take(&mut self.open)) {
                     self.tag(offset, packet);
                 }
             }
@@ -95,7 +82,7 @@ impl Tags {
                 // Only told where nothing else is wrong.
                 self.has_index = true;
                 self.open.clear();
-                self.fault(fault.offset.saturating_add(self.left_out), fault.kind);
+                self.fault(fault.offset, fault.kind);
             }
             scan::Item::Index { .. } => self.has_index = true,
             scan::Item::Init(_) => {}

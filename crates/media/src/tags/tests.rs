@@ -85,16 +85,6 @@ fn messages_have_places_of_their_own_in_the_order_of_the_file() {
         .filter_map(|item| if let Item::Tag(tag) = item { Some(tag.offset) } else { None })
         .collect();
     assert!(places.is_sorted_by(|a, b| a < b), "{places:?}");
-    // One that begins at the second part has the same places from there on.
-    let at = usize::try_from(places[3]).unwrap();
-    let start = usize::try_from(places[1]).unwrap();
-    let mut tags = Tags::at_part(&file[..start], places[3]);
-    tags.push(&file[at..]);
-    tags.finish();
-    let later: Vec<_> = std::iter::from_fn(|| tags.poll())
-        .map(|item| if let Item::Tag(tag) = item { tag.offset } else { panic!("{item:?}") })
-        .collect();
-    assert_eq!(later, places[3..]);
 }
 
 #[test]

@@ -190,7 +190,7 @@ struct Settled {
         (status = 200, description = "The initialization", body = [u8], content_type = "video/mp4"),
         (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `unknown-segment`, `file-missing`"),
-        (status = 422, description = "`no-mp4`, `recorded-as-mp4`"),
+        (status = 422, description = "`no-mp4`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn init(
     Shared(api): Shared<Arc<Api>>,
@@ -228,7 +228,7 @@ struct Placed {
         (status = 200, description = "The segment", body = [u8], content_type = "video/mp4"),
         (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `unknown-segment`, `file-missing`"),
-        (status = 422, description = "`no-mp4`, `recorded-as-mp4`"),
+        (status = 422, description = "`no-mp4`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn segment(
     Shared(api): Shared<Arc<Api>>,

@@ -184,8 +184,7 @@ async fn recording(
         (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`"),
         (status = 416, description = "The file has no such bytes"),
-        (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`, \
-            `recorded-as-mp4`"),
+        (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn recording_mp4(
     Shared(api): Shared<Arc<Api>>,
@@ -253,8 +252,7 @@ async fn stream(
         (status = 404, description = "`nothing-recorded`, `file-missing`"),
         (status = 409, description = "`several-recorders`: say which one"),
         (status = 416, description = "The file has no such bytes"),
-        (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`, \
-            `recorded-as-mp4`"),
+        (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn stream_mp4(
     Shared(api): Shared<Arc<Api>>,
@@ -340,7 +338,6 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
         }
         Refusal::Range(range::Error::Changes { .. }) => Code::ConfigurationChanges,
         Refusal::Range(range::Error::NoTrack { .. }) => Code::NoMp4,
-        Refusal::Range(range::Error::IsMp4 { .. }) => Code::RecordedAsMp4,
         Refusal::Disk(_) | Refusal::Range(_) => Code::DiskFailed,
     };
     Problem::new(code, refusal.to_string())

@@ -136,9 +136,6 @@ codes! {
     NoMp4 422 "no-mp4" "It cannot be in MP4"
         "No specification says how to store its codecs in MP4, or nothing tells how to decode \
          them; `detail` says which: ask for FLV.";
-    RecordedAsMp4 422 "recorded-as-mp4" "It was recorded as MP4"
-        "MP4 and HLS are made of recordings in FLV: download the files of this one, which are MP4, \
-         or ask for FLV.";
     PictureFailed 422 "picture-failed" "The key frame cannot be decoded"
         "The decoder gave no picture of it; `detail` says what it said instead.";
     TooManyWaiting 429 "too-many-waiting" "Too many recordings wait"

@@ -2,6 +2,7 @@
 //!
 //! The first video track and the first of audio: what every player understands.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -174,30 +175,30 @@ fn open(source: &Source, segment: usize) -> Result<(Part, Head, Tags), Error> {
     let part = source.parts.get(segment).cloned().ok_or(Error::Nothing)?;
     let opened = Head::open(&*source.disk, &part.segment);
     let (head, file) = opened.map_err(|cause| Error::Lost { cause })?;
-    let tags = Tags::new(file, head.data_start, head.size_bytes, head.is_whole, Bodies::Skip);
+    let tags = Tags::new(file, &head, head.size_bytes, Bodies::Skip).map_err(|e| lost(&e))?;
     Ok((part, head, tags))
 }
 
 /// The tracks as of a place.
 fn movie(part: &Part, head: &Head, mut tags: Tags, settled: u64) -> Result<Movie, Error> {
-    let failed = |error: std::io::Error| Error::Lost { cause: Cause::of(&error) };
+    let failed = |error: io::Error| lost(&error);
     let mut header = match settled == head.data_start {
         true => Header::default(),
         false => header_before(&mut tags, head, settled).map_err(failed)?,
     };
-    tags.seek(settled, Bodies::Skip);
+    tags.seek(settled, Bodies::Skip).map_err(failed)?;
     let (mut packets, mut until_ms) = (Vec::new(), i64::MAX);
-    while let Found::Tag(tag) = tags.next().map_err(failed)? {
+    while let Found::Tag(mut tag) = tags.next().map_err(failed)? {
         if packets.is_empty() && tag.offset != settled {
             break;
         }
-        let time_ms = i64::from(tag.header.timestamp_ms);
         if tag.packet.is_media() {
-            until_ms = until_ms.min(time_ms.saturating_add(LOOK_MS));
+            until_ms = until_ms.min(tag.time_ms.saturating_add(LOOK_MS));
         }
-        if time_ms > until_ms || packets.len() == Movie::LOOK_MAX {
+        if tag.time_ms > until_ms || packets.len() == Movie::LOOK_MAX {
             break;
         }
+        tags.reveal(&mut tag.packet, &tag.place).map_err(failed)?;
         packets.push(tag.packet);
     }
     if packets.is_empty() {
@@ -216,6 +217,10 @@ fn movie(part: &Part, head: &Head, mut tags: Tags, settled: u64) -> Result<Movie
         }
         false => Ok(movie.select(|track| first.contains(&Some(track.mp4_id())))),
     }
+}
+
+fn lost(error: &io::Error) -> Error {
+    Error::Lost { cause: Cause::of(error) }
 }
 
 fn changed(part: &Part, reason: &str) -> Error {

@@ -1,6 +1,6 @@
 //! What the file will be: every sample's size, times and place.
 
-use media::flv::tag::{OVERHEAD, TagHeader};
+use media::flv::tag::OVERHEAD;
 use media::mp4::plan::{Planner, SampleInfo};
 use media::mp4::{self, Movie};
 use media::{Header, Packet};
@@ -8,6 +8,7 @@ use media::{Header, Packet};
 use super::super::item::{Item, Timed};
 use super::super::plan::Survey as Facts;
 use super::super::reader::{Reader, Step};
+use super::super::tags::Place;
 use super::super::{Cut, Error, Range, Source};
 use super::{Group, Plan};
 
@@ -79,9 +80,31 @@ struct Survey {
 struct Open {
     segment: usize,
     position: u64,
-    end: u64,
+    bytes: u64,
     time_ms: u64,
-    samples: Vec<(SampleInfo, u32)>,
+    /// Whether each track has its samples in a place of its own.
+    is_apart: bool,
+    /// With their places in the file.
+    samples: Vec<(SampleInfo, u64)>,
+}
+
+impl Open {
+    /// Whether samples that take `bytes`, of a tag that ends at `end`, belong to it.
+    fn goes_on(&self, samples: &[(SampleInfo, u64)], end: u64, bytes: u64) -> bool {
+        if !self.is_apart {
+            return end.saturating_sub(self.position) <= GROUP_BYTES;
+        }
+        self.bytes.saturating_add(bytes) <= GROUP_BYTES
+            && samples.iter().all(|(info, at)| self.is_beside(info, *at))
+    }
+
+    /// Whether a sample stands behind the one before it of its track.
+    fn is_beside(&self, info: &SampleInfo, at: u64) -> bool {
+        let of_it =
+            |(other, _): &&(SampleInfo, u64)| (other.kind, other.track) == (info.kind, info.track);
+        let last = self.samples.iter().rev().find(of_it);
+        last.is_none_or(|(last, place)| place.saturating_add(last.size_bytes.into()) == at)
+    }
 }
 
 impl Survey {
@@ -113,7 +136,7 @@ impl Survey {
     }
 
     fn add(&mut self, timed: &Timed) -> Result<(), Error> {
-        let Timed { packet, position, size_bytes, segment, unix_ms, .. } = timed;
+        let Timed { packet, position, size_bytes, segment, unix_ms, place, .. } = timed;
         let Some((movie, _)) = &self.begun else { return Ok(()) };
         if movie.is_changed_by(packet) {
             return Err(Error::Changes { unix_ms: *unix_ms });
@@ -122,30 +145,36 @@ impl Survey {
         let time_ms = u64::try_from(since_ms).unwrap_or(0);
         let samples: Vec<_> = samples(packet, *size_bytes, time_ms)
             .filter(|(info, _)| movie.track(info.kind, info.track).is_some())
+            .map(|(info, at)| (info, place.of(at)))
             .collect();
         if samples.is_empty() {
             return Ok(());
         }
         let end = position.saturating_add(*size_bytes);
+        let bytes = samples.iter().map(|(info, _)| u64::from(info.size_bytes)).sum();
         let goes_on = |open: &Open| {
             open.segment == *segment
-                && end.saturating_sub(open.position) <= GROUP_BYTES
                 && time_ms < open.time_ms.saturating_add(GROUP_MS)
+                && open.goes_on(&samples, end, bytes)
         };
         if !self.open.as_ref().is_some_and(goes_on) {
             self.flush()?;
         }
-        let new =
-            || Open { segment: *segment, position: *position, end, time_ms, samples: Vec::new() };
+        let new = || Open {
+            segment: *segment,
+            position: *position,
+            bytes: 0,
+            time_ms,
+            is_apart: matches!(place, Place::Spans(_)),
+            samples: Vec::new(),
+        };
         let open = self.open.get_or_insert_with(new);
-        open.end = end;
-        let place = position.saturating_sub(open.position);
-        let place = |at: u64| u32::try_from(place.saturating_add(at)).unwrap_or(u32::MAX);
-        open.samples.extend(samples.into_iter().map(|(info, at)| (info, place(at))));
+        open.bytes = open.bytes.saturating_add(bytes);
+        open.samples.extend(samples);
         Ok(())
     }
 
-    /// Ends a group: track after track.
+    /// Ends a group: track after track. What stands in the file track after track is read so.
     fn flush(&mut self) -> Result<(), Error> {
         let Some((mut open, (_, planner))) = self.open.take().zip(self.begun.as_mut()) else {
             return Ok(());
@@ -153,31 +182,41 @@ impl Survey {
         if self.places.len() + open.samples.len() > self.limit {
             return Err(Error::TooManySamples { limit: self.limit });
         }
-        let bytes = u32::try_from(open.end.saturating_sub(open.position)).unwrap_or(u32::MAX);
-        let Open { segment, position, .. } = open;
-        self.groups.push(Group { sample: self.places.len(), segment, position, bytes });
         open.samples.sort_by_key(|(info, _)| (info.kind, info.track));
-        for (info, place) in &open.samples {
-            let pushed = planner.push(info);
-            pushed.map_err(|_| Error::TooManySamples { limit: self.limit })?;
-            self.places.push(*place);
+        let track = |(info, _): &(SampleInfo, u64)| (info.kind, info.track);
+        let Open { segment, is_apart, .. } = open;
+        for samples in open.samples.chunk_by(|a, b| !is_apart || track(a) == track(b)) {
+            let position = samples.iter().map(|(_, place)| *place).min().unwrap_or(0);
+            let bytes = u32::try_from(end_of(samples) - position).unwrap_or(u32::MAX);
+            self.groups.push(Group { sample: self.places.len(), segment, position, bytes });
+            for (info, place) in samples {
+                let pushed = planner.push(info);
+                pushed.map_err(|_| Error::TooManySamples { limit: self.limit })?;
+                self.places.push(u32::try_from(place - position).unwrap_or(u32::MAX));
+            }
         }
         Ok(())
     }
 }
 
-/// The samples of a packet, of which the body may have only its head, and where each begins in its
-/// tag. What is of several tracks is whole.
+/// Where the last of these ends.
+fn end_of(samples: &[(SampleInfo, u64)]) -> u64 {
+    let ends = samples.iter().map(|(info, place)| place.saturating_add(info.size_bytes.into()));
+    ends.max().unwrap_or(0)
+}
+
+/// The samples of a packet, of which the body may have only its head, and where each begins in it.
+/// What is of several tracks is whole.
 fn samples(
     packet: &Packet,
     size_bytes: u64,
     time_ms: u64,
-) -> impl Iterator<Item = (SampleInfo, u64)> {
+) -> impl Iterator<Item = (SampleInfo, usize)> {
     let rest = size_bytes.saturating_sub(OVERHEAD).saturating_sub(packet.body.len() as u64);
     let rest = u32::try_from(rest).unwrap_or(u32::MAX);
     mp4::samples(packet).map(move |sample| {
         let mut info = SampleInfo::of(&sample, time_ms);
         info.size_bytes = info.size_bytes.saturating_add(rest);
-        (info, (TagHeader::SIZE + sample.at) as u64)
+        (info, sample.at)
     })
 }

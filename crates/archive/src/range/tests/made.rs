@@ -53,6 +53,10 @@ pub(super) struct Run {
     /// A gap inside its first segment.
     pub(super) gap: Option<Gap>,
     pub(super) format: Format,
+    /// What was pushed goes to the disk after so many packets; 0 for at the end.
+    pub(super) flush_every: usize,
+    /// What the publisher says first.
+    pub(super) metadata: Option<Packet>,
 }
 
 impl Default for Run {
@@ -76,6 +80,8 @@ impl Default for Run {
             dark_from: i64::MAX,
             gap: None,
             format: Format::Flv,
+            flush_every: 0,
+            metadata: None,
         }
     }
 }
@@ -153,7 +159,7 @@ impl Made {
     }
 
     fn packets(&self, run: &Run) -> Vec<Packet> {
-        let mut packets = Vec::new();
+        let mut packets: Vec<_> = run.metadata.iter().cloned().collect();
         if run.video {
             packets.push(video_config(run.config));
         }
@@ -226,9 +232,12 @@ impl Made {
             segment::Segment::create(&self.disk, dir, &name, about, form, header).unwrap();
         let mut rebase = Rebase::default();
         let mut ledger = Ledger { repeated_packets: file.repeated_packets(), ..Ledger::default() };
-        for packet in packets {
+        for (number, packet) in packets.iter().enumerate() {
             let placed = rebase.place(packet);
             file.push(packet, placed.time_ms).unwrap();
+            if number.checked_rem(run.flush_every) == Some(0) {
+                file.flush().unwrap();
+            }
             header.push(packet);
             ledger.written += Amount { packets: 1, bytes: packet.body.len() as u64 };
             self.sent.push(Sent {

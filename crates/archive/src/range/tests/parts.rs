@@ -4,7 +4,7 @@ use super::*;
 use crate::{Amount, Format};
 use made::Run;
 
-fn made(format: Format, runs: &[Run]) -> Made {
+pub(super) fn made(format: Format, runs: &[Run]) -> Made {
     let mut made = Made::new();
     runs.iter().for_each(|run| made.run(&Run { format, ..run.clone() }));
     made
@@ -96,17 +96,23 @@ fn a_growing_mp4_file_gives_its_whole_parts_and_the_same_as_it_was_to_a_download
 }
 
 #[test]
-fn a_damaged_part_is_told_and_what_is_before_it_is_given() {
+fn a_damaged_part_is_told_and_all_others_are_given() {
     let mut made = Made::new();
     made.run(&Run { gops: 4, format: Format::Mp4, ..Run::default() });
     let path = made.segments[0].path.clone();
     let mut file = made.disk.files()[&path].clone();
-    let mark = &media::mp4::mux::PART_MARK;
-    let marks = file.windows(20).enumerate().filter(|(_, bytes)| bytes == mark).map(|(at, _)| at);
-    let third = marks.collect::<Vec<_>>()[2];
+    let third = marks(&file)[2];
     file[third..third + 40].fill(0xff);
     made.disk.put(path.to_str().unwrap(), &file);
     let (packets, gaps) = read(&source(&made), Range::ALL);
-    assert_eq!(packets.iter().filter(|timed| timed.packet.is_media()).count(), 40);
+    assert_eq!(packets.iter().filter(|timed| timed.packet.is_media()).count(), 60);
     assert!(matches!(gaps[..], [Gap { cause: Cause::Damaged, .. }]), "{gaps:?}");
+    assert_eq!((gaps[0].from_unix_ms - START, gaps[0].to_unix_ms - START), (1_923, 3_000));
+}
+
+/// Where the parts of a file say that they are some.
+fn marks(file: &[u8]) -> Vec<usize> {
+    let mark = &media::mp4::mux::PART_MARK;
+    let marks = file.windows(20).enumerate().filter(|(_, bytes)| bytes == mark);
+    marks.map(|(at, _)| at).collect()
 }

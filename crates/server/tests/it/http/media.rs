@@ -17,7 +17,12 @@ use crate::support::{BINARY, recording};
 
 /// Three rounds of the clip, 24 s, in files of about 4 s; and the path of the recording.
 fn recorded() -> (Server, Http, String) {
-    let server = recording().args(["-record-rotate-duration", "4s"]).http().start();
+    recorded_as("flv")
+}
+
+fn recorded_as(format: &str) -> (Server, Http, String) {
+    let options = ["-record-rotate-duration", "4s", "-record-format", format];
+    let server = recording().args(options).http().start();
     let http = server.api();
     block_on(async {
         let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
@@ -81,8 +86,17 @@ fn assert_same(found: &[Vec<(i64, i64, String)>; 2], expected: &[Vec<(i64, i64, 
 
 #[test]
 fn every_view_has_the_packets_of_the_flv() {
+    assert_views_agree("flv");
+}
+
+#[test]
+fn every_view_of_what_was_recorded_as_mp4_has_the_packets_of_the_flv() {
+    assert_views_agree("mp4");
+}
+
+fn assert_views_agree(format: &str) {
     let Some([ffmpeg, ffprobe]) = programs(["ffmpeg", "ffprobe"]) else { return };
-    let (mut server, http, path) = recorded();
+    let (mut server, http, path) = recorded_as(format);
     let save = |name: &str| {
         let answer = http.get(&format!("{path}/{name}"));
         assert_eq!(answer.status, 200, "{}", answer.text());
