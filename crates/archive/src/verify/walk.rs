@@ -3,6 +3,7 @@
 use media::amf0::Value;
 use media::flv::probe::{IndexCheck, Probe};
 use media::flv::scan::{Bodies, Item, Tag};
+use media::mp4::mux::Check;
 use media::tags::Reader;
 
 use super::{File, State};
@@ -14,6 +15,8 @@ use crate::{About, Amount, Hash, Ledger};
 #[derive(Debug)]
 pub struct Walk {
     reader: Reader,
+    /// Of MP4 whether its index is what its parts say.
+    index: Check,
     probe: Probe,
     hasher: blake3::Hasher,
     is_past_first: bool,
@@ -30,6 +33,7 @@ impl Walk {
     pub fn new() -> Self {
         Self {
             reader: Reader::new(Bodies::Skip),
+            index: Check::new(),
             probe: Probe::new(),
             hasher: blake3::Hasher::new(),
             is_past_first: false,
@@ -42,6 +46,7 @@ impl Walk {
     pub fn push(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         self.reader.push(bytes);
+        self.index.push(bytes);
         self.drain();
     }
 
@@ -60,6 +65,12 @@ impl Walk {
         if let IndexCheck::Wrong { entries, wrong } = report.index {
             fault_count += 1;
             fault.get_or_insert(format!("{wrong} of {entries} entries of its index are wrong"));
+        }
+        let wrong = self.index.finish().filter(|_| self.reader.is_mp4() && is_complete);
+        // Where the parts have a fault that is why.
+        if let Some(offset) = wrong.filter(|_| fault.is_none()) {
+            fault_count += 1;
+            fault = Some(format!("its index is not what its parts say, at byte {offset}"));
         }
         File {
             name,

@@ -63,13 +63,21 @@ fn a_finished_recording_is_an_ordinary_file_with_all_that_was_sent_and_proven() 
     let output = tools::run(Command::new(BINARY).arg("probe").arg(&file), LONGEST);
     assert!(output.is_success(), "{}{}", output.text(), output.stderr);
     // A byte of a frame.
-    let mut bytes = std::fs::read(&file).unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    let mut bytes = whole.clone();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     bytes.truncate(last);
     std::fs::write(&file, &bytes).unwrap();
     let (code, said) = verify([file.as_path()]);
     assert_eq!(code, Some(1), "{said}");
+    // A byte of its index.
+    let mut bytes = whole;
+    bytes[last - 40] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let (code, said) = verify([file.as_path()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("its index is not what its parts say"), "{said}");
 }
 
 #[test]
@@ -116,7 +124,8 @@ fn programs_read_a_growing_recording_and_one_of_a_killed_server() {
     drop(publisher);
     assert!(!is_complete(&file));
     check();
-    let mut server = recording().record_dir(server.record_dir()).start();
+    let with_hashes = recording().args(["-record-checksum-files", "true"]);
+    let mut server = with_hashes.record_dir(server.record_dir()).start();
     server.allow("recording recovered");
     server.wait_for_log("recording recovered", &[]);
     server.stop();
@@ -124,6 +133,7 @@ fn programs_read_a_growing_recording_and_one_of_a_killed_server() {
     flv::assert_recorded(&file, most);
     let (code, said) = verify([file.as_path()]);
     assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("as the sidecar"), "{said}");
     check();
 }
 
