@@ -2,13 +2,20 @@
 //!
 //! - [`Segmenter`]: packets in, parts out. Where a segment ends is its to say, live and of an archive.
 //! - [`Window`]: the newest of them, and what of that is in the playlist.
+//! - [`Reach`]: how far back a playlist goes beyond it, into what was recorded; [`Trace`]: how that is found there.
 //! - [`playlist`]: the text.
 //!
 //! Source: RFC 8216bis (`draft-pantos-hls-rfc8216bis`), of which low latency is a part.
 
+mod log;
 pub mod playlist;
+mod rewind;
 mod segmenter;
+mod trace;
 mod window;
 
+pub use log::Logged;
+pub use rewind::{Before, Map, Reach, rewind_init_name, rewind_name};
 pub use segmenter::{Begin, Init, Options, Piece, Segmenter};
+pub use trace::{Trace, Tracer};
 pub use window::{Part, Segment, Window, init_name, part_name, segment_name};

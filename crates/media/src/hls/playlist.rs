@@ -12,6 +12,10 @@ pub struct Media {
     pub target_s: u64,
     /// What is told of parts, where there are any.
     pub parts: Option<Parts>,
+    /// What is older than this may be left out for a player that has it already (a delta update), in ms.
+    pub can_skip_ms: Option<u64>,
+    /// How many segments were left out so, at the beginning.
+    pub skipped: u64,
     /// The number of the first segment.
     pub media_sequence: u64,
     /// How many discontinuities came before those in this text.
@@ -89,16 +93,17 @@ impl Display for Media {
         if let Some(Parts { target_ms }) = self.parts {
             // At least three parts, or who plays runs dry at the first delay (4.4.3.8).
             let hold_back = Seconds(3 * target_ms);
-            writeln!(
-                f,
-                "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={hold_back}\n\
-                 #EXT-X-PART-INF:PART-TARGET={}",
-                Seconds(target_ms)
-            )?;
+            write!(f, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={hold_back}")?;
+            let can_skip = self.can_skip_ms;
+            can_skip.iter().try_for_each(|ms| write!(f, ",CAN-SKIP-UNTIL={}", Seconds(*ms)))?;
+            writeln!(f, "\n#EXT-X-PART-INF:PART-TARGET={}", Seconds(target_ms))?;
         }
         writeln!(f, "#EXT-X-MEDIA-SEQUENCE:{}", self.media_sequence)?;
         if self.discontinuity_sequence > 0 {
             writeln!(f, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
+        }
+        if self.skipped > 0 {
+            writeln!(f, "#EXT-X-SKIP:SKIPPED-SEGMENTS={}", self.skipped)?;
         }
         self.segments.iter().try_for_each(|segment| segment.fmt(f))?;
         if let Some(uri) = &self.preload_hint {

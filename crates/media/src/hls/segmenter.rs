@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::{Trace, Tracer};
 use crate::mp4::{self, Cut, Fragmenter, Movie, Track};
 use crate::time::Rebase;
 use crate::{Chunks, Header, Kind, Packet, Role};
@@ -33,12 +34,15 @@ pub struct Options {
     pub key_interval_ms: Option<u64>,
     /// What has not come by now does not come: the stream is not new.
     pub is_settled: bool,
+    /// When the first segment begins: what is older has room before it.
+    pub start_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let (key_interval_ms, is_settled) = Default::default();
-        Self { part_ms: 500, segment_ms: 2_000, longest_ms: 10_000, key_interval_ms, is_settled }
+        let (key_interval_ms, is_settled, start_ms) = Default::default();
+        let (part_ms, segment_ms, longest_ms) = (500, 2_000, 10_000);
+        Self { part_ms, segment_ms, longest_ms, key_interval_ms, is_settled, start_ms }
     }
 }
 
@@ -73,6 +77,8 @@ pub struct Piece {
     pub begins: Option<Begin>,
     /// A segment ends with it.
     pub is_last: bool,
+    /// What the segment that ends was made of.
+    pub trace: Option<Trace>,
 }
 
 /// What segments of one stream are made by, over all of its runs.
@@ -124,8 +130,10 @@ struct Open {
     /// A frame of the leading track whose length is not known yet, and what came since, with their times.
     held: Vec<(Packet, u64)>,
     key_ms: Option<u64>,
-    /// For each part that was cut and is not out: what begins with it, and whether it is the last.
-    marks: VecDeque<(Option<Begin>, bool)>,
+    /// For each part that was cut and is not out: what begins with it, whether it is the last, and of what.
+    marks: VecDeque<(Option<Begin>, bool, Option<Trace>)>,
+    /// Of the segment that is being made.
+    tracer: Tracer,
 }
 
 impl Segmenter {
@@ -228,10 +236,12 @@ impl Segmenter {
             self.set_targets(lead.0, &times.map(|packet| packet.dts_ms).collect::<Vec<_>>());
         }
         let first = media().next();
+        let origin_ms = origin_ms.saturating_sub_unsigned(self.options.start_ms);
         let wall_ms = first.map_or(0, |(packet, unix_ms)| unix_ms - (packet.dts_ms - origin_ms));
         let is_discontinuous = std::mem::replace(&mut self.has_begun, true);
         let clock = Rebase::from_ms(origin_ms);
-        self.open = Some(Open::new(movie, lead, clock, wall_ms, is_discontinuous));
+        let open = Open::new(movie, lead, clock, wall_ms, is_discontinuous);
+        self.open = Some(Open { lead_ms: self.options.start_ms, ..open });
         for (packet, unix_ms) in waiting {
             self.take(&packet, unix_ms);
         }
@@ -371,6 +381,7 @@ impl Segmenter {
                     .map(|begin| Begin { unix_ms: open.unix_ms(time_ms), ..begin });
             }
             open.newest_ms = open.newest_ms.max(time_ms);
+            open.tracer.push(&open.init.movie, &packet, time_ms);
             if let Err(mp4::Error::PartFull) = open.fragmenter.push(&packet, time_ms) {
                 self.cut(open, false);
                 // It has room for any packet now.
@@ -409,14 +420,15 @@ impl Segmenter {
             styp: begins.is_some(),
             prft_unix_ms: u64::try_from(open.unix_ms(open.part_ms)).ok(),
         };
+        let trace = is_last.then(|| std::mem::take(&mut open.tracer)).and_then(|all| all.trace());
         if open.fragmenter.cut(cut) {
             self.sequence = self.sequence.wrapping_add(1);
-            open.marks.push_back((begins, is_last));
+            open.marks.push_back((begins, is_last, trace));
         } else {
             open.begins = begins;
             // What ends has nothing more: it ended with the part before.
-            if let (true, Some((_, last))) = (is_last, open.marks.back_mut()) {
-                *last = true;
+            if let (true, Some(mark)) = (is_last, open.marks.back_mut()) {
+                (mark.1, mark.2) = (true, mark.2.or(trace));
             }
         }
     }
@@ -424,8 +436,9 @@ impl Segmenter {
     fn drain(&mut self, open: &mut Open) {
         let mut out = Chunks::new();
         while let Some(part) = open.fragmenter.poll(&mut out) {
-            let (begins, is_last) = open.marks.pop_front().unwrap_or_default();
-            self.pieces.push_back(Piece { part, bytes: out.take().collect(), begins, is_last });
+            let (begins, is_last, trace) = open.marks.pop_front().unwrap_or_default();
+            let bytes = out.take().collect();
+            self.pieces.push_back(Piece { part, bytes, begins, is_last, trace });
         }
     }
 }
@@ -455,6 +468,7 @@ impl Open {
             held: Vec::new(),
             key_ms: None,
             marks: VecDeque::new(),
+            tracer: Tracer::default(),
         }
     }
 

@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::log::Log;
 use super::playlist::{self, Media, Multivariant, Parts, Variant};
-use super::{Begin, Init, Piece};
+use super::{Begin, Init, Logged, Piece, Trace};
 use crate::{Kind, mp4};
 
 /// Length of the playlist, in target durations; three is the least.
 const LISTED_TARGETS: u64 = 6;
 /// Parts are told of segments that are at most so many target durations from the end (RFC 8216bis 4.4.4.9).
-const PARTS_TARGETS: u64 = 3;
+pub(super) const PARTS_TARGETS: u64 = 3;
 /// Peaks that have not come yet: the bandwidth that is told is this much more than the highest so far.
 const PEAK_PERCENT: u64 = 120;
 
@@ -49,8 +50,10 @@ pub struct Segment {
     pub parts: Vec<Part>,
     /// Whether all of them are there.
     pub is_complete: bool,
+    /// What it was made of, once it is whole.
+    pub trace: Option<Trace>,
     /// Discontinuities before it.
-    discontinuities: u64,
+    pub(super) discontinuities: u64,
 }
 
 impl Segment {
@@ -68,17 +71,19 @@ impl Segment {
 /// The window.
 #[derive(Debug)]
 pub struct Window {
-    segments: VecDeque<Segment>,
+    pub(super) segments: VecDeque<Segment>,
+    /// Those that have left it.
+    pub(super) log: Log,
     /// The first segment of the playlist.
-    listed: u64,
+    pub(super) listed: u64,
     next_segment: u64,
-    next_part: u64,
+    pub(super) next_part: u64,
     next_init: u64,
     discontinuities: u64,
     run: u64,
-    is_ended: bool,
-    target_s: Option<u64>,
-    part_target_ms: u64,
+    pub(super) is_ended: bool,
+    pub(super) target_s: Option<u64>,
+    pub(super) part_target_ms: u64,
     bytes: u64,
     bytes_max: u64,
     /// Samples and bytes of all parts.
@@ -90,6 +95,7 @@ impl Window {
     pub fn new(bytes_max: u64) -> Self {
         Self {
             segments: VecDeque::new(),
+            log: Log::default(),
             listed: 0,
             next_segment: 0,
             next_part: 0,
@@ -113,7 +119,7 @@ impl Window {
 
     /// The next part.
     pub fn push(&mut self, piece: Piece) {
-        let Piece { part, bytes, begins, is_last } = piece;
+        let Piece { part, bytes, begins, is_last, trace } = piece;
         if let Some(begin) = begins {
             self.begin(begin);
         }
@@ -124,6 +130,7 @@ impl Window {
         segment.parts.push(Part { number: self.next_part, info: part, bytes, begin: self.end });
         self.end = (self.end.0 + part.samples as u64, self.end.1 + part.size_bytes);
         segment.is_complete = is_last;
+        segment.trace = trace;
         self.next_part += 1;
         self.trim();
     }
@@ -155,6 +162,11 @@ impl Window {
     /// Bytes that it holds.
     pub fn size_bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes of what it remembers of segments that it does not hold any more.
+    pub fn log_bytes(&self) -> u64 {
+        self.log.size_bytes()
     }
 
     /// Parts so far.
@@ -196,10 +208,16 @@ impl Window {
         self.all_parts().map(|(_, part)| part).find(|part| part.number == number)
     }
 
-    /// An initialization.
+    /// A segment that was whole and has left memory.
+    pub fn logged(&self, number: u64) -> Option<&Logged> {
+        self.log.at(number)
+    }
+
+    /// An initialization, of a segment that is there or was.
     pub fn init(&self, number: u64) -> Option<&Arc<Init>> {
         let of = |segment: &&Segment| segment.init == number;
-        self.segments.iter().find(of).map(|segment| &segment.begin.init)
+        let live = self.segments.iter().find(of).map(|segment| &segment.begin.init);
+        live.or_else(|| self.log.init(number))
     }
 
     /// All parts with their segments, oldest first.
@@ -243,9 +261,8 @@ impl Window {
             discontinuity_sequence: first.map_or(0, |segment| segment.discontinuities),
             segments,
             preload_hint: parts.map(|_| part_name(self.next_part)),
-            reports: Vec::new(),
-            is_vod: false,
             is_ended: self.is_ended,
+            ..Media::default()
         })
     }
 
@@ -273,7 +290,7 @@ impl Window {
         Some(Multivariant { variants: vec![variant], audio: Vec::new() })
     }
 
-    fn at(&self, number: u64) -> Option<&Segment> {
+    pub(super) fn at(&self, number: u64) -> Option<&Segment> {
         let first = self.segments.front()?.number;
         self.segments.get(usize::try_from(number.checked_sub(first)?).ok()?)
     }
@@ -297,6 +314,7 @@ impl Window {
             run: self.run,
             parts: Vec::new(),
             is_complete: false,
+            trace: None,
             discontinuities,
         });
         self.next_segment += 1;
@@ -319,6 +337,7 @@ impl Window {
         self.listed = self.listed.max(listed);
         while self.segments.len() > 1 && self.is_beyond(kept) {
             let Some(gone) = self.segments.pop_front() else { return };
+            self.log.push(&gone);
             self.bytes = self.bytes.saturating_sub(gone.size_bytes());
             if self.segments.front().is_some_and(|first| first.init != gone.init) {
                 let bytes = gone.begin.init.bytes.len() as u64;
@@ -335,7 +354,7 @@ impl Window {
     }
 }
 
-fn listed_part(part: &Part) -> playlist::Part {
+pub(super) fn listed_part(part: &Part) -> playlist::Part {
     playlist::Part {
         uri: part_name(part.number),
         duration_ms: part.info.duration_ms(),

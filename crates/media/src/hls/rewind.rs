@@ -1,0 +1,232 @@
+//! A playlist that reaches back: what was recorded before the first live segment, the live ones that have left memory,
+//! and those of the window, in one list.
+//!
+//! Numbers are those of the live segments, moved up by a constant; what is before goes backwards from there. So no
+//! number depends on how far back a request reaches, and none changes its meaning. Where the list begins only moves on:
+//! with the end of the stream, and with what is deleted.
+
+use std::collections::BTreeSet;
+use std::iter;
+
+use super::playlist::{self, Media, Parts};
+use super::window::{PARTS_TARGETS, init_name, listed_part, part_name};
+use super::{Logged, Segment, Window};
+
+/// The number of discontinuities that is told at the first live segment: there is room below.
+const DISCONTINUITIES: u64 = 1 << 20;
+/// What is further from the end than so many target durations may be left out for players that know it; six is the
+/// least (RFC 8216bis 4.4.3.8).
+const SKIP_TARGETS: u64 = 6;
+
+/// How far back a playlist goes, and into what.
+#[derive(Debug, Clone, Copy)]
+pub struct Reach<'a> {
+    /// Segments of the archive, oldest first.
+    pub before: &'a [Before],
+    /// The live segment that they lead to.
+    pub anchor: u64,
+    /// Whether that goes on where they end.
+    pub goes_on: bool,
+    /// Discontinuities of the live segments up to that one.
+    pub discontinuities: u64,
+    /// The number here of live segment 0.
+    pub first: u64,
+    /// The number here before which nothing is to be had any more.
+    pub kept: u64,
+    /// Live segments, by their number here, that are known not to be in the archive.
+    pub lost: &'a BTreeSet<u64>,
+    /// No segment is longer, rounded to whole seconds.
+    pub target_s: u64,
+    /// The list has as many segments as make so many ms.
+    pub length_ms: u64,
+    /// Whether what the player knows already is left out.
+    pub skips: bool,
+}
+
+/// A segment of the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// Its length.
+    pub duration_ms: u64,
+    /// When it began by the clock on the wall, in ms since 1970.
+    pub unix_ms: i64,
+    /// Whether it does not go on where the one before it ended.
+    pub is_discontinuous: bool,
+    /// Its initialization.
+    pub map: Map,
+}
+
+/// Whose an initialization is, and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Map {
+    /// A live segment's.
+    Live(u64),
+    /// The archive's.
+    Before(u64),
+}
+
+impl Map {
+    fn name(self) -> String {
+        match self {
+            Self::Live(number) => init_name(number),
+            Self::Before(number) => rewind_init_name(number),
+        }
+    }
+}
+
+impl<'r> Reach<'r> {
+    /// The number of the first segment of the archive.
+    pub fn oldest(&self) -> u64 {
+        self.first + self.anchor - self.before.len() as u64
+    }
+
+    fn lead_in(self) -> impl DoubleEndedIterator<Item = Item<'r>> {
+        let oldest = self.oldest();
+        self.before.iter().enumerate().map(move |(at, before)| Item {
+            number: oldest + at as u64,
+            duration_ms: before.duration_ms,
+            unix_ms: before.unix_ms,
+            is_discontinuous: before.is_discontinuous,
+            map: before.map,
+            is_whole: true,
+            live: None,
+        })
+    }
+
+    /// What stands in the list for a live segment; nothing does for those before the anchor.
+    fn item<'a>(&self, entry: &Logged, live: Option<&'a Segment>) -> Option<Item<'a>> {
+        let is_discontinuous = match entry.number == self.anchor {
+            true => !self.goes_on && !self.before.is_empty(),
+            false => entry.is_discontinuous,
+        };
+        (entry.number >= self.anchor).then(|| Item {
+            number: self.first + entry.number,
+            duration_ms: entry.duration_ms,
+            unix_ms: entry.unix_ms,
+            is_discontinuous,
+            map: Map::Live(entry.init),
+            is_whole: live.is_none_or(|live| live.is_complete),
+            live,
+        })
+    }
+}
+
+/// A segment of the list.
+struct Item<'a> {
+    number: u64,
+    duration_ms: u64,
+    unix_ms: i64,
+    is_discontinuous: bool,
+    map: Map,
+    is_whole: bool,
+    /// Its parts, while it is in memory.
+    live: Option<&'a Segment>,
+}
+
+impl Window {
+    /// The playlist that reaches back, by names of [`rewind_name`] and [`rewind_init_name`], and those of the window.
+    pub fn rewind(&self, reach: &Reach<'_>) -> Option<Media> {
+        let own_s = self.target_s.filter(|_| self.is_ready())?;
+        let target_s = own_s.max(reach.target_s);
+        let (from, mut behind_ms) = self.begin_of(reach);
+        let parts = (!self.is_ended).then_some(Parts { target_ms: self.part_target_ms });
+        let skip_ms = SKIP_TARGETS * target_s * 1_000;
+        let (mut map, mut goes_on_ms, mut skipped) = (None, None, 0);
+        let mut segments = Vec::new();
+        for item in self.items(reach).filter(|item| item.number >= from) {
+            let has_parts = parts.is_some() && behind_ms <= PARTS_TARGETS * own_s * 1_000;
+            behind_ms = behind_ms.saturating_sub(item.duration_ms);
+            let is_new = map.replace(item.map) != Some(item.map);
+            let is_dated = goes_on_ms != Some(item.unix_ms) || item.is_discontinuous;
+            goes_on_ms = Some(item.unix_ms.saturating_add_unsigned(item.duration_ms));
+            if reach.skips && parts.is_some() && behind_ms >= skip_ms {
+                skipped += 1;
+                continue;
+            }
+            let told = item.live.filter(|_| has_parts).map(|live| live.parts.as_slice());
+            segments.push(playlist::Segment {
+                uri: item.is_whole.then(|| rewind_name(item.number)),
+                duration_ms: item.duration_ms,
+                is_discontinuous: item.is_discontinuous,
+                map: is_new.then(|| item.map.name()),
+                unix_ms: is_dated.then_some(item.unix_ms),
+                is_gap: item.live.is_none() && reach.lost.contains(&item.number),
+                parts: told.unwrap_or_default().iter().map(listed_part).collect(),
+            });
+        }
+        Some(Media {
+            target_s,
+            parts,
+            can_skip_ms: parts.map(|_| skip_ms),
+            skipped,
+            media_sequence: from,
+            discontinuity_sequence: self.discontinuities_before(from, reach),
+            segments,
+            preload_hint: parts.map(|_| part_name(self.next_part)),
+            is_ended: self.is_ended,
+            ..Media::default()
+        })
+    }
+
+    /// The first segment of the list, and how long the list is.
+    fn begin_of(&self, reach: &Reach<'_>) -> (u64, u64) {
+        let shown = reach.first + self.listed.max(reach.anchor);
+        let (mut from, mut whole_ms, mut all_ms) = (shown, 0, 0);
+        for item in self.items(reach).rev() {
+            let is_older = item.number < shown;
+            if is_older && (whole_ms >= reach.length_ms || item.number < reach.kept) {
+                break;
+            }
+            from = from.min(item.number);
+            all_ms += item.duration_ms;
+            whole_ms += if item.is_whole { item.duration_ms } else { 0 };
+        }
+        (from, all_ms)
+    }
+
+    /// All that there is, oldest first.
+    fn items<'a>(&'a self, reach: &Reach<'a>) -> impl DoubleEndedIterator<Item = Item<'a>> {
+        let reach = *reach;
+        let logged = self.log.iter().filter_map(move |entry| reach.item(entry, None));
+        let live = self.segments.iter();
+        let live = live.filter_map(move |live| reach.item(&Logged::from(live), Some(live)));
+        reach.lead_in().chain(logged).chain(live)
+    }
+
+    /// How many discontinuities are told before a segment of the list. A number only has to keep its meaning, so that of
+    /// the first live segment is a constant.
+    fn discontinuities_before(&self, number: u64, reach: &Reach<'_>) -> u64 {
+        let anchor = reach.first + reach.anchor;
+        if let Some(back) = anchor.checked_sub(number) {
+            let back = usize::try_from(back).unwrap_or(usize::MAX);
+            let before = reach.before.iter().rev().take(back);
+            let count = before.filter(|before| before.is_discontinuous).count();
+            return DISCONTINUITIES - count as u64;
+        }
+        let live = number - reach.first;
+        let of_log = self.log.at(live).map(|entry| entry.discontinuities);
+        let known = of_log.or_else(|| self.at(live).map(|segment| segment.discontinuities));
+        let since = known.map_or(0, |known| known.saturating_sub(reach.discontinuities));
+        let at_anchor = u64::from(!reach.goes_on && !reach.before.is_empty());
+        DISCONTINUITIES + at_anchor + since
+    }
+
+    /// The live segment that a playlist that reaches back can begin at: whole ones, oldest first.
+    pub fn anchors(&self) -> impl Iterator<Item = Logged> {
+        let live = self.segments.iter().filter(|segment| segment.is_complete).map(Logged::from);
+        iter::chain(self.log.iter().copied(), live)
+    }
+}
+
+/// The name of a segment in a playlist that reaches back.
+pub fn rewind_name(number: u64) -> String {
+    format!("rewind-{number}.m4s")
+}
+
+/// The name of an initialization of the archive.
+pub fn rewind_init_name(number: u64) -> String {
+    format!("rewind-init-{number}.mp4")
+}
+
+#[cfg(test)]
+mod tests;
