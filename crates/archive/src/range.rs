@@ -27,17 +27,19 @@ mod segment;
 mod select;
 mod source;
 mod tags;
+mod trace;
 
 pub use error::Error;
 pub use export::{Exported, Progress, export};
 pub use flv::Flv;
-pub use hls::{Fragments, Hls, HlsSegment, Place};
+pub use hls::{Fragments, Hls, HlsSegment, LeadIn, Place};
 pub use item::{Cause, Gap, Item, Timed};
 pub use mp4::{Mp4, Mp4Bytes};
 pub use plan::Info;
 pub use reader::Reader;
 pub use segment::{Gone, Segment};
 pub use source::{Cut, Range, Source};
+pub use trace::Found;
 
 #[cfg(test)]
 mod tests;

@@ -17,8 +17,9 @@ use super::head::Head;
 use super::index::Entry;
 use super::locate::{APART_MS, CHANGES_MS};
 use super::source::{Part, millis};
-use super::tags::{Found, Tags};
-use super::{Cause, Error, Range, Source};
+use super::tags::{Found as Next, Tags};
+use super::trace::is_key;
+use super::{Cause, Error, Found, Range, Source};
 use crate::{Cut, GapReason};
 
 pub(super) mod fragments;
@@ -49,6 +50,29 @@ pub struct HlsSegment {
     pub is_discontinuous: bool,
 }
 
+/// What leads to packets that were found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeadIn {
+    /// Segments, of which there may be none.
+    pub hls: Hls,
+    /// Whether the packets go on where the last segment ends.
+    pub goes_on: bool,
+}
+
+impl LeadIn {
+    pub(super) fn new(
+        source: &Source,
+        range: Range,
+        end: &Found,
+        target_ms: u64,
+    ) -> Result<Self, Error> {
+        match Hls::list(source, range, target_ms, Some(end)) {
+            (_, Some(cause @ Cause::Unreadable(_)), _) => Err(Error::Lost { cause }),
+            (hls, _, goes_on) => Ok(Self { hls, goes_on }),
+        }
+    }
+}
+
 /// How much shorter (ms) than asked a segment may be, so that jitter makes none twice as long.
 const JITTER_MS: i64 = 100;
 /// What lacks less (ms) goes on.
@@ -59,12 +83,28 @@ const AHEAD_MS: i64 = 2_000;
 impl Hls {
     /// Lists the segments of a range, each the shortest from `target_ms` on that key frames allow.
     pub(super) fn new(source: &Source, range: Range, target_ms: u64) -> Result<Self, Error> {
+        let (list, lost, _) = Self::list(source, range, target_ms, None);
+        match lost.filter(|_| list.segments.is_empty()) {
+            Some(cause) => Err(Error::Lost { cause }),
+            None if list.segments.is_empty() => Err(Error::Nothing),
+            None => Ok(list),
+        }
+    }
+
+    /// What there is, why some of it is not, and whether the end goes on where the last segment ends.
+    fn list(
+        source: &Source,
+        range: Range,
+        target_ms: u64,
+        end: Option<&Found>,
+    ) -> (Self, Option<Cause>, bool) {
         let mut list = Self { segments: Vec::new(), is_growing: false };
         let mut before: Option<&Part> = None;
-        let mut lost = None;
+        let (mut lost, mut goes_on_at_end) = (None, false);
         let first = source.parts.partition_point(|part| part.end_unix_ms <= range.from_unix_ms);
         for (number, part) in source.parts.iter().enumerate().skip(first) {
-            if part.begin_unix_ms >= range.to_unix_ms {
+            let is_behind = end.is_some_and(|end| number > end.segment);
+            if is_behind || part.begin_unix_ms >= range.to_unix_ms {
                 break;
             }
             let is_last = number + 1 == source.parts.len();
@@ -72,25 +112,26 @@ impl Hls {
                 Ok(file) => file,
                 Err(cause) => {
                     lost.get_or_insert(cause);
-                    before = None;
+                    (before, goes_on_at_end) = (None, false);
                     continue;
                 }
             };
-            let (places, is_open) = file.places(range, is_last);
+            let end = end.filter(|end| end.segment == number);
+            let (places, is_open) = match end {
+                Some(end) => (file.places_before(range, end), false),
+                None => file.places(range, is_last),
+            };
             list.is_growing = is_open;
             let goes_on = before.is_some_and(|before| file.follows(before));
             let begun = list.segments.len();
-            file.segments(number, (&places, is_open), target_ms, &mut list.segments);
+            let gap = file.segments(number, (&places, is_open), target_ms, &mut list.segments);
+            goes_on_at_end = if list.segments.len() == begun { goes_on } else { !gap };
             if let Some(first) = list.segments.get_mut(begun) {
                 first.is_discontinuous = !goes_on;
                 before = Some(part);
             }
         }
-        match lost.filter(|_| list.segments.is_empty()) {
-            Some(cause) => Err(Error::Lost { cause }),
-            None if list.segments.is_empty() => Err(Error::Nothing),
-            None => Ok(list),
-        }
+        (list, lost, goes_on_at_end)
     }
 
     /// No segment is longer, rounded to whole seconds: of a list that grows, as long as the key
@@ -155,15 +196,7 @@ impl<'a> File<'a> {
             None => places.push(Mark { time_ms: 0, position: head.data_start }),
         }
         places.dedup_by_key(|place| place.time_ms);
-        let window = part.begin_unix_ms.max(range.from_unix_ms);
-        let from_ms = window.saturating_sub(part.start_unix_ms);
-        if part.begin_unix_ms > part.start_unix_ms {
-            // Another recording has what comes before.
-            let begin_ms = part.begin_unix_ms.saturating_sub(part.start_unix_ms);
-            places.retain(|place| place.time_ms >= begin_ms);
-        }
-        let first = places.partition_point(|place| place.time_ms <= from_ms).saturating_sub(1);
-        places.drain(..first);
+        self.begin(range, &mut places);
         let window = part.end_unix_ms.min(range.to_unix_ms);
         let to_ms = window.saturating_sub(part.start_unix_ms);
         let last = places.partition_point(|place| place.time_ms < to_ms);
@@ -179,12 +212,59 @@ impl<'a> File<'a> {
         (places, is_open)
     }
 
+    /// The places of a range in it that are before packets that were found, and theirs: also those that are too new for
+    /// the index.
+    fn places_before(&mut self, range: Range, end: &Found) -> Vec<Mark> {
+        let head = self.head.clone();
+        let mark = |entry: &Entry| Mark { time_ms: entry.time_ms, position: entry.position };
+        let mut places: Vec<_> =
+            head.index.between(head.data_start, end.position).iter().map(mark).collect();
+        if head.length_ms.is_none() {
+            places.retain(|place| self.is_there(*place));
+        }
+        let mut has_media = !places.is_empty();
+        let last = places.last().map_or(head.data_start, |last| last.position);
+        let mut is_read = self.tags.seek(last, Bodies::Skip).is_ok();
+        while is_read && let Ok(Next::Tag(tag)) = self.tags.next() {
+            is_read = tag.offset < end.position;
+            has_media |= is_read && tag.packet.is_media();
+            if is_read && is_key(&tag.packet) {
+                places.push(Mark { time_ms: tag.time_ms, position: tag.offset });
+            }
+        }
+        // What stands before the first key frame belongs to it.
+        match places.first_mut() {
+            Some(first) => first.position = head.data_start,
+            None if has_media => places.push(Mark { time_ms: 0, position: head.data_start }),
+            None => {}
+        }
+        places.retain(|place| place.time_ms < end.file_ms);
+        places.dedup_by_key(|place| place.time_ms);
+        self.begin(range, &mut places);
+        places.push(Mark { time_ms: end.file_ms, position: end.position });
+        places
+    }
+
+    /// Leaves out the places that are before a range.
+    fn begin(&self, range: Range, places: &mut Vec<Mark>) {
+        let part = self.part;
+        let window = part.begin_unix_ms.max(range.from_unix_ms);
+        let from_ms = window.saturating_sub(part.start_unix_ms);
+        if part.begin_unix_ms > part.start_unix_ms {
+            // Another recording has what comes before.
+            let begin_ms = part.begin_unix_ms.saturating_sub(part.start_unix_ms);
+            places.retain(|place| place.time_ms >= begin_ms);
+        }
+        let first = places.partition_point(|place| place.time_ms <= from_ms).saturating_sub(1);
+        places.drain(..first);
+    }
+
     /// When the newest packet is, of a file that does not say it; `last` is the last place known.
     fn end_ms(&mut self, last: Option<Mark>) -> i64 {
         let last = last.unwrap_or(Mark { time_ms: 0, position: self.head.data_start });
         let mut end_ms = last.time_ms;
         if self.tags.seek(last.position, Bodies::Skip).is_ok() {
-            while let Ok(Found::Tag(tag)) = self.tags.next() {
+            while let Ok(Next::Tag(tag)) = self.tags.next() {
                 end_ms = end_ms.max(tag.time_ms);
             }
         }
@@ -194,7 +274,7 @@ impl<'a> File<'a> {
     /// Whether a tag is there, of its time: the index may have been read while it was overwritten.
     fn is_there(&mut self, place: Mark) -> bool {
         let found = self.tags.seek(place.position, Bodies::Skip).and_then(|()| self.tags.next());
-        matches!(found, Ok(Found::Tag(tag)) if tag.offset == place.position
+        matches!(found, Ok(Next::Tag(tag)) if tag.offset == place.position
             && (tag.time_ms - place.time_ms).abs() <= APART_MS)
     }
 
@@ -205,14 +285,14 @@ impl<'a> File<'a> {
     }
 
     /// Makes segments of places. Where there may be more places, the last segment has to be long
-    /// enough, or it would go on.
+    /// enough, or it would go on. Returns whether there is a gap behind the last one.
     fn segments(
         &self,
         number: usize,
         (places, is_open): (&[Mark], bool),
         target_ms: u64,
         out: &mut Vec<HlsSegment>,
-    ) {
+    ) -> bool {
         let target_ms = millis(target_ms).saturating_sub(JITTER_MS);
         let (mut rest, mut is_discontinuous) = (places, false);
         while let [first, after @ ..] = rest {
@@ -225,7 +305,7 @@ impl<'a> File<'a> {
             let last = after.len().checked_sub(1).filter(|_| !is_open);
             let next = after.iter().position(is_due).or(last);
             let Some((next, end)) = next.and_then(|next| Some((next, after.get(next)?))) else {
-                return;
+                return is_discontinuous;
             };
             let gap_ms = gap_ms.filter(|gap_ms| *gap_ms < end.time_ms);
             let length_ms = gap_ms.unwrap_or(end.time_ms).saturating_sub(first.time_ms);
@@ -240,6 +320,7 @@ impl<'a> File<'a> {
             is_discontinuous = gap_ms.is_some();
             rest = after.get(next..).unwrap_or_default();
         }
+        is_discontinuous
     }
 
     /// Where the next gap after a time begins, on the file's clock.

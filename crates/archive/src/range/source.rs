@@ -18,7 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::hls::fragments;
-use super::{Error, Flv, Fragments, Hls, Mp4, Place, Reader, Segment};
+use super::{Error, Flv, Found, Fragments, Hls, LeadIn, Mp4, Place, Reader, Segment};
 use crate::{Disk, Format};
 
 /// A stretch of time: from the first moment to before the last, in ms since 1970.
@@ -166,13 +166,41 @@ impl Source {
         Hls::new(self, range, target_ms)
     }
 
+    /// The segments of HLS from a moment on up to packets that were found, which the last of them ends at.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn lead_in(
+        &self,
+        found: &Found,
+        from_unix_ms: i64,
+        target_ms: u64,
+    ) -> Result<LeadIn, Error> {
+        let to_unix_ms = found.unix_ms.saturating_add(1);
+        let range = Range { from_unix_ms, to_unix_ms, cut: Cut::KeyFrame };
+        LeadIn::new(self, range, found, target_ms)
+    }
+
     /// What is in a segment of HLS: its place in the file of the segment that is `segment`th in
     /// [`Source::segments`].
     ///
     /// # Errors
     /// [`Error`]; [`Error::Changed`] where the file has no such place.
     pub fn fragments(&self, segment: usize, place: Place) -> Result<Fragments, Error> {
-        Fragments::new(self, segment, place)
+        self.fragments_at(segment, place, 0)
+    }
+
+    /// The same, with times so many ms later than those of the recording; none is before 0.
+    ///
+    /// # Errors
+    /// As those of [`Source::fragments`].
+    pub fn fragments_at(
+        &self,
+        segment: usize,
+        place: Place,
+        shift_ms: i64,
+    ) -> Result<Fragments, Error> {
+        Fragments::new(self, segment, place, shift_ms)
     }
 
     /// What a player needs before segments whose place has this [`Place::settled`].

@@ -20,6 +20,7 @@ mod made;
 mod model;
 mod mp4;
 mod parts;
+mod trace;
 mod trouble;
 mod views;
 

@@ -38,6 +38,8 @@ pub struct Fragments {
     fragmenter: Fragmenter,
     part: Part,
     place: Place,
+    /// What is added to the times of the recording.
+    shift_ms: i64,
     /// Whether the first packet has to be at the place.
     is_checked: bool,
     /// Fragments that were cut, and those that came out.
@@ -59,6 +61,7 @@ impl Fragments {
         source: &Source,
         segment: usize,
         place: Place,
+        shift_ms: i64,
     ) -> Result<Self, Error> {
         let (part, head, tags) = open(source, segment)?;
         let movie = movie(&part, &head, tags, place.settled)?;
@@ -77,6 +80,7 @@ impl Fragments {
             fragmenter: Fragmenter::new(movie),
             part,
             place,
+            shift_ms,
             is_checked: is_start,
             cut: 0,
             out: 0,
@@ -118,7 +122,7 @@ impl Fragments {
         }
         let since_ms = timed.packet.dts_ms.saturating_sub(self.part.start_unix_ms);
         let time_ms = millis(self.part.segment.start_ms).saturating_add(since_ms);
-        let time_ms = u64::try_from(time_ms).unwrap_or(0);
+        let time_ms = u64::try_from(time_ms.saturating_add(self.shift_ms)).unwrap_or(0);
         if timed.position >= self.place.to {
             self.end();
         } else if self.fragmenter.open_bytes() >= FRAGMENT_BYTES {
