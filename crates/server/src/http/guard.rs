@@ -7,7 +7,8 @@
 //! CORS headers.
 //!
 //! Views of streams (`/live/…`) are open to all, as playing over RTMP is, and to the pages of all sites:
-//! they show nothing that a player does not get, and change nothing. So are the files of the page (`/`),
+//! they show nothing that a player does not get, and change nothing; but what reads recordings to rewind them is held
+//! to the same as all else that reads those. So are the files of the page (`/`),
 //! which are the same for everybody, but pages of other sites get no leave to read them.
 
 use std::net::IpAddr;
@@ -59,9 +60,14 @@ fn check_length(uri: &Uri) -> Result<(), Problem> {
 }
 
 fn check(api: &Api, request: &Request) -> Result<(), Problem> {
-    let (uri, headers) = (request.uri(), request.headers());
-    check_length(uri)?;
-    let host = host(request);
+    check_length(request.uri())?;
+    check_reader(api, request.uri(), request.headers())?;
+    check_media_type(request)
+}
+
+/// Whether who asks may read what the API tells and what was recorded.
+pub(super) fn check_reader(api: &Api, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let host = host(uri, headers);
     let is_open = OPEN.contains(&uri.path());
     let settings = api.context.settings.load();
     let token = settings.config.api_token.as_ref();
@@ -73,13 +79,13 @@ fn check(api: &Api, request: &Request) -> Result<(), Problem> {
     if !is_open && !token.is_none_or(|token| presents(headers, token)) {
         return Err(Problem::new(Code::Unauthorized, "send Authorization: Bearer TOKEN"));
     }
-    check_media_type(request)
+    Ok(())
 }
 
 /// Who the request is for: `Host`, or the authority of a whole URI.
-fn host(request: &Request) -> Option<&str> {
-    let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    request.uri().authority().map(|authority| authority.as_str()).or(header)
+fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    uri.authority().map(|authority| authority.as_str()).or(header)
 }
 
 /// Whether nobody's DNS can have led here.

@@ -259,7 +259,11 @@ fn source(file: range::Segment) -> Source {
 }
 
 /// The file of a recording.
-async fn file_of(api: &Api, id: RecordingId, number: u32) -> Result<range::Segment, Problem> {
+pub(super) async fn file_of(
+    api: &Api,
+    id: RecordingId,
+    number: u32,
+) -> Result<range::Segment, Problem> {
     let segments = segments_of(api, id).await?;
     let segment = segments.iter().find(|segment: &&catalog::Segment| segment.number == number);
     let segment = segment.map(range::Segment::from);
@@ -271,7 +275,7 @@ fn unknown_segment(detail: impl fmt::Display) -> Problem {
 }
 
 /// Why a segment is not sent: its place may be none.
-fn unknown(refusal: Refusal) -> Problem {
+pub(super) fn unknown(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Range(error @ (range::Error::Changed { .. } | range::Error::Nothing)) => {
             unknown_segment(error)

@@ -2,7 +2,8 @@
 //!
 //! - `/live/KEY.flv`: as the body of an answer or in the messages of a WebSocket; a cursor each.
 //! - `/live/KEY.mp4`: fragments as the body of an answer.
-//! - `/live/KEY.m3u8`: HLS, with `/live/KEY.hls/ID/…` for what its playlists name.
+//! - `/live/KEY.m3u8`: HLS, with `/live/KEY.hls/ID/…` for what its playlists name; `?dvr=2h` reaches back over what was
+//!   recorded, and is for who may read that.
 //!
 //! The last two are made by one `muxer` a stream, while somebody watches. A viewer is a player as those of RTMP are: an
 //! entry of `sessions`, with the same drop rules. No container is known here; `media` makes the bytes. Who may view
@@ -12,6 +13,7 @@ mod flv;
 mod hls;
 mod mp4;
 mod muxer;
+mod rewind;
 mod socket;
 mod viewer;
 
@@ -32,7 +34,7 @@ use tokio_util::task::TaskTracker;
 use super::extract::stream_key;
 use super::listener::Client;
 use super::problem::{Code, Problem};
-use super::{Api, files};
+use super::{Api, files, guard};
 use crate::sessions::{Connected, Via};
 use crate::telemetry;
 
@@ -98,9 +100,13 @@ async fn view(
     let (asked, headers) = (request.uri().clone(), request.headers().clone());
     let nothing = || Problem::new(Code::NotFound, format!("nothing at {}", asked.path()));
     let Ok(Path(path)) = path else { return Err(nothing()) };
-    if let Some((key, id, file)) = hls::split(&path) {
-        let key = stream_key(key)?;
-        return hls::file(&api, &client, &key, (id, file), &asked, &headers).await;
+    let of_hls = hls::split(&path);
+    if rewind::reads_archive(&asked, of_hls.map_or("", |(.., file)| file)) {
+        guard::check_reader(&api, &asked, &headers)?;
+    }
+    if let Some((key, id, file)) = of_hls {
+        let (key, method) = (stream_key(key)?, request.method());
+        return hls::file(&api, &client, &key, (id, file), (method, &asked), &headers).await;
     }
     let (name, kind) = path.rsplit_once('.').ok_or_else(nothing)?;
     let (view, kind) = match kind {

@@ -14,18 +14,18 @@ use axum::http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
 };
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream;
 use live::Key;
-use media::hls::{Window, playlist};
+use media::hls::playlist::{self, Media};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::muxer::{Muxer, Muxers, State};
-use super::{Api, mp4, name_of};
+use super::{Api, mp4, name_of, rewind};
 use crate::http::extract::bad_value;
 use crate::http::files::part::{Part, asked};
 use crate::http::listener::Client;
@@ -65,13 +65,13 @@ pub(super) struct Playlist {
 }
 
 impl Playlist {
-    fn of(window: &Window) -> Option<Self> {
-        let text = window.playlist()?.to_string();
+    pub(super) fn of(media: &Media) -> Self {
+        let text = media.to_string();
         let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
         // Writing to memory does not fail.
         let _ = packer.write_all(text.as_bytes());
         let packed = packer.finish().unwrap_or_default().into();
-        Some(Self { text: text.into(), packed })
+        Self { text: text.into(), packed }
     }
 }
 
@@ -187,8 +187,17 @@ pub(super) async fn multivariant(
     let filled = getrandom::fill(&mut bytes);
     filled.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let number = u64::from_ne_bytes(bytes);
+    let dvr = rewind::length(uri)?;
     let muxer = Muxers::of(api, key)?;
-    let media = format!("{}{FOLDER}{:016x}/{MEDIA}?viewer={number:016x}", name(uri), muxer.id);
+    let mut media = format!("{}{FOLDER}{:016x}/{MEDIA}?viewer={number:016x}", name(uri), muxer.id);
+    if let Some(dvr) = dvr {
+        // What a player gets of it is to say from the beginning how far back it reaches.
+        let ready = |state: &mut State| state.window.is_ready().then_some(());
+        let is_ready = muxer.wait_for(FIRST_TIME, ready).await.is_some();
+        if is_ready && rewind::begin(api, &muxer).await? {
+            media.push_str(&format!("&dvr={}s", dvr.as_secs()));
+        }
+    }
     let find = |state: &mut State| {
         let found = state.window.multivariant(media.clone()).map(Ok);
         found.or_else(|| state.window.is_ended().then_some(Err(())))
@@ -214,7 +223,7 @@ pub(super) async fn file(
     client: &Client,
     key: &Key,
     (id, file): (u64, &str),
-    uri: &Uri,
+    (method, uri): (&Method, &Uri),
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let gone = || {
@@ -226,6 +235,9 @@ pub(super) async fn file(
         let query = Query::of(uri)?;
         seat(api, client, &muxer, query.viewer, headers)?;
         return media_playlist(api, &muxer, &query, headers).await;
+    }
+    if let Some(answer) = rewind::file(api, &muxer, file, method, headers).await? {
+        return Ok(counted(api, answer));
     }
     let (name, kind) = file.rsplit_once('.').unwrap_or_default();
     let (name, number) = name.split_once('-').unwrap_or_default();
@@ -245,10 +257,14 @@ pub(super) async fn file(
         _ => None,
     };
     let (kind, bytes) = found.ok_or_else(gone)?;
-    let answer = ranged(kind, bytes, headers);
+    Ok(counted(api, ranged(kind, bytes, headers)))
+}
+
+/// Counts what is sent, where that is known.
+fn counted(api: &Api, answer: Response) -> Response {
     let length = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     api.context.sessions.count_sent(length.and_then(|length| length.parse().ok()).unwrap_or(0));
-    Ok(answer)
+    answer
 }
 
 /// What a player asks of a playlist.
@@ -256,16 +272,16 @@ struct Query {
     viewer: u64,
     msn: Option<u64>,
     part: Option<u64>,
+    /// How far it is to reach back.
+    dvr: Option<Duration>,
+    /// Whether it may leave out what the player has.
+    skips: bool,
 }
 
 impl Query {
     /// Reads it, and passes over what it does not know: players add what they like.
     fn of(uri: &Uri) -> Result<Self, Problem> {
-        let value = |name: &str| {
-            let pairs =
-                uri.query().unwrap_or_default().split('&').filter_map(|p| p.split_once('='));
-            pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
-        };
+        let value = |name: &str| rewind::value(uri, name);
         let number = |name: &str| {
             let read = value(name).map(str::parse::<u64>).transpose();
             read.map_err(|_| bad_value(name, "expected a number"))
@@ -276,29 +292,40 @@ impl Query {
         if part.is_some() && msn.is_none() {
             return Err(bad_value("_HLS_part", "expected _HLS_msn with it"));
         }
-        Ok(Self { viewer, msn, part })
+        let skips = matches!(value("_HLS_skip"), Some("YES" | "v2"));
+        Ok(Self { viewer, msn, part, dvr: rewind::length(uri)?, skips })
     }
 }
 
 /// The playlist, as soon as it has what is asked for.
 async fn media_playlist(
-    api: &Api,
-    muxer: &Muxer,
+    api: &Arc<Api>,
+    muxer: &Arc<Muxer>,
     query: &Query,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     // Nobody can know of a segment that far away (6.2.5.2).
-    let open = muxer.lock().window.open_segment();
+    let first = if query.dvr.is_some() { muxer.first } else { 0 };
+    let open = first + muxer.lock().window.open_segment();
     if query.msn.is_some_and(|msn| msn > open + 1) {
         return Err(bad_value("_HLS_msn", format!("the newest segment is {open}")));
     }
+    if query.dvr.is_some() && !muxer.lock().rewinding.is_found() {
+        return Err(bad_value("dvr", format!("begin at /live/{}.m3u8", muxer.key)));
+    }
+    rewind::refresh(api, muxer);
+    // What is before the first live segment is there.
+    let msn = query.msn.and_then(|msn| msn.checked_sub(first));
     let find = |state: &mut State| {
-        let is_there = query.msn.is_none_or(|msn| state.window.has(msn, query.part));
+        let is_there = msn.is_none_or(|msn| state.window.has(msn, query.part));
         if !is_there {
             return None;
         }
+        if let Some(dvr) = query.dvr {
+            return rewind::playlist(state, first, dvr, query.skips);
+        }
         if state.playlist.is_none() {
-            state.playlist = Playlist::of(&state.window);
+            state.playlist = state.window.playlist().as_ref().map(Playlist::of);
         }
         state.playlist.clone()
     };
@@ -337,7 +364,7 @@ fn part(state: &State, number: u64) -> Option<Found> {
 }
 
 /// An answer of these bytes, or of the range that was asked for (RFC 9110 14).
-fn ranged(kind: &'static str, bytes: Vec<Bytes>, headers: &HeaderMap) -> Response {
+pub(super) fn ranged(kind: &'static str, bytes: Vec<Bytes>, headers: &HeaderMap) -> Response {
     let size = bytes.iter().map(Bytes::len).sum::<usize>();
     let (status, start, end) = match asked(headers, size as u64) {
         Part::Whole => (StatusCode::OK, 0, size as u64),

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::hls::{Playlist, Viewers};
+use super::rewind::{self, Rewinding};
 use super::{Api, join, live_stream};
 use crate::http::problem::{Code, Problem};
 use crate::telemetry;
@@ -90,16 +91,19 @@ impl Muxers {
         let id = muxers.next_id.fetch_add(1, Ordering::Relaxed);
         let muxer = Arc::new(Muxer {
             id,
+            first: Timestamp::now().as_second().unsigned_abs(),
             key: key.clone(),
             state: Mutex::new(State {
                 window: Window::new(STREAM_BYTES),
                 viewers: Viewers::default(),
                 playlist: None,
+                rewinding: Rewinding::default(),
                 used: Instant::now(),
                 readers: 0,
                 noted_bytes: 0,
             }),
             changed: watch::Sender::new(()),
+            rewinds: tokio::sync::Mutex::default(),
         });
         state.entry(key.clone()).or_default().push(muxer.clone());
         drop(state);
@@ -152,10 +156,15 @@ impl Muxers {
 /// One of them.
 pub(super) struct Muxer {
     pub(super) id: u64,
+    /// The number of its first segment in playlists that reach back: there is room below. Segments are longer than a
+    /// second, so the next muxer's is greater than all of this one.
+    pub(super) first: u64,
     pub(super) key: Key,
     state: Mutex<State>,
     /// Told of each change.
     changed: watch::Sender<()>,
+    /// Held by who looks what the stream can be rewound into.
+    pub(super) rewinds: tokio::sync::Mutex<()>,
 }
 
 /// What it has made, and who watches. The lock is held for memory work only.
@@ -164,6 +173,8 @@ pub(super) struct State {
     pub(super) viewers: Viewers,
     /// The playlist of now, once somebody has asked for it.
     pub(super) playlist: Option<Playlist>,
+    /// What it can be rewound into, once somebody has asked for that.
+    pub(super) rewinding: Rewinding,
     /// When somebody asked for anything.
     used: Instant,
     /// Who reads it all the time.
@@ -362,7 +373,8 @@ impl Task {
         let mut state = self.muxer.lock();
         change(&mut state);
         state.playlist = None;
-        let bytes = state.window.size_bytes();
+        state.rewinding.change();
+        let bytes = state.window.size_bytes() + state.window.log_bytes();
         let noted = std::mem::replace(&mut state.noted_bytes, bytes);
         // Wraps where it became less, as `fetch_add` does.
         self.api.views.muxers.bytes.fetch_add(bytes.wrapping_sub(noted), Ordering::Relaxed);
@@ -379,6 +391,7 @@ fn options(api: &Api, key: &Key) -> Options {
     Options {
         key_interval_ms: interval_ms.and_then(|ms| u64::try_from(ms).ok()),
         is_settled: spans.into_iter().any(|(first, newest)| newest - first >= SETTLED_MS),
+        start_ms: rewind::START_MS,
         ..Options::default()
     }
 }

@@ -90,3 +90,11 @@ fn players_of_other_pages_play_every_view() {
     run(&server, &ffmpeg, &mut command);
     server.stop();
 }
+
+#[test]
+fn hls_js_goes_back_over_the_recording_and_returns_to_live() {
+    let mut server = builder().args(["-record-all", "true"]).start();
+    let Some((ffmpeg, mut command)) = script(&server, "rewind.mjs") else { return };
+    run(&server, &ffmpeg, &mut command);
+    server.stop();
+}

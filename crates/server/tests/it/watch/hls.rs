@@ -10,7 +10,12 @@ const STREAM: &str = "/live/live/test";
 
 /// The URL of the media playlist: what a player is given first.
 fn begin_hls(http: &Http) -> String {
-    let answer = http.get(&format!("{STREAM}.m3u8"));
+    begin_at(http, "")
+}
+
+/// The same, asked for with a query.
+pub(super) fn begin_at(http: &Http, query: &str) -> String {
+    let answer = http.get(&format!("{STREAM}.m3u8{query}"));
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("content-type").unwrap(), "application/vnd.apple.mpegurl");
     assert_eq!(answer.header("cache-control").unwrap(), "no-store");
@@ -20,7 +25,7 @@ fn begin_hls(http: &Http) -> String {
 }
 
 /// What is named beside a playlist.
-fn beside(playlist: &str, name: &str) -> String {
+pub(super) fn beside(playlist: &str, name: &str) -> String {
     format!("{}/{name}", playlist.split('?').next().unwrap().rsplit_once('/').unwrap().0)
 }
 
@@ -35,7 +40,7 @@ async fn segmented(server: &Server, http: &Http, sent: &[Packet]) -> (Publisher,
 }
 
 /// The playlist when it is over.
-fn ended(http: &Http, playlist: &str) -> String {
+pub(super) fn ended(http: &Http, playlist: &str) -> String {
     until("the end", || {
         let text = http.get(playlist).text();
         text.ends_with("#EXT-X-ENDLIST\n").then_some(text)
@@ -43,7 +48,7 @@ fn ended(http: &Http, playlist: &str) -> String {
 }
 
 /// The samples of all segments that a playlist names; and where its parts are told, that they are the same.
-fn all_samples(http: &Http, url: &str, text: &str) -> samples::Samples {
+pub(super) fn all_samples(http: &Http, url: &str, text: &str) -> samples::Samples {
     let (mut bytes, mut parts) = (Vec::new(), Vec::new());
     for line in text.lines() {
         if let Some((_, rest)) = line.split_once("#EXT-X-MAP:URI=\"") {

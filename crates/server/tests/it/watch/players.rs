@@ -189,3 +189,36 @@ fn gstreamer_decodes_hls_to_its_end() {
                   video/x-raw,format=I420 ! filesink";
     gstreamer_plays(".m3u8", source);
 }
+
+/// FFmpeg plays a stream from the beginning of its recording up to its end.
+fn rewinds(ffmpeg: Option<Ffmpeg>) {
+    let Some(ffmpeg) = ffmpeg else { return };
+    let mut server = crate::support::recording().http().start();
+    let sender = Sender::start(&server.url("live/test"), sender::endless(), 1);
+    sender.wait_until_sent(9_000);
+    let dump = server.dir().join("dump.flv");
+    let url = url(&server, ".m3u8?dvr=1h");
+    let mut command = ffmpeg.command(["-live_start_index", "0", "-i", &url, "-map", "0"]);
+    let player = Running::start(command.args(["-c", "copy"]).arg(&dump));
+    server.wait_for_log("play started", &[("stream_key", "live/test")]);
+    sender.wait_until_sent(sender.newest_ms() + 5_000);
+    let sent = sender.stop();
+    let output = player.wait(PATIENCE).success();
+    let is_usual =
+        |line: &&str| line.contains("Found duplicated MOOV Atom") || line.contains("Last message");
+    let said: Vec<_> = output.stderr.lines().filter(|line| !is_usual(line)).collect();
+    assert_eq!(said, [""; 0]);
+    let dumped = dump::find(&dump, &sent);
+    assert_eq!(dumped, 0..sent.iter().filter(|packet| packet.is_media()).count());
+    server.stop();
+}
+
+#[test]
+fn ffmpeg_5_rewinds_to_the_beginning() {
+    rewinds(Ffmpeg::five());
+}
+
+#[test]
+fn ffmpeg_9_rewinds_to_the_beginning() {
+    rewinds(Ffmpeg::nine());
+}

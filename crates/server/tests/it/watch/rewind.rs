@@ -1,0 +1,391 @@
+//! Live playlists that reach back over the recording.
+
+use std::collections::BTreeMap;
+
+use super::hls::{all_samples, begin_at, beside, ended};
+use super::*;
+use crate::files::sender::Sender;
+use crate::record::closed;
+use crate::support::recording;
+
+/// A second of it has 30 pictures, the first of them a key frame, and 47 of sound.
+fn small() -> SourceConfig {
+    SourceConfig { key_interval: 30, video_kbps: 200, ..SourceConfig::default() }
+}
+
+/// So many seconds of it.
+fn seconds(seconds: usize) -> usize {
+    seconds * 77
+}
+
+/// A publisher that has sent the first packets before somebody asks, and then sends the rest; and the address of the
+/// playlist.
+async fn rewound(
+    server: &Server,
+    http: &Http,
+    sent: &[Packet],
+    first: usize,
+) -> (Publisher, String) {
+    let mut publisher = begin(server, "live/test", &sent[..first]).await;
+    let asking = http.clone();
+    let asked = std::thread::spawn(move || begin_at(&asking, "?dvr=1h"));
+    server.wait_for_log("making segments", &[]);
+    send(http, &mut publisher, &sent[first..]).await;
+    let url = asked.join().unwrap();
+    assert!(url.ends_with("&dvr=3600s"), "{url}");
+    (publisher, url)
+}
+
+/// Sends packets no faster than segments are made of them: a viewer that is far behind loses some.
+async fn send(http: &Http, publisher: &mut Publisher, packets: &[Packet]) {
+    let parts = || -> f64 {
+        let metrics = http.get("/metrics").text();
+        let mut lines = metrics.lines();
+        let value = lines.find_map(|line| line.strip_prefix("rtmp_hls_parts_total "));
+        value.map_or(0.0, |value| value.parse().unwrap())
+    };
+    for packets in packets.chunks(seconds(3)) {
+        let before = parts();
+        publisher.send_all(packets).await.unwrap();
+        // Two frames are held back.
+        let made = (packets.len() * 2 / seconds(1)).saturating_sub(1) as f64;
+        until("parts of it", || (parts() >= before + made).then_some(()));
+    }
+}
+
+/// What a playlist tells of each number: address and length.
+fn told(text: &str) -> BTreeMap<u64, (String, String)> {
+    let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0");
+    let mut number = value("#EXT-X-MEDIA-SEQUENCE:").parse().unwrap();
+    let (mut length, mut told) = (String::new(), BTreeMap::new());
+    for line in text.lines() {
+        if let Some(said) = line.strip_prefix("#EXTINF:") {
+            length = said.to_owned();
+        } else if !line.starts_with('#') {
+            assert_eq!(line, format!("rewind-{number}.m4s"));
+            told.insert(number, (line.to_owned(), std::mem::take(&mut length)));
+            number += 1;
+        }
+    }
+    told
+}
+
+fn count(text: &str, tag: &str) -> usize {
+    text.lines().filter(|line| line.starts_with(tag)).count()
+}
+
+#[test]
+fn player_goes_from_the_beginning_of_the_recording_to_live_and_gets_every_packet_once() {
+    let mut server = recording().http().args(["-record-rotate-duration", "7s"]).start();
+    let http = server.api();
+    let sent =
+        source(SourceConfig { b_frames: 2, start_ms: 4_294_960_000, ..small() }, seconds(120));
+    testkit::block_on(async {
+        let (mut publisher, url) = rewound(&server, &http, &sent[..seconds(30)], seconds(20)).await;
+        let mut known = told(&http.get(&url).text());
+        let oldest = *known.keys().next().unwrap();
+        // At each reload all numbers mean what they meant, until what was live has left memory.
+        for step in 31..=120 {
+            publisher.send_all(&sent[seconds(step - 1)..seconds(step)]).await.unwrap();
+            for (number, told) in told(&http.get(&url).text()) {
+                assert_eq!(known.entry(number).or_insert_with(|| told.clone()), &told);
+            }
+        }
+        publisher.close().await.unwrap();
+        let text = ended(&http, &url);
+        for (number, told) in told(&text) {
+            assert_eq!(known.entry(number).or_insert_with(|| told.clone()), &told);
+        }
+        assert_eq!(told(&text), known, "nothing has left");
+        assert_eq!(
+            known.keys().copied().collect::<Vec<_>>(),
+            (oldest..).take(known.len()).collect::<Vec<_>>()
+        );
+        closed(&server, "live/test");
+        let found = all_samples(&http, &url, &text);
+        let firsts = samples::assert_same_end(&found, &samples::of(&sent));
+        assert!(firsts.values().all(|first| *first == 0), "{firsts:?}");
+        assert_eq!(count(&text, "#EXT-X-DISCONTINUITY"), 1, "only their number: {text}");
+        assert_eq!(count(&text, "#EXT-X-MAP"), 1, "{text}");
+        // The first live segment is in memory no longer.
+        let plain = http.get(url.split("&dvr").next().unwrap()).text();
+        assert!(!plain.contains("rewind-"), "{plain}");
+        let gone = http.get(&beside(&url, "segment-0.m4s"));
+        assert_eq!(gone.problem(), (404, "not-found".to_owned()));
+    });
+    server.stop();
+}
+
+/// The parts of a playlist between its discontinuities, each with the initialization that it has.
+fn stretches(text: &str) -> Vec<String> {
+    let (mut map, mut all) = (String::new(), vec![String::new()]);
+    for line in text.lines() {
+        // The first segment of a list may have one that was between it and what has left.
+        if line == "#EXT-X-DISCONTINUITY" && all.concat().contains(".m4s") {
+            all.push(format!("{map}\n"));
+        } else {
+            all.last_mut().unwrap().push_str(&format!("{line}\n"));
+        }
+        if line.starts_with("#EXT-X-MAP") {
+            map = line.to_owned();
+        }
+    }
+    all
+}
+
+/// Checks that the stretches of a playlist are what was sent in each, whole.
+fn assert_stretches(http: &Http, url: &str, text: &str, sent: &[&[Packet]]) {
+    let stretches = stretches(text);
+    assert_eq!(stretches.len(), sent.len(), "{text}");
+    for (stretch, sent) in stretches.iter().zip(sent) {
+        let found = all_samples(http, url, stretch);
+        let firsts = samples::assert_same_end(&found, &samples::of(sent));
+        assert!(firsts.values().all(|first| *first == 0), "{firsts:?}");
+    }
+}
+
+#[test]
+fn a_publisher_that_was_away_is_a_discontinuity_and_nothing_is_missing() {
+    for rejoin in ["0", "10s"] {
+        let mut server = recording().http().args(["-record-rejoin", rejoin]).start();
+        let http = server.api();
+        let first = source(small(), seconds(4));
+        let second = source(SourceConfig { start_ms: 9_000_000, ..small() }, seconds(60));
+        testkit::block_on(async {
+            // As long as it plays: what is recorded later has a later date.
+            Sender::start(&server.url("live/test"), first.clone(), 1).finish();
+            closed(&server, "live/test");
+            let (publisher, url) = rewound(&server, &http, &second, seconds(20)).await;
+            publisher.close().await.unwrap();
+            let text = ended(&http, &url);
+            assert_stretches(&http, &url, &text, &[&first, &second]);
+        });
+        server.stop();
+    }
+}
+
+#[test]
+fn another_configuration_in_the_past_and_while_it_is_live_is_told() {
+    let mut server = recording().http().start();
+    let http = server.api();
+    let mut sent = source(small(), seconds(70));
+    let config = |packets: &[Packet], at: usize, bit: u8| {
+        let mut config = packets.iter().find(|p| p.role == media::Role::Config).unwrap().clone();
+        let mut parameters = config.body.to_vec();
+        parameters[45] ^= bit;
+        config.body = parameters.into();
+        let key = |packet: &Packet| packet.role == media::Role::Key;
+        let place = at + packets[at..].iter().position(key).unwrap();
+        config.dts_ms = packets[place].dts_ms;
+        (place, config)
+    };
+    let mut places = Vec::new();
+    for (at, bit) in [(seconds(8), 0x04), (seconds(40), 0x08)] {
+        let (place, config) = config(&sent, at, bit);
+        sent.insert(place, config);
+        places.push(place);
+    }
+    testkit::block_on(async {
+        let (publisher, url) = rewound(&server, &http, &sent, seconds(20)).await;
+        publisher.close().await.unwrap();
+        let text = ended(&http, &url);
+        closed(&server, "live/test");
+        // Where it may change in the archive, each key frame has its own.
+        assert!(count(&text, "#EXT-X-MAP") >= 3, "{text}");
+        assert_eq!(count(&text, "#EXT-X-DISCONTINUITY"), 3, "two, and their number: {text}");
+        // What is apart in the stream's own way is not apart here.
+        let whole: String = text
+            .lines()
+            .filter(|line| *line != "#EXT-X-DISCONTINUITY")
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let found = all_samples(&http, &url, &whole);
+        let media = samples::of(&sent);
+        assert_eq!(found.keys().collect::<Vec<_>>(), media.keys().collect::<Vec<_>>());
+        for (kind, sent) in &media {
+            let data = |samples: &[samples::Sample]| -> Vec<Vec<u8>> {
+                samples.iter().map(|sample| sample.data.clone()).collect()
+            };
+            assert!(data(&found[kind]) == data(sent), "{kind:?}");
+        }
+    });
+    server.stop();
+}
+
+#[test]
+fn what_is_deleted_leaves_the_playlist_from_its_beginning() {
+    let mut server = recording().http().args(["-record-rejoin", "0"]).start();
+    let http = server.api();
+    let sent = source(small(), seconds(60));
+    testkit::block_on(async {
+        Sender::start(&server.url("live/test"), sent[..seconds(4)].to_vec(), 1).finish();
+        closed(&server, "live/test");
+        let id = until("the recording", || {
+            let list = http.get("/api/v1/recordings").ok();
+            list["recordings"][0]["id"].as_str().map(str::to_owned)
+        });
+        let (publisher, url) = rewound(&server, &http, &sent, seconds(20)).await;
+        let before = told(&http.get(&url).text());
+        let first = before.values().next().unwrap().0.clone();
+        assert_eq!(http.get(&beside(&url, &first)).status, 200);
+        assert!(http.send("DELETE", &format!("/api/v1/recordings/{id}"), None).status < 300);
+        let after = until("a shorter list", || {
+            let after = told(&http.get(&url).text());
+            (after.len() < before.len()).then_some(after)
+        });
+        assert!(after.iter().all(|(number, told)| before[number] == *told));
+        assert_eq!(http.get(&beside(&url, &first)).status, 404);
+        publisher.close().await.unwrap();
+        let text = ended(&http, &url);
+        assert_stretches(&http, &url, &text, &[&sent]);
+    });
+    server.stop();
+}
+
+#[test]
+fn a_stream_that_is_not_recorded_has_the_ordinary_playlist_and_nonsense_is_refused() {
+    let (mut server, http) = server();
+    let sent = source(small(), seconds(12));
+    testkit::block_on(async {
+        let mut publisher = begin(&server, "live/test", &sent[..OPENING]).await;
+        for wrong in ["0", "0s", "2", "-1h", "25h", "999999h", "soon", "", "500ms", "%32h"] {
+            let answer = http.get(&format!("/live/live/test.m3u8?dvr={wrong}"));
+            assert_eq!(answer.problem(), (400, "bad-value".to_owned()), "{wrong}");
+            assert!(answer.text().contains("at most 24h"), "{}", answer.text());
+        }
+        let asking = http.clone();
+        let asked = std::thread::spawn(move || begin_at(&asking, "?dvr=2h"));
+        server.wait_for_log("making segments", &[]);
+        publisher.send_all(&sent[OPENING..]).await.unwrap();
+        let url = asked.join().unwrap();
+        assert!(!url.contains("dvr"), "{url}");
+        // Nobody has found anything there, so there is no such list.
+        for name in ["rewind-0.m4s", "rewind-1.m4s", "rewind-init-0.mp4", "rewind-x.m4s"] {
+            assert_eq!(http.get(&beside(&url, name)).problem(), (404, "not-found".to_owned()));
+        }
+        publisher.close().await.unwrap();
+    });
+    server.stop();
+}
+
+#[test]
+fn rewinding_needs_what_reading_recordings_needs() {
+    const TOKEN: &str = "a-token-that-nobody-guesses";
+    let mut server = recording().http().args(["-api-token", TOKEN]).start();
+    let open = Http::new(server.http_addr());
+    let http = Http::new(server.http_addr()).token(TOKEN);
+    let sent = source(small(), seconds(30));
+    testkit::block_on(async {
+        let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
+        publisher.send_all(&sent[..seconds(20)]).await.unwrap();
+        server.wait_for_log("recorder initialized", &[]);
+        let asking = http.clone();
+        let asked = std::thread::spawn(move || begin_at(&asking, "?dvr=1h"));
+        server.wait_for_log("making segments", &[]);
+        publisher.send_all(&sent[seconds(20)..]).await.unwrap();
+        let url = asked.join().unwrap();
+        let text = http.get(&url).text();
+        let first = told(&text).values().next().unwrap().0.clone();
+        let first = beside(&url, &first);
+        let coded = first.replace("rewind-", "%72ewind-");
+        for path in ["/live/live/test.m3u8?dvr=1h", &url, &first, &coded] {
+            assert_eq!(open.get(path).problem(), (401, "unauthorized".to_owned()), "{path}");
+            let elsewhere = http.clone().header("Origin", "http://elsewhere.example");
+            assert_eq!(elsewhere.get(path).problem(), (403, "cross-site".to_owned()), "{path}");
+        }
+        assert_eq!(http.get(&first).status, 200);
+        // What is live is for everybody.
+        assert_eq!(open.get("/live/live/test.m3u8").status, 200);
+        assert_eq!(open.get(url.split("&dvr").next().unwrap()).status, 200);
+        publisher.close().await.unwrap();
+    });
+    server.stop();
+}
+
+#[test]
+fn reload_of_a_long_list_is_answered_with_what_is_new() {
+    let mut server = recording().http().start();
+    let http = server.api();
+    let sent = source(small(), seconds(90));
+    testkit::block_on(async {
+        let (mut publisher, url) = rewound(&server, &http, &sent[..seconds(60)], seconds(50)).await;
+        let whole = http.get(&url).text();
+        assert!(whole.contains(",CAN-SKIP-UNTIL="), "{whole}");
+        let numbers = told(&whole);
+        let next = numbers.keys().last().unwrap() + 2;
+        let reload = format!("{url}&_HLS_msn={next}&_HLS_part=0&_HLS_skip=YES");
+        let asking = http.clone();
+        let asked = std::thread::spawn(move || asking.get(&reload).text());
+        send(&http, &mut publisher, &sent[seconds(60)..]).await;
+        let update = asked.join().unwrap();
+        let skip = |line: &str| line.strip_prefix("#EXT-X-SKIP:SKIPPED-SEGMENTS=")?.parse().ok();
+        let skipped: u64 = update.lines().find_map(skip).unwrap_or_else(|| panic!("{update}"));
+        let first = numbers.keys().next().unwrap();
+        assert!(update.contains(&format!("#EXT-X-MEDIA-SEQUENCE:{first}\n")), "{update}");
+        let segments: Vec<_> = update.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(segments[0], format!("rewind-{}.m4s", first + skipped));
+        assert!(segments.contains(&format!("rewind-{}.m4s", next - 1).as_str()), "{update}");
+        publisher.close().await.unwrap();
+    });
+    server.stop();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_hangs_costs_those_who_rewind_an_error_and_nobody_else_anything() {
+    use std::time::{Duration, Instant};
+
+    let Some(disk) = crate::disk::mount::Mount::ext4(64 << 20) else { return };
+    let mut server = recording().http().record_dir(disk.record_dir()).start();
+    for message in ["disk does not answer", "disk answers again", "recording has a gap"] {
+        server.allow(message);
+    }
+    let http = server.api();
+    let sent = source(small(), seconds(100));
+    testkit::block_on(async {
+        let (mut publisher, url) = rewound(&server, &http, &sent[..seconds(40)], seconds(20)).await;
+        let oldest = told(&http.get(&url).text()).values().next().unwrap().0.clone();
+        let oldest = beside(&url, &oldest);
+        assert_eq!(http.get(&oldest).status, 200);
+        let plain = begin_at(&http, "");
+        let frozen = disk.freeze();
+        // What the recorder writes hangs; soon what reads does.
+        send(&http, &mut publisher, &sent[seconds(40)..seconds(70)]).await;
+        std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let began = Instant::now();
+                        (http.get(&oldest).status, began.elapsed())
+                    })
+                })
+                .collect();
+            for url in [&plain, &url] {
+                let newest = until("what is new", || {
+                    let text = http.get(url).text();
+                    let number =
+                        |line: &str| line.rsplit_once('-')?.1.strip_suffix(".m4s")?.parse().ok();
+                    let newest: Option<u64> =
+                        text.lines().rev().find(|l| !l.starts_with('#')).and_then(number);
+                    newest.map(|number| (number, text))
+                });
+                assert!(count(&newest.1, "#EXTINF") > 5, "{}", newest.1);
+            }
+            for asked in asked {
+                let (status, took) = asked.join().unwrap();
+                assert!([200, 503].contains(&status), "{status}");
+                assert!(took < Duration::from_secs(28), "{took:?}");
+            }
+        });
+        drop(frozen);
+        until("the disk answers", || (http.get(&oldest).status == 200).then_some(()));
+        send(&http, &mut publisher, &sent[seconds(70)..]).await;
+        publisher.close().await.unwrap();
+        let text = ended(&http, &url);
+        closed(&server, "live/test");
+        let found = all_samples(&http, &url, &text);
+        let firsts = samples::assert_same_end(&found, &samples::of(&sent));
+        assert!(firsts.values().all(|first| *first == 0), "{firsts:?}");
+    });
+    server.stop();
+}
