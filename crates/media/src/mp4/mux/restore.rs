@@ -264,9 +264,10 @@ impl Muxer {
         let track = self.fragmenter.movie().tracks.iter().find(is_this);
         let per_ms = track.map_or(1, Track::per_ms);
         let is_odd = |sample: &parse::Raw| {
-            sample.duration % per_ms != 0 || sample.composition % per_ms.cast_signed() != 0
+            !sample.duration.is_multiple_of(per_ms)
+                || sample.composition % per_ms.cast_signed() != 0
         };
-        run.start % u64::from(per_ms) != 0 || run.samples.iter().any(is_odd)
+        !run.start.is_multiple_of(per_ms.into()) || run.samples.iter().any(is_odd)
     }
 
     /// Takes note of a part whose samples begin at `offset`, run after run.
