@@ -1,8 +1,8 @@
 //! One muxer a stream, for all who watch it as HLS or MP4: begun by the first of them, ended some time after the last.
 //!
 //! Its task reads a cursor of a player, drives the segmenter, and keeps what that makes in a window, where requests find
-//! it. When a run is over it waits for the next one as long as players are held (`-play-hold`), then the playlist says
-//! that it is the end.
+//! it. When a run is over it waits for the next one as long as players are held (`-play-hold`) or a recording is
+//! (`-record-rejoin`), then the playlist says that it is the end.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -317,7 +317,7 @@ impl Task {
             Read::Packets => self.take_batch(),
             Read::Ended { .. } => {
                 self.cursor = None;
-                let hold = self.api.context.config.play_hold;
+                let hold = self.hold();
                 self.held_until = Some(Instant::now() + hold);
                 if let Some(segmenter) = &mut self.segmenter {
                     segmenter.finish();
@@ -330,6 +330,15 @@ impl Task {
             }
             Read::Idle => {}
         }
+    }
+
+    /// How long the next run is waited for: as players are held, and as long as a recording that it goes on in.
+    fn hold(&self) -> Duration {
+        let context = &self.api.context;
+        let recordings = context.archive.list();
+        let of_stream = recordings.iter().filter(|recording| recording.key == self.muxer.key);
+        let rejoin = of_stream.map(|recording| recording.plan.rejoin).max();
+        context.config.play_hold.max(rejoin.unwrap_or_default())
     }
 
     /// Nothing more comes: the next run is another muxer's.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use testkit::http::Answer;
 
 use super::*;
+use crate::support::recording;
 
 const STREAM: &str = "/live/live/test";
 
@@ -258,7 +259,17 @@ fn who_watches_is_a_player_and_a_stream_that_nobody_watches_costs_nothing() {
 
 #[test]
 fn a_reconnect_and_another_configuration_are_discontinuities() {
-    let mut server = builder().args(["-play-hold", "20s"]).start();
+    assert_discontinuous(builder().args(["-play-hold", "20s"]));
+}
+
+#[test]
+fn the_playlist_of_a_stream_waits_as_long_as_its_recording() {
+    assert_discontinuous(recording().http().args(["-record-rejoin", "20s"]));
+}
+
+/// The playlist goes on with another run, which begins with a discontinuity.
+fn assert_discontinuous(server: Builder) {
+    let mut server = server.start();
     let http = server.api();
     let sent = source(SourceConfig::default(), 500);
     testkit::block_on(async {
