@@ -39,6 +39,8 @@ const ENTRIES: usize = 50_000;
 const FIND_TIME: Duration = Duration::from_secs(10);
 /// After that it is not tried again for so long.
 const NOTHING_TIME: Duration = Duration::from_secs(10);
+/// How long a live segment that has left memory is waited for, which the catalog may not have heard of.
+const AGAIN_TIME: Duration = Duration::from_secs(3);
 /// How often it is looked whether a recorder has come so far.
 const RETRY: Duration = Duration::from_millis(250);
 /// Live segments that are looked for until one is found: the first ones, and the first since something is recorded.
@@ -475,22 +477,30 @@ async fn again(
         Problem::new(Code::NotFound, detail)
     };
     let ((recorder, drift_ms), trace) = known.zip(live.trace).ok_or_else(gone)?;
-    let files = files_of(api, muxer, Some(recorder)).await?;
-    let (movie, unix_ms) = (init.clone(), live.unix_ms.saturating_sub(drift_ms));
-    let make = move || {
-        let files = files.iter().map(range::Segment::from);
-        let source = Source::new(Arc::new(SystemDisk), files);
-        let found = source.find(&trace, &movie.movie, unix_ms)?;
-        let made = found.map(|found| source.again(&found, &trace, &movie.movie)).transpose()?;
-        Ok(made.flatten())
-    };
-    let made: Result<Option<Vec<Bytes>>, range::Error> =
-        api.downloads.work(make).await.map_err(refused)?;
-    if let Some(bytes) = made.map_err(|error| refused(error.into()))? {
-        return Ok(ranged(mp4::media_type(init), bytes, headers));
+    let unix_ms = live.unix_ms.saturating_sub(drift_ms);
+    let until = Instant::now() + AGAIN_TIME;
+    loop {
+        let files = files_of(api, muxer, Some(recorder.clone())).await?;
+        let movie = init.clone();
+        let make = move || {
+            let files = files.iter().map(range::Segment::from);
+            let source = Source::new(Arc::new(SystemDisk), files);
+            let found = source.find(&trace, &movie.movie, unix_ms)?;
+            let made = found.map(|found| source.again(&found, &trace, &movie.movie)).transpose()?;
+            Ok(made.flatten())
+        };
+        let made: Result<Option<Vec<Bytes>>, range::Error> =
+            api.downloads.work(make).await.map_err(refused)?;
+        if let Some(bytes) = made.map_err(|error| refused(error.into()))? {
+            return Ok(ranged(mp4::media_type(init), bytes, headers));
+        }
+        if is_late(live) || Instant::now() + RETRY >= until {
+            break;
+        }
+        tokio::time::sleep(RETRY).await;
     }
     // A recorder whose disk was in trouble may be so far behind.
-    if Timestamp::now().as_millisecond().saturating_sub(live.unix_ms) > LATE_MS {
+    if is_late(live) {
         let rewinding = &mut muxer.lock().rewinding;
         rewinding.change();
         if let Some(found) = &mut rewinding.found {
@@ -498,6 +508,11 @@ async fn again(
         }
     }
     Err(gone())
+}
+
+/// Whether a segment that is not in the files will not come into them.
+fn is_late(live: &Logged) -> bool {
+    Timestamp::now().as_millisecond().saturating_sub(live.unix_ms) > LATE_MS
 }
 
 /// An initialization of the archive: of the first of its segments that is still there.
