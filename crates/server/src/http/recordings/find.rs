@@ -249,7 +249,12 @@ pub(super) async fn whole(api: &Arc<Api>, id: RecordingId) -> Result<Whole, Prob
         return Ok(Whole { recording, files: Vec::new(), missing: Vec::new() });
     }
     let lists = ask(api, move |reader| Ok((reader.of_recording(id)?, reader.gaps_of(id)?)));
-    let (segments, gaps) = lists.await?.unwrap_or_default();
+    let (segments, gaps) = match lists.await {
+        Ok(known) => known.unwrap_or_default(),
+        // As above: its files are told of when the catalog answers.
+        Err(_) if runs(api, id).is_some() => Default::default(),
+        Err(problem) => return Err(problem),
+    };
     Ok(Whole::new(recording, &segments, &gaps))
 }
 

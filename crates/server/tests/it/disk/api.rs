@@ -33,6 +33,9 @@ fn no_request_waits_for_a_disk_that_hangs() {
         let known = || http.get("/api/v1/recordings").ok()["recordings"][0]["id"].clone();
         wait_until("the recording is known", || known().is_string());
         let path = format!("/api/v1/recordings/{}", known().as_str().unwrap());
+        // It is listed before the catalog, which has its files, knows it.
+        let file = format!("{path}/segments/1/file");
+        wait_until("its file is known", || http.get(&file).status == 200);
 
         let frozen = disk.freeze();
         let answers = Mutex::new(Vec::new());
