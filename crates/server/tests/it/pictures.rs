@@ -294,7 +294,7 @@ fn what_a_recorder_says_of_pictures_is_for_its_recordings() {
     block_on(crate::record::publish(&server, "live/test", &sound_and_noise()));
     server.wait_for_log("recorder closed", &[]);
     let all = || http.get("/api/v1/recordings").ok()["recordings"].clone();
-    wait_until("the recording is in the catalog", || all()[0]["id"].is_string());
+    wait_until("the recording is in the catalog", || all()[0]["state"] == "complete");
     let at = format!("/api/v1/recordings/{}", all()[0]["id"].as_str().unwrap());
     for name in ["poster.jpg", "thumbnail.jpg?at_ms=0", "sprite.jpg", "sprite.vtt"] {
         let off = http.get(&format!("{at}/{name}"));
