@@ -46,7 +46,7 @@ enum Job {
     Stop(act::Stop),
     /// Begin another file at the next key frame
     Split(act::Split),
-    /// Make one FLV file of a recording, or of a stretch of time of a stream
+    /// Make one file, FLV or MP4, of a recording, or of a stretch of time of a stream
     Export(export::Export),
     /// Keep a recording: nothing deletes it until it is released
     Hold(act::Hold),
