@@ -7,10 +7,11 @@
 //! when the disk works again.
 //!
 //! This file is the loop; [`file`] are its files, from their creation to their end, with what is
-//! beside them in [`hold`]; [`orders`] is what others ask of it. Decisions and accounts are pure:
-//! [`tracks`] what is recorded of a stream, [`rotation`] when a file ends, [`books`] what was
-//! received, written and dropped, [`trouble`] how long to wait. Who starts, stops and joins these threads is `archive`;
-//! the bytes of a file are `segment`, `media::flv::mux` and `media::mp4::mux`.
+//! beside them in [`hold`]; [`orders`] is what others ask of it, [`report`] what it tells them.
+//! Decisions and accounts are pure: [`tracks`] what is recorded of a stream, [`rotation`] when a
+//! file ends, [`books`] what was received, written and dropped, [`trouble`] how long to wait. Who
+//! starts, stops and joins these threads is `archive`; the bytes of a file are `segment`,
+//! `media::flv::mux` and `media::mp4::mux`.
 //!
 //! Invariant: a packet that was read is in the file, held by `rotation`, in the `backlog`, or in the
 //! books as dropped or as left out.
@@ -19,6 +20,7 @@ mod books;
 mod file;
 mod hold;
 mod orders;
+mod report;
 mod rotation;
 mod task;
 mod tracks;
@@ -37,10 +39,9 @@ use media::time::{Placed, Rebase};
 use media::{Header, Packet};
 
 use crate::archive::Shared;
-use crate::events::{Completed, Event, Started};
 use crate::gate::Place;
 use crate::segment::Segment;
-use crate::{Counters, Cut, Format, Gap, GapReason, Hash, Notice, Plan, Reason, telemetry};
+use crate::{Counters, Cut, Format, GapReason, Hash, Plan, telemetry};
 use books::Books;
 use file::Back;
 pub(crate) use file::rfc3339;
@@ -539,14 +540,6 @@ impl Recorder {
         self.add(&Counters { errors, ..Counters::default() });
     }
 
-    fn show_trouble(&self) {
-        self.task.set_state(match self.trouble {
-            Some(GapReason::Space) => State::Paused,
-            Some(_) => State::Trouble,
-            None => State::Waiting,
-        });
-    }
-
     /// Drops all that is left of a run that no file was to be had for.
     fn give_up(&mut self) {
         for packet in std::mem::take(&mut self.backlog) {
@@ -592,70 +585,6 @@ impl Recorder {
         self.cut = Cut::Rejoin;
         self.returning = true;
         true
-    }
-
-    /// Says that the recording has its thread: before all else that is told of it.
-    fn tell_started(&self) {
-        let Task { id, key, name, labels, request_key, .. } = &*self.task;
-        let recorder = &self.plan.recorder;
-        self.shared.events.send(Event::Started(Started {
-            id: *id,
-            key: key.clone(),
-            recorder: recorder.clone(),
-            name: name.clone(),
-            labels: labels.clone(),
-            request_key: request_key.clone(),
-            tracks: self.plan.tracks,
-            start_time: rfc3339(&self.started),
-        }));
-        let notice = || Notice::Started { id: *id, key: key.clone(), recorder: recorder.clone() };
-        self.shared.observer.tell(notice);
-    }
-
-    fn tell_completed(&self) {
-        let telemetry::Summary { segments, duration_ms: length_ms, reason } = self.summary();
-        let (id, ledger) = (self.task.id, self.books.complete());
-        let end_time = rfc3339(&self.shared.clock.now());
-        let completed = Completed { id, reason, segments, length_ms, ledger, end_time };
-        self.task.tell_completed(&self.shared, completed);
-    }
-
-    fn tell_trouble(&self, error: String) {
-        let (id, key) = (self.task.id, self.task.key.clone());
-        self.shared.observer.tell(|| Notice::Trouble { id, key, error });
-    }
-
-    fn tell_resumed(&self, gap: Option<Gap>) {
-        let (id, key) = (self.task.id, self.task.key.clone());
-        self.shared.observer.tell(|| Notice::Resumed { id, key, gap });
-    }
-
-    /// What the closing lines tell.
-    fn summary(&self) -> telemetry::Summary {
-        let ended = if self.trouble.is_some() { Reason::Failed } else { Reason::Ended };
-        telemetry::Summary {
-            segments: self.books.segments(),
-            duration_ms: self.books.duration_ms(),
-            reason: self.task.stopped.get().copied().unwrap_or(ended),
-        }
-    }
-
-    /// Shows others how far the recording is.
-    fn publish(&mut self) {
-        self.count();
-        let (segments, length_ms) = (self.books.segments(), self.books.duration_ms());
-        self.task.set_books(self.books.recording(), segments, length_ms);
-    }
-
-    /// Counts what the books have noted since the last time.
-    fn count(&mut self) {
-        let news = self.books.take_news();
-        self.add(&news);
-    }
-
-    fn add(&self, more: &Counters) {
-        self.task.meter.add(more);
-        self.shared.total.add(more);
     }
 }
 

@@ -59,6 +59,21 @@ fn bytes(source: &Source, range: Range) -> Result<Vec<u8>, Error> {
     Ok(file)
 }
 
+/// All bytes of a file that is asked for when half of its only segment is there, and sent when all of it is.
+fn bytes_while_it_grows(made: &Made) -> Vec<u8> {
+    let path = made.segments[0].path.clone();
+    let whole = made.disk.files()[&path].clone();
+    made.disk.put(path.to_str().unwrap(), &whole[..whole.len() / 2]);
+    let mut flv = source(made).flv(Range::ALL).unwrap();
+    assert!(flv.info().is_growing);
+    let size = flv.info().size_bytes;
+    let mut sent = flv.next().unwrap().unwrap().to_vec();
+    made.disk.put(path.to_str().unwrap(), &whole);
+    flv.for_each(|piece| sent.extend_from_slice(&piece.unwrap()));
+    assert_eq!(sent.len() as u64, size);
+    sent
+}
+
 /// What is in a file, which must be without a fault.
 fn tags(file: &[u8]) -> (Vec<Tag>, Report) {
     let (mut tags, mut probe) = (Vec::new(), Probe::new());
