@@ -132,13 +132,25 @@ fn neighbours((before, file): (&About, &File), about: &About, found: &mut Vec<Pr
         let (segment, other) = (about.segment, file.name.clone());
         return found.push(ProblemKind::Twice { segment, other });
     }
+    let goes_on = goes_on((before, file), about);
     if about.segment > before.segment + 1 {
-        let (first, last) = (before.segment + 1, about.segment - 1);
-        return found.push(ProblemKind::Missing { first, last });
+        // Of a file that the disk lost before anything was in it, there is only the number.
+        let is_known = file.state == State::Complete && file.ledger.is_some();
+        if !is_known || !goes_on.is_empty() {
+            let (first, last) = (before.segment + 1, about.segment - 1);
+            found.push(ProblemKind::Missing { first, last });
+        }
+        return;
     }
+    found.extend(goes_on);
+}
+
+/// Checks that a file counts on, packets and ms, from the end of the one before it.
+fn goes_on((before, file): (&About, &File), about: &About) -> Vec<ProblemKind> {
+    let mut found = Vec::new();
     // What an unfinished file says of itself is older than its end.
     if file.state != State::Complete {
-        return;
+        return found;
     }
     // A file counts from before the gap that it begins with.
     let gap_packets = before.gap_before.map_or(0, |gap| gap.dropped.packets);
@@ -159,6 +171,7 @@ fn neighbours((before, file): (&About, &File), about: &About, found: &mut Vec<Pr
             }
         }
     }
+    found
 }
 
 /// Checks a file's hash against all who tell it.

@@ -125,6 +125,24 @@ fn a_missing_segment_is_found() {
     assert_eq!(problems(files), [format!("{ID}/5.flv before it segments 2 to 4 are missing")]);
 }
 
+/// As after a disk that lost a file before anything was in it, whose packets are in the gap.
+#[test]
+fn a_number_without_packets_is_not_a_missing_segment() {
+    let mut files = recording(ID, 3);
+    for file in &mut files[2..] {
+        file.about.as_mut().unwrap().segment += 1;
+    }
+    let report = judge(files.clone());
+    assert_eq!((report.verdict(), report.recordings[0].problems.len()), (Verdict::Whole, 0));
+    // One that cannot tell how many it has may have had the others after it.
+    let missing = format!("{ID}/3.flv before it segment 3 is missing");
+    let mut untold = files.clone();
+    untold[1].ledger = None;
+    assert!(problems(untold).contains(&missing));
+    files[1].state = State::Unfinished;
+    assert!(problems(files).contains(&missing));
+}
+
 #[test]
 fn a_beginning_that_was_not_given_is_told() {
     let report = judge(recording(ID, 4).split_off(2));
