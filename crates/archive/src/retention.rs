@@ -234,11 +234,16 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// How long ago a segment's last packet came; nothing where the clock was set back.
+    /// How long ago a segment's last packet came.
     pub(crate) fn age(&self, segment: &Segment) -> Duration {
-        let age_ms = self.now_unix_ms.saturating_sub(segment.end_unix_ms);
-        Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+        age(self.now_unix_ms, segment)
     }
+}
+
+/// How long ago a segment's last packet came; nothing where the clock was set back.
+pub(crate) fn age(now_unix_ms: i64, segment: &Segment) -> Duration {
+    let age_ms = now_unix_ms.saturating_sub(segment.end_unix_ms);
+    Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
 }
 
 /// The recorder, if it has rules of its own.

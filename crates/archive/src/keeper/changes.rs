@@ -306,11 +306,15 @@ impl Work<'_> {
         for segment in segments {
             match retention::delete(disk, &Rules::default(), &segment) {
                 Outcome::Deleted => {
-                    let age = now_unix_ms.saturating_sub(segment.end_unix_ms);
-                    let age = Duration::from_millis(u64::try_from(age).unwrap_or_default());
+                    if let Err(error) = self.tidy(&segment) {
+                        // It may come back.
+                        telemetry::delete_failed(&segment, &words(&error));
+                        failure = Some(error.into());
+                        continue;
+                    }
+                    let age = retention::age(now_unix_ms, &segment);
                     self.clerk.tell_deleted(&segment, age, cause);
                     self.catalog.deleted(&[(segment.clone(), cause)], now_unix_ms)?;
-                    self.tidy(&segment);
                     gone.push(segment);
                 }
                 Outcome::Missing => self.catalog.missing(&segment)?,
@@ -324,14 +328,17 @@ impl Work<'_> {
         failure.map_or(Ok(gone), Err)
     }
 
-    /// Removes directories that are left empty.
-    fn tidy(&self, segment: &Segment) {
+    /// Makes a deletion last, and removes directories that are left empty.
+    fn tidy(&self, segment: &Segment) -> io::Result<()> {
         let disk = &*self.shared.disk;
         let folder = segment.file().parent().unwrap_or(segment.file());
         match self.bin_dir(segment) {
-            Some(dir) => trash::tidy(disk, &dir, folder),
-            // What a power cut brings back is found missing or deleted again at the next start.
-            None => drop(retention::tidy(disk, &self.clerk.roots(), folder)),
+            Some(dir) => {
+                disk.sync_dir(folder)?;
+                trash::tidy(disk, &dir, folder);
+                Ok(())
+            }
+            None => retention::tidy(disk, &self.clerk.roots(), folder),
         }
     }
 
@@ -394,7 +401,8 @@ impl Work<'_> {
             });
             sidecar::follow(disk, &segment.path, &place.path, &FOLLOWERS)?;
             disk.sync_dir(folder)?;
-            self.tidy(&segment);
+            // What a power cut takes back is where it was.
+            let _ = self.tidy(&segment);
             binned.push(segment);
         }
         Ok(binned)
@@ -445,7 +453,7 @@ impl Work<'_> {
             self.catalog.restored(&segment)?;
             // What a power cut takes back is in the bin again.
             let _ = disk.sync_dir(folder);
-            self.tidy(&segment);
+            let _ = self.tidy(&segment);
             restored.push(segment);
         }
         self.catalog.set_binned(id, None)?;

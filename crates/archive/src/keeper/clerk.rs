@@ -1,6 +1,7 @@
 //! The thread that writes the catalog, deletes what retention lets go, and carries out what people
 //! want done to recordings (`changes`).
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
@@ -89,7 +90,7 @@ pub(super) struct Clerk {
     /// That the catalog cannot be used is logged.
     is_catalog_told: bool,
     /// That files cannot be deleted is logged.
-    is_delete_told: bool,
+    is_delete_told: Cell<bool>,
 }
 
 impl Clerk {
@@ -115,7 +116,7 @@ impl Clerk {
             round_at: now,
             low_at: now,
             is_catalog_told: false,
-            is_delete_told: false,
+            is_delete_told: Cell::new(false),
         }
     }
 
@@ -379,8 +380,8 @@ impl Clerk {
         let rooms = retention::rooms(reader, &**disk, &policy)?;
         let mut planner = Planner::new(&policy, now_unix_ms, &bytes, rooms);
         let guard = Guard::new(&**disk);
-        let mut dirs = BTreeSet::new();
         let mut deleted = Vec::new();
+        let mut is_any_deleted = false;
         let mut tried = 0;
         let mut is_more_left = false;
         for segment in reader.oldest_first() {
@@ -396,7 +397,7 @@ impl Clerk {
                 continue;
             }
             if tried == ROUND_MAX || self.asked.is_stopped() {
-                is_more_left = !dirs.is_empty();
+                is_more_left = is_any_deleted;
                 break;
             }
             tried += 1;
@@ -404,13 +405,10 @@ impl Clerk {
             match retention::delete(&**disk, rules, &segment) {
                 Outcome::Deleted => {
                     planner.deleted(&segment);
-                    dirs.extend(segment.path.parent().map(ToOwned::to_owned));
-                    self.is_delete_told = false;
-                    self.tell_deleted(&segment, planner.age(&segment), cause);
+                    is_any_deleted = true;
                     deleted.push((segment, cause));
                     if deleted.len() == DELETED_MAX {
-                        catalog.deleted(&deleted, now_unix_ms)?;
-                        deleted.clear();
+                        self.enter_deleted(&mut deleted, now_unix_ms)?;
                     }
                 }
                 Outcome::Missing => {
@@ -418,19 +416,49 @@ impl Clerk {
                     catalog.missing(&segment)?;
                 }
                 Outcome::Kept => {}
-                Outcome::Failed(error) => {
-                    if !std::mem::replace(&mut self.is_delete_told, true) {
-                        telemetry::delete_failed(&segment, &crate::words(&error));
-                    }
-                }
+                Outcome::Failed(error) => self.tell_not_deleted(&segment, &error),
             }
         }
-        catalog.deleted(&deleted, now_unix_ms)?;
-        for dir in dirs {
-            // What a power cut brings back is found missing or deleted again at the next start.
-            let _ = retention::tidy(&**disk, &self.roots(), &dir);
-        }
+        self.enter_deleted(&mut deleted, now_unix_ms)?;
         Ok(is_more_left)
+    }
+
+    /// Enters what was deleted, once it stays so: what a disk may bring back when it is mounted again is not forgotten.
+    fn enter_deleted(
+        &self,
+        deleted: &mut Vec<(Segment, Cause)>,
+        now_unix_ms: i64,
+    ) -> Result<(), Error> {
+        let Some(catalog) = &self.catalog else { return Ok(()) };
+        let dir = |segment: &Segment| segment.path.parent().map(ToOwned::to_owned);
+        let dirs: BTreeSet<_> = deleted.iter().filter_map(|(segment, _)| dir(segment)).collect();
+        let mut doubtful = BTreeMap::new();
+        for path in dirs {
+            if let Err(error) = retention::tidy(&*self.shared.disk, &self.roots(), &path) {
+                doubtful.insert(Some(path), error);
+            }
+        }
+        deleted.retain(|(segment, cause)| match doubtful.get(&dir(segment)) {
+            Some(error) => {
+                self.tell_not_deleted(segment, error);
+                false
+            }
+            None => {
+                self.is_delete_told.set(false);
+                self.tell_deleted(segment, retention::age(now_unix_ms, segment), *cause);
+                true
+            }
+        });
+        catalog.deleted(deleted, now_unix_ms)?;
+        deleted.clear();
+        Ok(())
+    }
+
+    /// Tells, once, that files cannot be deleted.
+    fn tell_not_deleted(&self, segment: &Segment, error: &io::Error) {
+        if !self.is_delete_told.replace(true) {
+            telemetry::delete_failed(segment, &crate::words(error));
+        }
     }
 
     /// Tells that a file was deleted.

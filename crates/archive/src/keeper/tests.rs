@@ -374,7 +374,39 @@ impl Disk for Roomy {
     }
 
     fn sync_dir(&self, dir: &Path) -> std::io::Result<()> {
+        self.fake.sync_dir(dir)?;
         SystemDisk.sync_dir(dir)
+    }
+}
+
+#[test]
+fn what_a_disk_may_bring_back_is_not_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = recorded(dir.path());
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = broken.clone();
+    let fake = FakeDisk::failing(move |_, call| {
+        let fails = call == Call::SyncDir && is_broken.load(Ordering::Relaxed);
+        fails.then_some(Fault::Error(std::io::ErrorKind::ReadOnlyFilesystem))
+    });
+    let retention = Rules { total_bytes: Some(0), ..Rules::default() };
+    let config = Config { record_dir: dir.path().into(), retention, ..Config::default() };
+    let mut steps = Steps::new(config, Roomy { fake });
+    let mut clerk = steps.clerk();
+    turn(&mut clerk);
+    for path in &paths {
+        assert_eq!((path.exists(), state(dir.path(), path)), (false, Some(State::Finished)));
+    }
+    let [line] = &lines_of(dir.path())[..] else { panic!("not told once") };
+    assert!(line.starts_with("ERROR cannot delete recording error=\"read-only file system\""));
+
+    // It is mounted anew, and has what it had.
+    recorded(dir.path());
+    broken.store(false, Ordering::Relaxed);
+    steps.pass(60);
+    turn(&mut clerk);
+    for path in &paths {
+        assert_eq!((path.exists(), state(dir.path(), path)), (false, Some(State::Deleted)));
     }
 }
 
