@@ -126,15 +126,26 @@ impl Http {
     /// Sends JSON, if any.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// When there is no answer, or not all of it.
     pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.try_send(method, path, body).unwrap_or_else(|e| panic!("no body: {e}"))
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// What keeps the body from being read whole.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub fn try_send(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Answer> {
         let mut client = self.clone().header("Connection", "close");
         let body = body.map(Value::to_string).unwrap_or_default();
         if !body.is_empty() {
             client = client.header("Content-Type", "application/json");
             client = client.header("Content-Length", &body.len().to_string());
         }
-        client.raw(format!("{}{body}", client.head(method, path)).as_bytes())
+        client.try_raw(format!("{}{body}", client.head(method, path)).as_bytes())
     }
 
     /// The head of a request.
@@ -146,23 +157,27 @@ impl Http {
     /// Sends bytes, and reads one answer.
     ///
     /// # Panics
-    /// When there is none.
+    /// When there is none, or not all of it.
     pub fn raw(&self, bytes: &[u8]) -> Answer {
+        self.try_raw(bytes).unwrap_or_else(|e| panic!("no body: {e}"))
+    }
+
+    fn try_raw(&self, bytes: &[u8]) -> io::Result<Answer> {
         let mut socket = BufReader::new(self.connect());
         // A server may answer, and hang up, before it has read everything.
         let _ = socket.get_mut().write_all(bytes);
         let mut answer = read_head(&mut socket);
         if bytes.starts_with(b"HEAD ") {
-            return answer;
+            return Ok(answer);
         }
         if let Some(length) = answer.header("content-length") {
             let length = length.parse().unwrap_or_else(|_| panic!("a length is no number"));
             answer.body.resize(length, 0);
-            socket.read_exact(&mut answer.body).unwrap_or_else(|e| panic!("no body: {e}"));
+            socket.read_exact(&mut answer.body)?;
         } else if answer.header("transfer-encoding").as_deref() == Some("chunked") {
             while read_chunk(&mut socket, &mut answer.body) {}
         }
-        answer
+        Ok(answer)
     }
 
     /// A connection to the server.

@@ -101,20 +101,29 @@ impl Poke {
         let Some(id) = self.recording(api, books, state)? else { return Ok(()) };
         books.count("downloads");
         let recording = format!("/api/v1/recordings/{id}");
-        match self.noise.below(3) {
-            0 => self.ask(api, books, "GET", &format!("{recording}/media.flv")).map(drop),
+        let known = self.ask(api, books, "GET", &recording)?.json();
+        let path = match self.noise.below(3) {
+            0 => format!("{recording}/media.flv"),
             1 => {
                 let part = api.clone().header("Range", "bytes=1000-50000");
-                self.ask(&part, books, "GET", &format!("{recording}/segments/1/file")).map(drop)
+                let path = format!("{recording}/segments/1/file");
+                return self.ask(&part, books, "GET", &path).map(drop);
             }
             _ => {
-                let known = self.ask(api, books, "GET", &recording)?.json();
                 let Some(start) = known.get("start").and_then(Value::as_str) else { return Ok(()) };
-                let start = start.replace('+', "%2B");
-                let range = format!("{recording}/media.flv?from={start}&cut=exact");
-                self.ask(api, books, "GET", &range).map(drop)
+                format!("{recording}/media.flv?from={}&cut=exact", start.replace('+', "%2B"))
             }
+        };
+        let Err(error) = self.try_ask(api, books, "GET", &path) else { return Ok(()) };
+        // What is deleted meanwhile, and what its disk does not give, ends the answer; nothing else does.
+        books.count("downloads cut short");
+        let now = self.ask(api, books, "GET", &recording)?.json();
+        let is_deleted = deleted(&now) > deleted(&known);
+        let stream = known.get("stream").and_then(Value::as_str).unwrap_or_default();
+        if !stream.starts_with("weak/") && !is_deleted {
+            books.problem(format!("GET {path}: {error}"));
         }
+        Ok(())
     }
 
     /// Any of the recordings in a state.
@@ -126,8 +135,20 @@ impl Poke {
 
     /// Asks, and looks whether it is answered as it may be.
     fn ask(&self, api: &Http, books: &Books, method: &str, path: &str) -> Result<Answer> {
+        Ok(self.try_ask(api, books, method, path)?)
+    }
+
+    /// # Errors
+    /// What keeps an answer from being read whole.
+    fn try_ask(
+        &self,
+        api: &Http,
+        books: &Books,
+        method: &str,
+        path: &str,
+    ) -> std::io::Result<Answer> {
         let body = (method == "POST").then(|| Value::Object(serde_json::Map::new()));
-        let answer = api.send(method, path, body.as_ref());
+        let answer = api.try_send(method, path, body.as_ref())?;
         books.count("requests");
         match answer.status {
             200..300 | 404 | 409 | 416 => {}
@@ -147,4 +168,11 @@ impl Poke {
         let place = self.noise.below(u64::try_from(list.len()).unwrap_or(0));
         list.get(usize::try_from(place).unwrap_or(0))
     }
+}
+
+/// How many files of a recording are there no longer.
+fn deleted(recording: &Value) -> usize {
+    let files = recording.get("files").and_then(Value::as_array);
+    let is_gone = |file: &&Value| file.get("state").and_then(Value::as_str) == Some("deleted");
+    files.map_or(0, |files| files.iter().filter(is_gone).count())
 }
