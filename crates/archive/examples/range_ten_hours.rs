@@ -52,6 +52,7 @@ fn make(dir: &Path) -> Result<u64, Box<dyn Error>> {
             recorder: "all".to_owned(),
             name: None,
             request_key: None,
+            is_clip: false,
             tracks: archive::Tracks::All,
             labels: archive::Labels::default(),
         };

@@ -134,6 +134,8 @@ pub struct About {
     pub name: Option<String>,
     /// The key of the request that began it.
     pub request_key: Option<String>,
+    /// Whether it is a clip: a stretch of a recording, kept as one of its own.
+    pub is_clip: bool,
     /// What of the stream is in it.
     pub tracks: Tracks,
     /// What was written on the recording when it began.
@@ -172,7 +174,8 @@ impl About {
         let tracks = is_part.then(|| ("tracks", Value::from(self.tracks.name().to_owned())));
         let name = self.name.as_ref().map(|name| ("recordingName", text(name)));
         let request_key = self.request_key.as_ref().map(|key| ("requestKey", text(key)));
-        properties.extend([recorder, tracks, name, request_key].into_iter().flatten());
+        let clip = self.is_clip.then_some(("clip", Value::Boolean(true)));
+        properties.extend([recorder, clip, tracks, name, request_key].into_iter().flatten());
         let labels =
             self.labels.iter().map(|(name, value)| (format!("{LABEL}{name}"), text(value)));
         let properties = properties.into_iter().map(|(name, value)| (name.to_owned(), value));
@@ -211,6 +214,7 @@ impl About {
             recorder: text("recorder").unwrap_or_default().to_owned(),
             name: text("recordingName").map(ToOwned::to_owned),
             request_key: text("requestKey").map(ToOwned::to_owned),
+            is_clip: find(properties, "clip").and_then(Value::as_bool).unwrap_or_default(),
             tracks: text("tracks").and_then(|word| word.parse().ok()).unwrap_or_default(),
             labels: labels(properties),
         })

@@ -171,6 +171,7 @@ impl<'a> Copy<'a> {
             recorder: self.clip.plan.recorder.clone(),
             name: self.clip.name.clone(),
             request_key: None,
+            is_clip: true,
             tracks: Tracks::All,
             labels: self.clip.labels.clone(),
         };
@@ -274,6 +275,7 @@ impl<'a> Copy<'a> {
             name: self.clip.name.clone(),
             labels: self.clip.labels.clone(),
             request_key: None,
+            is_clip: true,
             tracks: Tracks::All,
             start_time: rfc3339(&start),
         }));

@@ -43,6 +43,7 @@ pub(crate) struct Started {
     pub(crate) name: Option<String>,
     pub(crate) labels: Labels,
     pub(crate) request_key: Option<String>,
+    pub(crate) is_clip: bool,
     pub(crate) tracks: Tracks,
     /// When it was asked for: RFC 3339 with ms and offset.
     pub(crate) start_time: String,

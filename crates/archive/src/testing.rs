@@ -484,6 +484,7 @@ pub(crate) fn about() -> About {
         recorder: "all".to_owned(),
         name: None,
         request_key: None,
+        is_clip: false,
         tracks: Tracks::All,
         labels: Labels::new(),
     }

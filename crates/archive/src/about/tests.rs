@@ -21,6 +21,7 @@ fn about() -> About {
         recorder: "all".to_owned(),
         name: None,
         request_key: None,
+        is_clip: false,
         tracks: Tracks::All,
         labels: Labels::default(),
     }
@@ -45,6 +46,7 @@ fn what_was_written_on_a_recording_is_read_back() {
         recorder: "main".to_owned(),
         name: Some("Act 1".to_owned()),
         request_key: Some(String::new()),
+        is_clip: true,
         tracks: Tracks::KeyFrames,
         labels,
         ..about()
@@ -61,7 +63,7 @@ fn what_was_written_on_a_recording_is_read_back() {
 fn a_file_of_an_older_version_tells_less() {
     let about = About { recorder: String::new(), name: None, ..about() };
     let properties = about.properties();
-    let is_new = |name: &str| ["recorder", "tracks", "recordingName"].contains(&name);
+    let is_new = |name: &str| ["recorder", "clip", "tracks", "recordingName"].contains(&name);
     assert!(!properties.iter().any(|(name, _)| is_new(name)));
     assert_eq!(About::from_properties(&properties), Some(about));
 }

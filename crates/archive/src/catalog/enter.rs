@@ -48,7 +48,8 @@ impl Phase {
 
 impl Catalog {
     pub(super) fn started(&self, started: &Started) -> Result<(), Error> {
-        let Started { id, key, recorder, name, labels, request_key, tracks, start_time } = started;
+        let Started { id, key, recorder, name, labels, request_key, is_clip, tracks, start_time } =
+            started;
         let about = About {
             recording: *id,
             stream_key: key.as_str().to_owned(),
@@ -64,6 +65,7 @@ impl Catalog {
             name: name.clone(),
             labels: labels.clone(),
             request_key: request_key.clone(),
+            is_clip: *is_clip,
             tracks: *tracks,
         };
         let start_unix_ms = unix_ms(start_time).unwrap_or_default();
@@ -230,8 +232,8 @@ impl Catalog {
             return Ok(());
         }
         db.prepare_cached(
-            "INSERT INTO recordings (id, stream_key, recorder, name, request_key, tracks, phase, \
-             start_time, start_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO recordings (id, stream_key, recorder, name, request_key, is_clip, tracks, \
+             phase, start_time, start_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             id,
@@ -239,6 +241,7 @@ impl Catalog {
             recorder(about),
             about.name,
             about.request_key,
+            about.is_clip,
             about.tracks.name(),
             phase.name(),
             about.start_time,
@@ -272,6 +275,7 @@ impl Catalog {
                 ":number": about.segment,
                 ":stream_key": about.stream_key,
                 ":recorder": recorder(about),
+                ":is_clip": about.is_clip,
                 ":path": entry.path,
                 ":bin_path": entry.bin_path,
                 ":state": entry.state.name(),
@@ -353,10 +357,10 @@ fn recorder(about: &About) -> &str {
 /// What is known stays where there is nothing newer: a hash that was computed while the file was
 /// written must not be lost because the file was looked at again.
 const ENTER: &str = "
-INSERT INTO segments (recording, number, stream_key, recorder, path, bin_path, state, held,
+INSERT INTO segments (recording, number, stream_key, recorder, is_clip, path, bin_path, state, held,
     recovered, cut, start_time, start_unix_ms, end_time, end_unix_ms, start_ms, length_ms,
     size_bytes, modified_ms, first_packet, server, gaps_before, hash, chain, chain_before)
-VALUES (:recording, :number, :stream_key, :recorder, :path, :bin_path, :state, :held,
+VALUES (:recording, :number, :stream_key, :recorder, :is_clip, :path, :bin_path, :state, :held,
     :recovered, :cut, :start_time, :start_unix_ms, :end_time, :end_unix_ms, :start_ms, :length_ms,
     :size_bytes, :modified_ms, :first_packet, :server, :gaps_before, :hash, :chain, :chain_before)
 ON CONFLICT (recording, number) DO UPDATE SET

@@ -234,6 +234,8 @@ pub struct Recording {
     pub reason: Option<String>,
     /// What whoever asked for it calls the request.
     pub request_key: Option<String>,
+    /// Whether it is a clip of another one.
+    pub is_clip: bool,
     /// What of the stream is in it, as it began.
     pub tracks: Tracks,
     /// What its newest file is.

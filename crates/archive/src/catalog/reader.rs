@@ -61,6 +61,8 @@ pub struct Segment {
     pub stream_key: String,
     /// The name of the recorder that made it.
     pub recorder: String,
+    /// Whether it is a clip.
+    pub is_clip: bool,
     /// What has become of its file.
     pub state: State,
     /// Whether it is held.
@@ -113,7 +115,7 @@ pub struct Reader {
 
 pub(super) const COLUMNS: &str = "id, path, recording, number, stream_key, state, start_unix_ms, \
     coalesce(end_unix_ms, start_unix_ms), start_ms, length_ms, size_bytes, modified_ms, hash, \
-    chain, recorder, held, bin_path";
+    chain, recorder, held, bin_path, is_clip";
 
 impl Reader {
     /// Opens the catalog in `record_dir`. While a server writes it, an answer takes 5 s at most.
@@ -312,6 +314,7 @@ impl Reader {
             // The column has a check.
             state: state.unwrap_or(State::Missing),
             recorder: row.get(14)?,
+            is_clip: row.get(17)?,
             held: row.get(15)?,
             bin_path: row.get::<_, Option<String>>(16)?.map(|path| self.record_dir.join(path)),
             start_unix_ms: row.get(6)?,

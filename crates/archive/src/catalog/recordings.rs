@@ -44,7 +44,8 @@ const RECORDING: &str = "seq, id, stream_key, recorder, name, state, start_unix_
     coalesce(closed_dropped_bytes, dropped_bytes), \
     coalesce(closed_late_packets, late_packets), held, reason, request_key, \
     iif(binned_segments > 0, binned_unix_ms, NULL), iif(binned_segments > 0, purge_unix_ms, NULL), \
-    tracks, (SELECT path FROM segments WHERE recording = recordings.id ORDER BY number DESC LIMIT 1)";
+    tracks, (SELECT path FROM segments WHERE recording = recordings.id ORDER BY number DESC LIMIT 1), \
+    is_clip";
 
 impl Reader {
     /// One recording.
@@ -216,6 +217,7 @@ fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
         request_key: row.get(22)?,
         binned_unix_ms: row.get(23)?,
         purge_unix_ms: row.get(24)?,
+        is_clip: row.get(27)?,
         // A word that is not known is of a later version.
         tracks: row.get_ref(25)?.as_str()?.parse().unwrap_or_default(),
         format: row.get_ref(26)?.as_str_or_null()?.and_then(Format::of_name).unwrap_or_default(),

@@ -1,5 +1,5 @@
 //! The tables, and how a catalog of an older version comes to them. Those of version 1 stand here,
-//! what version 2 made of them in `second.sql`.
+//! what later versions made of them in files named by their numbers.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -7,7 +7,8 @@ use super::Error;
 
 /// One step of SQL for each version, from an empty file on. A step is never changed once it was
 /// released; further ones follow it.
-const STEPS: &[&str] = &[FIRST, include_str!("schema/second.sql")];
+const STEPS: &[&str] =
+    &[FIRST, include_str!("schema/second.sql"), include_str!("schema/third.sql")];
 
 /// Times end in `_unix_ms` where they are by the clock on the wall, in ms since 1970; `start_ms`
 /// and `at_ms` are on the recording's own clock. Paths are relative to the record directory, with

@@ -410,6 +410,7 @@ fn of_segments() -> Vec<String> {
         "recorder",
         "recordingName",
         "requestKey",
+        "clip",
         "tracks",
         "codecs",
         "complete",

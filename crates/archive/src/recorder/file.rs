@@ -400,6 +400,7 @@ impl Recorder {
             recorder: self.plan.recorder.clone(),
             name: self.task.name.clone(),
             request_key: self.task.request_key.clone(),
+            is_clip: false,
             tracks: self.plan.tracks,
             labels: self.task.labels.clone(),
         }

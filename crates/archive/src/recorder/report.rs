@@ -16,6 +16,7 @@ impl Recorder {
             name: name.clone(),
             labels: labels.clone(),
             request_key: request_key.clone(),
+            is_clip: false,
             tracks: self.plan.tracks,
             start_time: rfc3339(&self.started),
         }));

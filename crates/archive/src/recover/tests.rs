@@ -447,6 +447,7 @@ fn a_file_with_all_that_can_be_written_on_it_is_recovered_and_told() {
         recorder: "r".repeat(64),
         name: Some("n".repeat(256)),
         request_key: Some("q".repeat(256)),
+        is_clip: true,
         labels: (0..LABELS_MAX).map(|n| (format!("{n:0>64}"), "v".repeat(256))).collect(),
         ..about()
     };

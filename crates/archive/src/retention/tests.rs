@@ -18,6 +18,7 @@ fn segment(id: i64, age_s: i64, size_bytes: u64) -> Segment {
         stream_key: "live/test".to_owned(),
         recorder: "all".to_owned(),
         state: State::Finished,
+        is_clip: false,
         held: false,
         bin_path: None,
         start_unix_ms: NOW - age_s * 1_000 - 500,

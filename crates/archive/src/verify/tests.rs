@@ -42,6 +42,7 @@ fn recording(id: &str, segments: u32) -> Vec<File> {
                 recorder: "all".to_owned(),
                 name: None,
                 request_key: None,
+                is_clip: false,
                 tracks: crate::Tracks::All,
                 labels: crate::Labels::new(),
             }),

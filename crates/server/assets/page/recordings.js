@@ -49,6 +49,7 @@ export const about = (recording) => facts([
   ["Size", bytes(recording.size_bytes)],
   ["Gaps", recording.gaps ? String(recording.gaps) : ""],
   ["State", recording.state === "complete" ? "" : recording.state],
+  ["Clip", recording.clip ? "yes" : ""],
   ["Held", recording.held ? "yes" : ""],
   ["Name", recording.name],
   ["By", recording.recorder],

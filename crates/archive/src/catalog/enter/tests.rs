@@ -72,6 +72,7 @@ fn started(id: u64) -> Event {
         name: Some("Evening".to_owned()),
         labels: [("camera".to_owned(), "1".to_owned())].into(),
         request_key: Some(format!("key-{id}")),
+        is_clip: true,
         tracks: crate::Tracks::Audio,
         start_time: about.start_time,
     })
@@ -97,7 +98,7 @@ fn a_recording_is_known_from_its_start_to_its_end() {
     assert_eq!((recording.state, recording.segments), (RecordingState::Recording, 0));
     assert_eq!((recording.recorder.as_str(), recording.name.as_deref()), ("news", Some("Evening")));
     assert_eq!(recording.labels["camera"], "1");
-    assert_eq!(recording.tracks, crate::Tracks::Audio);
+    assert_eq!((recording.tracks, recording.is_clip), (crate::Tracks::Audio, true));
     assert_eq!(recording.start_unix_ms, start_ms() - HOUR_MS);
     assert_eq!((recording.end_unix_ms, recording.reason), (None, None));
     let by_key = |key| made.catalog.reader().by_request_key(key).unwrap();

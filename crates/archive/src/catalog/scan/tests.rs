@@ -68,15 +68,20 @@ fn what_a_killed_server_left_is_removed() {
 }
 
 #[test]
-fn files_say_which_tracks_they_have() {
+fn files_say_which_tracks_they_have_and_whether_they_are_clips() {
     let dir = tempfile::tempdir().unwrap();
     let catalog = Catalog::open(&SystemDisk, dir.path()).unwrap();
-    let about = crate::About { tracks: crate::Tracks::KeyFrames, ..about_of(1, 1, 0) };
+    let tracks = crate::Tracks::KeyFrames;
+    let about = crate::About { tracks, is_clip: true, ..about_of(1, 1, 0) };
     write(dir.path(), "a.flv", &about);
     write(dir.path(), "b.flv", &about_of(2, 1, 0));
     reconcile(&catalog, &[]);
     let tracks = [1, 2].map(|id| recording(catalog.reader(), id).tracks);
     assert_eq!(tracks, [crate::Tracks::KeyFrames, crate::Tracks::All]);
+    let known = [1, 2].map(|id| recording(catalog.reader(), id));
+    assert_eq!(known.each_ref().map(|known| known.is_clip), [true, false]);
+    let of_files = known.map(|known| catalog.reader().of_recording(known.id).unwrap()[0].is_clip);
+    assert_eq!(of_files, [true, false]);
 }
 
 #[test]

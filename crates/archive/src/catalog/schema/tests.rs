@@ -93,7 +93,7 @@ fn what_version_1_knew_is_found_in_the_present_one() {
 
     let older = Reader::open(dir.path()).err().unwrap().to_string();
     assert!(
-        older.starts_with("the catalog has version 1, and this program reads 2: the next start")
+        older.starts_with("the catalog has version 1, and this program reads 3: the next start")
     );
     let catalog = Catalog::open(&SystemDisk, dir.path()).unwrap();
     let reader = catalog.reader();
@@ -113,6 +113,7 @@ fn what_version_1_knew_is_found_in_the_present_one() {
     );
     let [c, a, b] = &all[..] else { panic!("not three") };
     assert_eq!((a.recorder.as_str(), a.held, &a.labels), ("all", false, &BTreeMap::new()));
+    assert!(all.iter().all(|recording| !recording.is_clip));
     assert_eq!((a.start_unix_ms, a.end_unix_ms), (1_760_185_852_123, Some(1_760_185_973_123)));
     assert_eq!(a.start_time, "2025-10-11T14:30:52.123+02:00");
     assert_eq!((a.ledger.received.packets, a.ledger.received.bytes), (150, 1_500));

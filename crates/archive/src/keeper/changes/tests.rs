@@ -351,6 +351,7 @@ fn what_has_no_files_any_more_is_neither_held_nor_labelled() {
         name: None,
         labels: BTreeMap::new(),
         request_key: None,
+        is_clip: false,
         tracks: crate::Tracks::All,
         start_time: about_of(5, 1, 0).start_time,
     }));
@@ -634,6 +635,7 @@ fn labels_wait_for_the_first_file_and_all_that_is_beside_one_follows_it() {
         name: None,
         labels: BTreeMap::new(),
         request_key: None,
+        is_clip: false,
         tracks: crate::Tracks::All,
         start_time: about.start_time.clone(),
     }));

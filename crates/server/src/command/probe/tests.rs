@@ -60,6 +60,7 @@ fn segment() -> Vec<u8> {
         recorder: "all".to_owned(),
         name: None,
         request_key: None,
+        is_clip: false,
         tracks: archive::Tracks::All,
         labels: archive::Labels::new(),
     };

@@ -12,6 +12,8 @@ pub(super) struct Recording {
     pub(super) recorder: String,
     pub(super) name: Option<String>,
     pub(super) state: String,
+    #[serde(default)]
+    pub(super) clip: bool,
     pub(super) tracks: Option<String>,
     pub(super) start: Option<String>,
     pub(super) end: Option<String>,

@@ -55,10 +55,11 @@ fn none() -> String {
     "-".to_owned()
 }
 
-/// Labels, and whether it is held.
+/// Labels, and whether it is a clip, and held.
 fn words(recording: &Recording) -> String {
-    let held = recording.held.then(|| "(held)".to_owned());
-    held.into_iter().chain(labels(recording)).collect::<Vec<_>>().join(" ")
+    let marks = [(recording.clip, "(clip)"), (recording.held, "(held)")].into_iter();
+    let marks = marks.filter(|(is_so, _)| *is_so).map(|(_, mark)| mark.to_owned());
+    marks.chain(labels(recording)).collect::<Vec<_>>().join(" ")
 }
 
 fn labels(recording: &Recording) -> impl Iterator<Item = String> {
@@ -77,6 +78,9 @@ pub(super) fn one(recording: &Recording) -> String {
     let mut state = printable(&recording.state);
     if let Some(reason) = text(&recording.reason) {
         let _ = write!(state, ", {reason}");
+    }
+    if recording.clip {
+        state.push_str(", clip");
     }
     if recording.held {
         state.push_str(", held");

@@ -27,6 +27,7 @@ fn segment(name: &str, size_bytes: u64) -> Segment {
         stream_key: "live/test".to_owned(),
         recorder: "all".to_owned(),
         state: State::Finished,
+        is_clip: false,
         held: false,
         bin_path: None,
         start_unix_ms: 0,

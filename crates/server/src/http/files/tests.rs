@@ -494,6 +494,7 @@ fn written(dir: &Path, packets: impl Iterator<Item = media::Packet>) -> PathBuf 
         recorder: "all".to_owned(),
         name: None,
         request_key: None,
+        is_clip: false,
         tracks: archive::Tracks::All,
         labels: archive::Labels::default(),
     };

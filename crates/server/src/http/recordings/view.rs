@@ -31,6 +31,8 @@ pub(crate) struct Recording {
     /// The container of its files.
     #[schema(example = "flv")]
     pub(crate) format: &'static str,
+    /// Whether it is a clip: a stretch of another recording, kept as one of its own.
+    pub(crate) clip: bool,
     /// Which part of the stream it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tracks: Option<&'static str>,
@@ -114,6 +116,7 @@ impl Recording {
             name: wanted.name.clone(),
             state: State::Waiting,
             format: plan.format.name(),
+            clip: false,
             tracks: Some(plan.tracks.name()),
             start: None,
             end: None,
@@ -143,6 +146,7 @@ impl Recording {
             name: status.name.clone(),
             state: State::of(status.state),
             format: plan.format.name(),
+            clip: false,
             tracks: Some(plan.tracks.name()),
             start: Some(time::of_ms(status.started_unix_ms)),
             end: None,
@@ -178,6 +182,7 @@ impl Recording {
             name: recording.name.clone(),
             state: State::kept(recording.state),
             format: recording.format.name(),
+            clip: recording.is_clip,
             tracks: Some(recording.tracks.name()),
             start: Some(time::of_ms(recording.start_unix_ms)),
             end: recording.end_unix_ms.map(time::of_ms),

@@ -59,6 +59,7 @@ impl Recording {
             recorder: "all".to_owned(),
             name: None,
             request_key: None,
+            is_clip: false,
             tracks: archive::Tracks::All,
             labels: archive::Labels::new(),
         };

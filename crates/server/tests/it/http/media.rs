@@ -298,6 +298,7 @@ fn clip_is_kept_as_its_recorder_keeps_recordings() {
     let clip = answer.json();
     let asked = [&clip["recorder"], &clip["format"], &clip["name"]];
     assert_eq!(asked, [&json!("cup"), &json!("mp4"), &json!("goal")]);
+    assert_eq!((&clip["clip"], &whole["clip"]), (&json!(true), &json!(false)));
     let place = answer.header("location").unwrap();
     let media = |url: &str| media_of(&http.get(url).body);
     let expected = media(&format!("{path}/media.flv?from={from}&to={to}"));
@@ -310,6 +311,20 @@ fn clip_is_kept_as_its_recorder_keeps_recordings() {
     assert_eq!(files.len(), 2, "{files:?}");
     let (code, said) = verify(files.iter().map(|file| file.as_path()));
     assert_eq!(code, Some(0), "{said}");
+    assert_eq!(clips_in(&dir), [clip["id"].as_str().unwrap()]);
+}
+
+/// The clips among the recordings of a directory, as its files alone tell.
+fn clips_in(dir: &Path) -> Vec<String> {
+    let rebuild = ["catalog", "rebuild", "-record-dir"];
+    let list = ["recordings", "list", "-json", "-record-dir"];
+    let said = [rebuild.as_slice(), &list].map(|args| {
+        let mut command = Command::new(BINARY);
+        tools::run(command.args(args).arg(dir), PATIENCE).success().text()
+    });
+    let all = said[1].lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let clips = all.filter(|recording| recording["clip"] == true);
+    clips.map(|clip| clip["id"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -328,6 +343,7 @@ fn clip_is_a_recording_of_its_own() {
     let place = answer.header("location").unwrap();
     assert_eq!(place, format!("/api/v1/recordings/{}", clip["id"].as_str().unwrap()));
     assert_ne!(clip["id"], whole["id"]);
+    assert_eq!((&clip["clip"], &whole["clip"]), (&json!(true), &json!(false)));
 
     let media = |url: &str| media_of(&http.get(url).body);
     let expected = media(&format!("{path}/media.flv?from={from}&to={to}"));
@@ -352,6 +368,7 @@ fn clip_is_a_recording_of_its_own() {
         flv.tags.iter().filter(|tag| tag.packet.is_media()).count() == expected.len()
     });
     judge::sound(clip.unwrap());
+    assert_eq!(clips_in(server.record_dir()), [place.rsplit('/').next().unwrap()]);
 }
 
 #[test]

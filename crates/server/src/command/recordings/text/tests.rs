@@ -6,7 +6,7 @@ fn recording() -> Recording {
     let amount = |packets: u64| json!({"packets": packets, "bytes": packets * 100});
     serde_json::from_value(json!({
         "id": "8c1f4e2a90b7d635", "stream": "live/a\u{1b}[2J", "recorder": "api",
-        "name": "first night", "state": "complete", "format": "flv", "tracks": "audio",
+        "name": "first night", "state": "complete", "format": "flv", "clip": true, "tracks": "audio",
         "start": "2026-11-29T14:30:52.123+01:00", "end": "2026-11-29T15:30:52.123+01:00",
         "length_ms": 3_605_000, "size_bytes": 1_894_211_083_u64, "segments": 2, "gaps": 1,
         "ledger": {"received": amount(1_234), "written": amount(1_230), "dropped": amount(4),
@@ -30,7 +30,7 @@ fn everything_about_one_is_readable_and_moves_no_cursor() {
     let expected = format!(
         "\
 recording 8c1f4e2a90b7d635 of live/a\\u{{1b}}[2J
-  state        complete, stopped, held
+  state        complete, stopped, clip, held
   name         first night
   recorder     api
   tracks       audio
@@ -58,7 +58,10 @@ fn a_list_fits_the_terminal() {
     let all = [recording()];
     let wide = list(&all, None);
     assert!(wide.starts_with("ID                STATE     STREAM "), "{wide}");
-    assert!(wide.contains("  1:00:05  1.9 GB      2     1  (held) event=concert\n"), "{wide}");
+    assert!(
+        wide.contains("  1:00:05  1.9 GB      2     1  (clip) (held) event=concert\n"),
+        "{wide}"
+    );
     for line in list(&all, Some(80)).lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
