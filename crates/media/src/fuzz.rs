@@ -13,7 +13,7 @@ mod mp4;
 pub use amf::{amf0, amf3};
 pub use codec::{codec, flv_body};
 pub use flv::{flv_mux, flv_repair, flv_scan};
-pub use mp4::{mp4_mux, mp4_scan};
+pub use mp4::{mp4_mux, mp4_repair, mp4_scan};
 
 /// Cuts `bytes` into pieces whose lengths depend on the bytes alone: the same input fails again.
 fn pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -79,6 +79,9 @@ pub const TIME_MAX_MS: u64 = (1 << 53) / 1000;
 /// last sample then lasts as long as the one before.
 pub const LOOKAHEAD_MS: u64 = 1_000;
 
+/// Bytes of a box before its content: its size and name.
+const BOX_HEAD: usize = 8;
+
 /// A length in memory as a length in a file.
 fn size(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)

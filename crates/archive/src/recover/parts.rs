@@ -6,7 +6,7 @@ use std::io;
 
 use media::Chunks;
 use media::flv::mux::Options;
-use media::mp4::mux::{Muxer, PART_MARK, Restore};
+use media::mp4::mux::{Muxer, Restore};
 use media::mp4::scan::{Item, Scanner};
 
 use super::file::{READ_BYTES, lost, read};
@@ -119,66 +119,27 @@ pub(super) fn copy(
     to: &mut dyn DiskFile,
 ) -> io::Result<u64> {
     let head = growing.read(0, usize::try_from(start).unwrap_or(READ_BYTES))?;
+    let mut scanner = Scanner::searching();
     let mut out = Chunks::new();
-    let (mut at, mut parts) = (from, 0);
-    while let Some(found) = next_mark(growing, at)? {
-        let Some(whole) = whole_part(growing, &head, found)? else {
-            at = found + PART_MARK.len() as u64;
-            continue;
-        };
-        if parts == 0 {
-            out.put_slice(&head);
-        }
-        at = found + whole.len() as u64;
-        parts += 1;
-        out.put(whole.into());
-        append_all(to, &mut out, |_| {})?;
-    }
-    Ok(parts)
-}
-
-/// The bytes of the part that begins at `at`, if it is whole.
-fn whole_part(growing: &mut Growing<'_>, head: &[u8], at: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut scanner = Scanner::new();
-    scanner.push(head);
-    let (mut bytes, mut is_over) = (Vec::new(), false);
-    loop {
-        while let Some(item) = scanner.poll() {
-            match item {
-                Item::Part(part) => {
-                    let len = usize::try_from(part.end - part.offset).unwrap_or(bytes.len());
-                    bytes.truncate(len);
-                    return Ok(Some(bytes));
-                }
-                Item::Fault(_) => return Ok(None),
-                _ => {}
-            }
-        }
-        if is_over {
-            return Ok(None);
-        }
-        let block = growing.read(at + bytes.len() as u64, READ_BYTES)?;
+    scanner.push(&head);
+    scanner.go_on(from);
+    out.put_slice(&head);
+    let (mut at, mut parts, mut is_over) = (from, 0, false);
+    while !is_over {
+        let block = growing.read(at, READ_BYTES)?;
+        at += block.len() as u64;
         is_over = block.is_empty();
+        scanner.push(&block);
         if is_over {
             scanner.finish();
         }
-        scanner.push(&block);
-        bytes.extend_from_slice(&block);
-    }
-}
-
-/// Where the next part may begin.
-fn next_mark(growing: &mut Growing<'_>, from: u64) -> io::Result<Option<u64>> {
-    let mut at = from;
-    loop {
-        let block = growing.read(at, READ_BYTES)?;
-        let found = block.windows(PART_MARK.len()).position(|bytes| bytes == PART_MARK);
-        if let Some(found) = found {
-            return Ok(Some(at + found as u64 - 4));
+        while let Some(item) = scanner.poll() {
+            let Item::Part(part) = item else { continue };
+            let len = usize::try_from(part.end - part.offset).map_err(|_| lost())?;
+            out.put(growing.read(part.offset, len)?.into());
+            append_all(to, &mut out, |_| {})?;
+            parts += 1;
         }
-        if block.len() < READ_BYTES {
-            return Ok(None);
-        }
-        at += (block.len() - PART_MARK.len()) as u64;
     }
+    Ok(parts)
 }

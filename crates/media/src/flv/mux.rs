@@ -44,7 +44,7 @@ mod restore;
 use facts::Facts;
 pub(crate) use index::Index;
 use region::{Content, Region};
-pub(super) use restore::split_identity;
+pub(crate) use restore::split_identity;
 pub use restore::{Restore, Restored, Want};
 
 /// How a file is laid out, and what it says of itself.
@@ -281,7 +281,7 @@ impl Muxer {
 
     /// Whether there is enough for an index.
     pub(super) fn has_index(&self) -> bool {
-        self.index.thinned(region::INDEX_ENTRIES_MIN).count() == region::INDEX_ENTRIES_MIN
+        self.index.is_enough()
     }
 
     fn has_media(&self) -> bool {
@@ -446,7 +446,7 @@ const CREATION_DATE: &str = "creationdate";
 
 /// Whether a property is about a file, which the publisher's stream is not: it says nothing, or
 /// something of another file.
-pub(super) fn is_of_files(name: &str) -> bool {
+pub(crate) fn is_of_files(name: &str) -> bool {
     OF_FILES.contains(&name) || name.trim_end_matches('_') == region::PADDING
 }
 

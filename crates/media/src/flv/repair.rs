@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 use super::{
     meta,
     mux::{self, Muxer, Options, Patch},
-    probe::{IndexCheck, Probe},
+    probe::{IndexCheck, Probe, Report},
     scan::{Fault, FaultKind, Item, Tag},
 };
 use crate::{
@@ -84,6 +84,14 @@ pub enum Mend {
     TimeJump,
     /// A tag whose time an FLV file cannot hold (2^32 ms), which was dropped.
     TooLate,
+    /// Of MP4: bytes among the parts that are no whole part, which were dropped.
+    Part,
+    /// Of MP4: the last part is cut off, and was dropped.
+    CutPart,
+    /// Of MP4: there is no index of the samples, or not the one that the parts make.
+    Samples,
+    /// Of MP4: a message that the file has no room for, which was dropped.
+    Full,
 }
 
 impl Mend {
@@ -109,6 +117,10 @@ impl Mend {
             Self::TimeBack => "backward time held",
             Self::TimeJump => "jump of the clock closed",
             Self::TooLate => "tag beyond 2^32 ms dropped",
+            Self::Part => "damaged parts dropped",
+            Self::CutPart => "cut-off last part dropped",
+            Self::Samples => "index of samples written anew",
+            Self::Full => "message without room dropped",
         }
     }
 }
@@ -133,11 +145,22 @@ pub struct Carried {
     pub written: u64,
 }
 
+/// A stretch of time that is missing where something was damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    /// Where it begins, ms.
+    pub at_ms: u64,
+    /// How long it is, ms.
+    pub length_ms: u64,
+}
+
 /// What was done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// What was wrong; empty when the old file is sound.
     pub mends: BTreeMap<Mend, Count>,
+    /// Of MP4: what is missing between parts that are there, the first [`Summary::LOST_MAX`].
+    pub lost: Vec<Lost>,
     /// Audio tags.
     pub audio: Carried,
     /// Video tags.
@@ -145,6 +168,47 @@ pub struct Summary {
     /// Data tags. The first `onMetaData`, and those that tell nothing new, are no tags of their own
     /// in the new file.
     pub data: Carried,
+}
+
+impl Summary {
+    /// Most stretches that are told one by one.
+    pub const LOST_MAX: usize = 1_000;
+
+    /// Notes that something was wrong.
+    pub(crate) fn mend(&mut self, mend: Mend, offset: u64, bytes: u64) {
+        let first = Count { first_offset: offset, ..Count::default() };
+        let count = self.mends.entry(mend).or_insert(first);
+        count.count += 1;
+        count.bytes = count.bytes.saturating_add(bytes);
+    }
+
+    /// Compares what the old file says of itself with what is true of the new one.
+    pub(crate) fn compare(&mut self, old: &Report, duration_ms: u64, has_index: bool) {
+        let told = |name| old.metadata.iter().find(|(n, _)| n == name).map(|(_, value)| value);
+        if told(mux::COMPLETE) == Some(&Value::Boolean(false)) {
+            self.mend(Mend::Unfinished, 0, 0);
+        }
+        let told_s = told("duration").and_then(Value::as_f64);
+        #[expect(clippy::cast_precision_loss, reason = "ms, exact for 285,000 years")]
+        let true_s = duration_ms as f64 / 1000.0;
+        if told_s.is_none_or(|told_s| (told_s - true_s).abs() > DURATION_ERROR_MAX_S) {
+            self.mend(Mend::Duration, 0, 0);
+        }
+        match old.index {
+            IndexCheck::None if has_index => self.mend(Mend::NoIndex, 0, 0),
+            IndexCheck::Wrong { .. } => self.mend(Mend::WrongIndex, 0, 0),
+            IndexCheck::None | IndexCheck::True { .. } => {}
+        }
+    }
+
+    /// The tags of a kind.
+    pub(crate) fn of(&mut self, kind: Kind) -> &mut Carried {
+        match kind {
+            Kind::Audio => &mut self.audio,
+            Kind::Video => &mut self.video,
+            Kind::Data => &mut self.data,
+        }
+    }
 }
 
 /// The end of a repair.
@@ -205,21 +269,7 @@ impl Repair {
             self.mend(Mend::NoMetadata, 0, 0);
         }
         let report = std::mem::take(&mut self.probe).finish();
-        let told = |name| report.metadata.iter().find(|(n, _)| n == name).map(|(_, value)| value);
-        if told(mux::COMPLETE) == Some(&Value::Boolean(false)) {
-            self.mend(Mend::Unfinished, 0, 0);
-        }
-        let told_s = told("duration").and_then(Value::as_f64);
-        #[expect(clippy::cast_precision_loss, reason = "ms, exact for 285,000 years")]
-        let true_s = muxer.duration_ms() as f64 / 1000.0;
-        if told_s.is_none_or(|told_s| (told_s - true_s).abs() > DURATION_ERROR_MAX_S) {
-            self.mend(Mend::Duration, 0, 0);
-        }
-        match report.index {
-            IndexCheck::None if muxer.has_index() => self.mend(Mend::NoIndex, 0, 0),
-            IndexCheck::Wrong { .. } => self.mend(Mend::WrongIndex, 0, 0),
-            IndexCheck::None | IndexCheck::True { .. } => {}
-        }
+        self.summary.compare(&report, muxer.duration_ms(), muxer.has_index());
         let written = muxer.counters();
         self.summary.audio.written = written.audio;
         self.summary.video.written = written.video;
@@ -248,11 +298,7 @@ impl Repair {
 
     fn push_tag(&mut self, tag: &Tag, out: &mut Chunks) {
         let kind = tag.packet.kind;
-        match kind {
-            Kind::Audio => self.summary.audio.found += 1,
-            Kind::Video => self.summary.video.found += 1,
-            Kind::Data => self.summary.data.found += 1,
-        }
+        self.summary.of(kind).found += 1;
         let mut body = tag.packet.body.clone();
         if kind == Kind::Data && meta::name(&body) == Some(SET_DATA_FRAME) {
             self.mend(Mend::SetDataFrame, tag.offset, 0);
@@ -317,10 +363,7 @@ impl Repair {
     }
 
     fn mend(&mut self, mend: Mend, offset: u64, bytes: u64) {
-        let first = Count { first_offset: offset, ..Count::default() };
-        let count = self.summary.mends.entry(mend).or_insert(first);
-        count.count += 1;
-        count.bytes = count.bytes.saturating_add(bytes);
+        self.summary.mend(mend, offset, bytes);
     }
 }
 

@@ -2,16 +2,20 @@
 
 use super::flv::{apply, packets, size};
 use super::pieces;
+use crate::flv::repair::Summary;
 use crate::mp4::Movie;
-use crate::mp4::mux::{Muxer, Options, Restore};
+use crate::mp4::mux::{Muxer, Options, Repair, Restore};
 use crate::mp4::scan::{Item, Scanner};
 use crate::time::Rebase;
 use crate::{Chunks, Header, Packet, Role};
 
 /// Any bytes as a recording: read the same in any pieces, and whole no further than it reaches.
 pub fn mp4_scan(data: &[u8]) {
-    let (items, whole_until) = scan([data]);
-    assert!((items.clone(), whole_until) == scan(pieces(data)), "it depends on the pieces");
+    for scanner in [Scanner::searching, Scanner::new] {
+        let whole = scan(scanner(), [data]);
+        assert!(whole == scan(scanner(), pieces(data)), "it depends on the pieces");
+    }
+    let (items, whole_until) = scan(Scanner::new(), [data]);
     assert!(whole_until <= size(data.len()));
     let mut end = 0;
     for item in &items {
@@ -23,6 +27,33 @@ pub fn mp4_scan(data: &[u8]) {
     if let Some(muxer) = restore(data) {
         assert!(muxer.position() <= size(data.len()));
     }
+}
+
+/// Any bytes as a recording to be mended: the new one is whole to its end, has the messages of every
+/// whole part of the old one, and needs no mending.
+pub fn mp4_repair(data: &[u8]) {
+    let Some((file, _)) = repair(data) else { return };
+    let (items, whole_until) = scan(Scanner::new(), [file.as_slice()]);
+    assert!(!items.iter().any(|item| matches!(item, Item::Fault(_))), "{:?}", items.last());
+    assert_eq!(whole_until, size(file.len()));
+    let bodies = |items: &[Item]| {
+        let packets = packets_of(items).into_iter().map(|packet| (packet.kind, packet.body));
+        packets.collect::<Vec<_>>()
+    };
+    let found = scan(Scanner::searching(), [data]).0;
+    assert!(bodies(&items) == bodies(&found), "messages were lost or changed");
+    let Some((again, left)) = repair(&file) else { panic!("a mended file is none any more") };
+    assert!(left.mends.is_empty(), "a mended file is mended: {:?}", left.mends);
+    assert!(again == file, "a mended file is mended into another");
+}
+
+fn repair(data: &[u8]) -> Option<(Vec<u8>, Summary)> {
+    let (mut repair, mut out) = (Repair::new(), Chunks::new());
+    pieces(data).for_each(|piece| repair.push(piece, &mut out));
+    let repaired = repair.finish(&mut out)?;
+    let mut file = out.to_vec();
+    repaired.patches.iter().chain([&repaired.complete]).for_each(|patch| apply(&mut file, patch));
+    Some((file, repaired.summary))
 }
 
 /// Any messages as a recording: every one comes back as it went in, from the whole file; and of a
@@ -46,13 +77,13 @@ pub fn mp4_mux(data: &[u8]) {
     let mut file = out.to_vec();
     muxer.patches().iter().for_each(|patch| apply(&mut file, patch));
     assert_eq!(muxer.position(), size(file.len()));
-    let (items, whole_until) = scan([file.as_slice()]);
+    let (items, whole_until) = scan(Scanner::new(), [file.as_slice()]);
     assert!(packets_of(&items) == expected, "other packets than were written");
     assert_eq!(whole_until, size(file.len()));
 
     let part = usize::from(u16::from_be_bytes([cut, cut_fine])) * file.len() / 0x1_0000;
     file.truncate(file.len() - part);
-    let (items, whole_until) = scan([file.as_slice()]);
+    let (items, whole_until) = scan(Scanner::new(), [file.as_slice()]);
     let kept = packets_of(&items);
     assert!(expected.starts_with(&kept), "a torn file has other packets");
     let Some(mut muxer) = restore(&file) else {
@@ -65,7 +96,7 @@ pub fn mp4_mux(data: &[u8]) {
     muxer.finish(&mut out);
     file.extend_from_slice(&out.to_vec());
     muxer.patches().iter().for_each(|patch| apply(&mut file, patch));
-    let (items, whole_until) = scan([file.as_slice()]);
+    let (items, whole_until) = scan(Scanner::new(), [file.as_slice()]);
     assert!(packets_of(&items) == kept, "a restored file has other packets");
     assert_eq!(whole_until, size(file.len()));
 }
@@ -74,8 +105,7 @@ fn options() -> Options {
     Options { reserve_bytes: 2_048, ..Options::default() }
 }
 
-fn scan<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Item>, u64) {
-    let mut scanner = Scanner::new();
+fn scan<'a>(mut scanner: Scanner, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Item>, u64) {
     let mut items = Vec::new();
     for piece in pieces {
         scanner.push(piece);

@@ -217,6 +217,19 @@ fn mp4_scan_corpus() {
 }
 
 #[test]
+fn mp4_repair_corpus() {
+    let [growing, finished] = recordings();
+    let torn = finished[..finished.len() - 50].to_vec();
+    // The last part but one, and the index; the head.
+    let mut damaged = finished.clone();
+    let part = finished.windows(4).rposition(|name| name == b"moof").unwrap();
+    damaged[part..part + 12].fill(0);
+    let mut headless = finished.clone();
+    headless[4..12].fill(0);
+    replay("mp4_repair", mp4_repair, &[growing, finished, torn, damaged, headless]);
+}
+
+#[test]
 fn mp4_mux_corpus() {
     let packets = |seed: u8| [&[seed, 0x80][..], &messages()].concat();
     replay("mp4_mux", mp4_mux, &[packets(0), packets(40), packets(120), packets(255)]);

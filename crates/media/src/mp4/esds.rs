@@ -38,6 +38,13 @@ pub(super) fn put(boxes: &mut Boxes, object_type: u8, track: u8, specific: &[u8]
     });
 }
 
+/// The object type that the content of a box of [`put`] says.
+pub(super) fn object_type(content: &[u8]) -> Option<u8> {
+    const FLAGS: usize = 4;
+    const STREAM: usize = 3;
+    content.get(FLAGS + HEAD + STREAM + HEAD).copied()
+}
+
 fn head(boxes: &mut Boxes, tag: u8, size: usize) {
     let size = u32::try_from(size).unwrap_or(u32::MAX);
     let seven = |shift: u32| u8::try_from(size >> shift & 0x7F).unwrap_or(0);

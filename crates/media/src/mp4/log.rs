@@ -130,11 +130,11 @@ fn message<'a>(log: &mut Fields<'a>, time_ms: &mut i64) -> Option<Message<'a>> {
     Some(Message { kind, time_ms: *time_ms, pieces })
 }
 
-/// Reads the messages of a part: `sample` gives the next one of a track, `take` takes each
-/// message. `None` when they cannot be read, or when there is no such sample.
+/// Reads the messages of a part: `sample` gives the next one of a track, of a message of a time in
+/// ms; `take` takes each message. `None` when they cannot be read, or when there is no such sample.
 pub(super) fn read<'a>(
     log: &'a [u8],
-    mut sample: impl FnMut(usize) -> Option<&'a [u8]>,
+    mut sample: impl FnMut(usize, i64) -> Option<&'a [u8]>,
     mut take: impl FnMut(Packet),
 ) -> Option<()> {
     for message in messages(log) {
@@ -143,7 +143,7 @@ pub(super) fn read<'a>(
         for piece in pieces {
             body.extend_from_slice(match piece {
                 Piece::Literal(bytes) => bytes,
-                Piece::Sample(track) => sample(track)?,
+                Piece::Sample(track) => sample(track, time_ms)?,
             });
         }
         take(Packet::new(kind, time_ms, body.into()));

@@ -35,17 +35,19 @@ use super::boxes::Boxes;
 use super::fragment::{Cut, Fragmenter};
 use super::movie::Movie;
 use super::tables::Tables;
-use super::{Error, log, moov, parse, size};
+use super::{BOX_HEAD, Error, log, moov, parse, size};
 use crate::amf0::Value;
 use crate::flv::meta::{Region, readable_properties};
 use crate::flv::mux::{COMPLETE, Index, script};
 use crate::{Chunks, Header, Kind, Packet};
 
 mod check;
+mod repair;
 mod restore;
 
 pub use crate::flv::mux::{Options, Patch};
 pub use check::Check;
+pub use repair::Repair;
 pub use restore::{Restore, Want};
 
 /// The user type of the box in which a file says what it is (ISO 14496-12 11.1).
@@ -62,8 +64,6 @@ pub const PART_MARK: [u8; 20] = {
     mark
 };
 
-/// Bytes of a box before its content: its size and name.
-const BOX_HEAD: usize = 8;
 /// Bytes of an `mdat` of more than 4 GiB before its content, and so of the `free` that becomes it.
 const LARGE_HEAD: usize = 16;
 /// Sizes that the script can have.

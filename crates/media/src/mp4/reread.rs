@@ -1,14 +1,14 @@
 //! The movie of a file that is there already, from the `moov` before its parts: enough to write the
 //! one behind them.
 
-use super::TRACKS_MAX;
 use super::moov::EPOCH_S;
 use super::movie::{Codec, Movie, Track};
 use super::parse::{self, Fields};
+use super::{TRACKS_MAX, esds};
 use crate::Kind;
 use crate::codec::{AudioCodec, FourCc, VideoCodec};
 
-/// Reads the content of a `moov` that this server wrote. Codec strings are not in it.
+/// Reads the content of a `moov` that this server wrote. Codec strings and frame rates are not in it.
 pub(super) fn movie(moov: &[u8]) -> Option<Movie> {
     let mut mvhd = Fields(parse::find(moov, &[b"mvhd"])?);
     mvhd.skip(4)?;
@@ -39,7 +39,11 @@ fn track(trak: &[u8]) -> Option<Track> {
     let name = FourCc(Fields(entry.get(4..)?).four()?);
     let codec = match kind {
         Kind::Video => Codec::Video(VideoCodec::from_fourcc(name)),
-        _ => Codec::Audio(AudioCodec::from_fourcc(name)),
+        _ => Codec::Audio(audio_codec(name, entry)),
+    };
+    let sample_rate_hz = match kind {
+        Kind::Video => 0,
+        _ => Fields(entry.get(SOUND_RATE..)?).u16().map(u32::from)?,
     };
     let title = parse::find(trak, &[b"udta", b"name"]).and_then(text);
     let tag = parse::find(mdia, &[b"elng"]).and_then(|elng| text(elng.get(4..)?));
@@ -50,7 +54,7 @@ fn track(trak: &[u8]) -> Option<Track> {
         width,
         height,
         frame_rate: None,
-        sample_rate_hz: 0,
+        sample_rate_hz,
         channels: 0,
         language: tag.or_else(|| language(letters)),
         title,
@@ -58,6 +62,18 @@ fn track(trak: &[u8]) -> Option<Track> {
         timescale,
         entry: entry.to_vec(),
     })
+}
+
+/// Where the sample entry of a sound has its rate, and where boxes follow.
+const SOUND_RATE: usize = 32;
+const SOUND_BOXES: usize = 36;
+
+fn audio_codec(name: FourCc, entry: &[u8]) -> AudioCodec {
+    let esds = entry.get(SOUND_BOXES..).and_then(|boxes| parse::find(boxes, &[b"esds"]));
+    match esds.and_then(esds::object_type) {
+        Some(esds::MPEG1_AUDIO | esds::MPEG2_AUDIO) => AudioCodec::Mp3,
+        _ => AudioCodec::from_fourcc(name),
+    }
 }
 
 /// Text up to its zero.

@@ -1,7 +1,10 @@
 //! Reads recordings of [`super::mux`] from their first byte on, finished or not, torn or not: the
 //! packets as they went in, bit for bit, and how far the file is whole.
 //!
-//! A file of somebody else has no messages in it and is refused ([`FaultKind::NotOurs`]).
+//! A file of somebody else has no messages in it and is refused ([`FaultKind::NotOurs`]). A part is
+//! whole when its boxes have the sizes that each other tell, and its messages and its samples are as
+//! many and at the same times; damage inside a sample cannot be told.
+//!
 //! Everything is bounded: a part by what the muxer puts into one, a file by nothing, for it is never
 //! held whole.
 
@@ -9,9 +12,10 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::mux::SCRIPT_ID;
-use super::parse::{self, Run};
-use super::{PART_BYTES_MAX, PART_SAMPLES_MAX, heads, log, size};
+use super::movie::Track;
+use super::mux::{PART_MARK, SCRIPT_ID};
+use super::parse::{self, Raw, Run};
+use super::{BOX_HEAD as HEAD, PART_BYTES_MAX, PART_SAMPLES_MAX, log, reread, size};
 use crate::Packet;
 
 /// What was found.
@@ -32,7 +36,7 @@ pub enum Item {
         /// Where it ends.
         end: u64,
     },
-    /// Something wrong; nothing more comes.
+    /// Something wrong; nothing more comes, unless the scanner [searches](Scanner::searching).
     Fault(Fault),
 }
 
@@ -65,6 +69,9 @@ pub enum FaultKind {
     /// It ends inside a box, or inside a part.
     #[error("the file ends inside a part")]
     Torn,
+    /// It ends inside its index.
+    #[error("the file ends inside its index")]
+    TornIndex,
     /// A box has a size that cannot be, or is where it does not belong.
     #[error("box {} where none can be", .0.escape_ascii())]
     Box([u8; 4]),
@@ -87,8 +94,11 @@ pub struct Scanner {
     is_at_end: bool,
     is_over: bool,
     stage: Stage,
-    /// The ids of the movie's tracks, in its order.
-    tracks: Vec<u32>,
+    /// Whether it goes on behind what is damaged, and is looking for where.
+    searches: bool,
+    is_lost: bool,
+    /// The movie's tracks, in its order.
+    tracks: Vec<Clock>,
     part: Option<Open>,
     items: VecDeque<Item>,
     whole_until: u64,
@@ -107,13 +117,33 @@ enum Stage {
     },
 }
 
+/// What is known of the times of a track.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    mp4_id: u32,
+    /// Units of its times in a ms.
+    per_ms: u64,
+    /// The time of its last sample, unless something was damaged since.
+    last_ms: Option<u64>,
+}
+
 /// A part that has begun.
 #[derive(Debug)]
 struct Open {
     offset: u64,
+    /// All of its boxes.
+    raw: Vec<Bytes>,
     log: Bytes,
-    runs: Option<(Vec<Run>, usize)>,
+    runs: Option<Runs>,
     mdat: Option<Bytes>,
+}
+
+/// What a fragment says of its samples, which stand in its `mdat` run after run.
+#[derive(Debug)]
+struct Runs {
+    runs: Vec<Run>,
+    /// Bytes of all samples.
+    bytes: u64,
 }
 
 /// Most bytes of a `moov` before the parts: 32 tracks with records of 128 KiB.
@@ -126,6 +156,8 @@ pub(super) const MOOF_MAX: u64 = (PART_SAMPLES_MAX as u64 + 1_024) * 16;
 pub(super) const LOG_MAX: u64 = PART_BYTES_MAX + PART_BYTES_MAX / 2;
 /// Bytes of a user type.
 const ID: usize = 16;
+/// Most bytes of a `prft`.
+const PRFT_MAX: u64 = 32;
 
 impl Scanner {
     /// A scanner at the start of a file.
@@ -133,11 +165,27 @@ impl Scanner {
         Self::default()
     }
 
+    /// One that goes on behind what is damaged, with the next whole part: [`Item::Fault`] is told for
+    /// each place where there could have been one. A file whose beginning is damaged is read from its
+    /// `moov` on.
+    pub fn searching() -> Self {
+        Self { searches: true, ..Self::default() }
+    }
+
     /// The next bytes of the file.
     pub fn push(&mut self, bytes: &[u8]) {
         if !self.is_over {
             self.buffer.extend_from_slice(bytes);
         }
+    }
+
+    /// Of one that searches: the head of the file was pushed, and the next bytes are those at a place
+    /// where a part may begin.
+    pub fn go_on(&mut self, at: u64) {
+        while self.poll().is_some() {}
+        self.buffer.clear();
+        self.position = at;
+        self.is_lost = true;
     }
 
     /// There are no more bytes.
@@ -165,20 +213,56 @@ impl Scanner {
     }
 
     fn fault(&mut self, kind: FaultKind) {
-        self.is_over = true;
         self.items.push_back(Item::Fault(Fault { offset: self.position, kind }));
+        self.is_over = !self.searches;
+        if self.is_over {
+            return;
+        }
+        // What begins behind the first byte of what is damaged may be whole.
+        if let Some(part) = self.part.take() {
+            let rest = self.buffer.split();
+            for piece in part.raw.iter().map(|piece| &piece[..]).chain([&rest[..]]) {
+                self.buffer.extend_from_slice(piece);
+            }
+            self.position = part.offset;
+        }
+        self.skip = 0;
+        self.tracks.iter_mut().for_each(|track| track.last_ms = None);
+        self.is_lost = true;
+        self.advance(1.min(self.buffer.len()));
     }
 
     fn end(&mut self) {
         let is_torn = self.skip > 0 || !self.buffer.is_empty() || self.stage < Stage::Init;
-        if is_torn || self.part.is_some() {
+        if self.is_lost || !is_torn && self.part.is_none() {
+            self.is_over = true;
+        } else if let Stage::Index { .. } = self.stage {
+            self.fault(FaultKind::TornIndex);
+        } else {
             self.fault(FaultKind::Torn);
         }
-        self.is_over = true;
+    }
+
+    /// Goes to what may be the next part, or the `moov` before the first one; `false` when more bytes
+    /// are needed.
+    fn find(&mut self) -> bool {
+        let mark = if self.stage < Stage::Init { &b"moov"[..] } else { &PART_MARK };
+        // Before it stands its size.
+        const SIZE: usize = 4;
+        let places = self.buffer.get(SIZE..).unwrap_or_default();
+        let found = places.windows(mark.len()).position(|bytes| bytes == mark);
+        self.is_lost = found.is_none();
+        let unknown = (self.buffer.len() + 1).saturating_sub(SIZE + mark.len());
+        self.advance(found.unwrap_or(unknown));
+        self.stage = if self.stage < Stage::Init { Stage::Script } else { Stage::Init };
+        !self.is_lost
     }
 
     /// Reads a box; `false` when more bytes are needed.
     fn step(&mut self) -> Result<bool, FaultKind> {
+        if self.is_lost {
+            return Ok(self.find());
+        }
         if self.skip > 0 {
             let here = usize::try_from(self.skip).unwrap_or(usize::MAX).min(self.buffer.len());
             self.advance(here);
@@ -216,7 +300,12 @@ impl Scanner {
                 self.advance(log::END.len());
                 return self.end_part().map(|()| true);
             }
-            (b"free" | b"prft", _) => {}
+            (b"prft", Stage::Init) if self.part.is_some() => {
+                let Some((_, prft)) = self.take(whole, PRFT_MAX, wrong)? else { return Ok(false) };
+                self.part.iter_mut().for_each(|part| part.raw.push(prft.clone()));
+                return Ok(true);
+            }
+            (b"free", Stage::Script | Stage::Index { .. }) => {}
             _ => return Err(wrong),
         }
         self.skip = whole;
@@ -245,9 +334,10 @@ impl Scanner {
         let Some((offset, mut content)) = self.take(whole, most, wrong)? else {
             return Ok(false);
         };
+        let raw = vec![content.clone()];
         content.advance(head + ID);
         if is_log {
-            self.part = Some(Open { offset, log: content, runs: None, mdat: None });
+            self.part = Some(Open { offset, raw, log: content, runs: None, mdat: None });
         } else {
             self.stage = Stage::Script;
             self.items.push_back(Item::Script(content));
@@ -257,7 +347,8 @@ impl Scanner {
 
     fn init(&mut self, whole: u64, wrong: FaultKind) -> Result<bool, FaultKind> {
         let Some((_, moov)) = self.take(whole, INIT_MAX, wrong)? else { return Ok(false) };
-        self.tracks = heads::tracks(&moov).ok_or(wrong)?;
+        let movie = reread::movie(moov.get(HEAD..).unwrap_or_default()).ok_or(wrong)?;
+        self.tracks = movie.tracks().iter().map(Clock::new).collect();
         self.stage = Stage::Init;
         self.whole_until = self.position;
         self.items.push_back(Item::Init(moov));
@@ -266,20 +357,35 @@ impl Scanner {
 
     fn moof(&mut self, head: usize, whole: u64, wrong: FaultKind) -> Result<bool, FaultKind> {
         let Some((_, moof)) = self.take(whole, MOOF_MAX, wrong)? else { return Ok(false) };
-        let runs = parse::runs(moof.get(head..).unwrap_or_default()).ok_or(wrong)?;
         let part = self.part.as_mut().filter(|part| part.runs.is_none()).ok_or(wrong)?;
-        part.runs = Some((runs, moof.len()));
+        part.raw.push(moof.clone());
+        let runs = parse::runs(moof.get(head..).unwrap_or_default()).ok_or(wrong)?;
+        let mut place = moof.len() + HEAD;
+        for (at, run) in runs.iter().enumerate() {
+            let is_known = self.tracks.iter().any(|track| track.mp4_id == run.track);
+            let is_twice = runs.iter().take(at).any(|before| before.track == run.track);
+            if run.offset != place || !is_known || is_twice {
+                return Err(FaultKind::Part);
+            }
+            let bytes: u64 = run.samples.iter().map(|sample| u64::from(sample.size)).sum();
+            place = place.saturating_add(usize::try_from(bytes).unwrap_or(usize::MAX));
+        }
+        part.runs = Some(Runs { runs, bytes: size(place - moof.len() - HEAD) });
         Ok(true)
     }
 
     fn mdat(&mut self, head: usize, whole: u64, wrong: FaultKind) -> Result<bool, FaultKind> {
-        if self.part.as_ref().is_none_or(|part| part.runs.is_none() || part.mdat.is_some()) {
-            return Err(wrong);
+        let runs = self.part.as_ref().filter(|part| part.mdat.is_none());
+        let runs = runs.and_then(|part| part.runs.as_ref()).ok_or(wrong)?;
+        if head != HEAD || runs.bytes.checked_add(size(head)) != Some(whole) {
+            return Err(FaultKind::Part);
         }
-        let Some((_, mdat)) = self.take(whole, PART_BYTES_MAX + size(head), wrong)? else {
+        let Some((_, mut mdat)) = self.take(whole, PART_BYTES_MAX + size(head), wrong)? else {
             return Ok(false);
         };
         if let Some(part) = &mut self.part {
+            part.raw.push(mdat.clone());
+            mdat.advance(head);
             part.mdat = Some(mdat);
         }
         Ok(true)
@@ -316,47 +422,80 @@ impl Scanner {
 
     /// All of a part is here: tells its messages.
     fn end_part(&mut self) -> Result<(), FaultKind> {
-        let Some(part) = self.part.take() else { return Ok(()) };
-        let has_all = part.runs.is_some() == part.mdat.is_some();
-        let mdat = part.mdat.filter(|_| has_all).unwrap_or_default();
-        let (runs, moof_bytes) = part.runs.unwrap_or_default();
-        let mut tracks = Vec::new();
-        for id in &self.tracks {
-            let run = runs.iter().find(|run| run.track == *id);
-            tracks.push(Samples::of(run, moof_bytes, &mdat).ok_or(FaultKind::Part)?);
-        }
-        let before = self.items.len();
-        let items = &mut self.items;
-        let next = |track: usize| tracks.get_mut(track)?.next();
-        log::read(&part.log, next, |packet| items.push_back(Item::Packet(packet)))
+        let Some(part) = &self.part else { return Ok(()) };
+        let mut samples = Samples::of(part, &self.tracks)?;
+        let mut packets = Vec::new();
+        log::read(&part.log, |track, ms| samples.get_mut(track)?.next(ms), |p| packets.push(p))
             .ok_or(FaultKind::Part)?;
-        if tracks.iter().any(|samples| !samples.sizes.is_empty()) {
+        if samples.iter().any(|samples| !samples.left.is_empty()) {
             return Err(FaultKind::Part);
         }
-        let messages = self.items.len() - before;
+        self.tracks = samples.into_iter().map(|samples| samples.clock).collect();
         self.whole_until = self.position;
-        let end = self.position;
-        self.items.push_back(Item::Part(Part { offset: part.offset, end, messages }));
+        let (offset, end, messages) = (part.offset, self.position, packets.len());
+        self.items.extend(packets.into_iter().map(Item::Packet));
+        self.items.push_back(Item::Part(Part { offset, end, messages }));
+        self.part = None;
         Ok(())
+    }
+}
+
+impl Clock {
+    fn new(track: &Track) -> Self {
+        Self { mp4_id: track.mp4_id(), per_ms: track.per_ms().into(), last_ms: None }
     }
 }
 
 /// The samples of one track that are not yet told.
 struct Samples<'a> {
     data: &'a [u8],
-    sizes: VecDeque<u32>,
+    left: VecDeque<Raw>,
+    /// When the next one is, in the track's units.
+    time: u64,
+    clock: Clock,
 }
 
 impl<'a> Samples<'a> {
-    fn of(run: Option<&Run>, moof_bytes: usize, mdat: &'a [u8]) -> Option<Self> {
-        let Some(run) = run else { return Some(Self { data: &[], sizes: VecDeque::new() }) };
-        let data = mdat.get(run.offset.checked_sub(moof_bytes)?..)?;
-        Some(Self { data, sizes: run.samples.iter().map(|sample| sample.size).collect() })
+    /// Those of each track.
+    fn of(part: &'a Open, tracks: &[Clock]) -> Result<Vec<Self>, FaultKind> {
+        let none =
+            |clock: &Clock| Self { data: &[], left: VecDeque::new(), time: 0, clock: *clock };
+        let mut all: Vec<_> = tracks.iter().map(none).collect();
+        let runs = part.runs.as_ref().map_or(&[][..], |runs| &runs.runs);
+        let mut data = match &part.mdat {
+            None if part.runs.is_some() => return Err(FaultKind::Part),
+            mdat => mdat.as_deref().unwrap_or_default(),
+        };
+        for run in runs {
+            let bytes: u64 = run.samples.iter().map(|sample| u64::from(sample.size)).sum();
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            let (these, rest) = data.split_at_checked(bytes).ok_or(FaultKind::Part)?;
+            data = rest;
+            let samples = all.iter_mut().find(|samples| samples.clock.mp4_id == run.track);
+            let samples = samples.ok_or(FaultKind::Part)?;
+            samples.data = these;
+            samples.time = run.start;
+            samples.left = run.samples.iter().copied().collect();
+        }
+        Ok(all)
     }
 
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let size = usize::try_from(self.sizes.pop_front()?).ok()?;
-        let (sample, rest) = self.data.split_at_checked(size)?;
+    /// The next one, of a message of this time: it is then, or with the one before it, if that is
+    /// later.
+    fn next(&mut self, message_ms: i64) -> Option<&'a [u8]> {
+        let Raw { duration, size, .. } = self.left.pop_front()?;
+        let message_ms = u64::try_from(message_ms).ok()?;
+        let time_ms = self.time / self.clock.per_ms;
+        let is_then = match self.clock.last_ms {
+            Some(last_ms) => time_ms == message_ms.max(last_ms),
+            None => time_ms >= message_ms,
+        };
+        if !is_then || !self.time.is_multiple_of(self.clock.per_ms) {
+            return None;
+        }
+        self.clock.last_ms = Some(time_ms);
+        self.time = self.time.checked_add(duration.into())?;
+        let (sample, rest) = self.data.split_at_checked(usize::try_from(size).ok()?)?;
         self.data = rest;
         Some(sample)
     }

@@ -16,13 +16,19 @@ use crate::{Kind, Packet};
 #[derive(Debug, Default)]
 pub struct Tags {
     scanner: Scanner,
+    tagger: Tagger,
+    is_at_end: bool,
+    position: u64,
+}
+
+/// Makes tags of what a scanner finds.
+#[derive(Debug, Default)]
+pub(super) struct Tagger {
     /// Messages of a part that may not be whole.
     open: Vec<Packet>,
     items: VecDeque<Item>,
     says_complete: bool,
     has_index: bool,
-    is_at_end: bool,
-    position: u64,
 }
 
 impl Tags {
@@ -51,20 +57,35 @@ impl Tags {
     /// The next thing that was found; `None` when more bytes are needed, or at the end. A part
     /// comes when all of it is there.
     pub fn poll(&mut self) -> Option<Item> {
-        while self.items.is_empty() {
+        loop {
+            if let Some(item) = self.tagger.poll() {
+                return Some(item);
+            }
             match self.scanner.poll() {
-                Some(item) => self.take(item),
-                None if self.is_at_end && self.says_complete && !self.has_index => {
-                    self.has_index = true;
-                    self.fault(self.position, scan::FaultKind::NoIndex);
-                }
-                None => break,
+                Some(item) => self.tagger.push(item),
+                None if self.is_at_end && self.tagger.finish(self.position) => {}
+                None => return None,
             }
         }
+    }
+}
+
+impl Tagger {
+    /// The next tag or fault of what was pushed.
+    pub(super) fn poll(&mut self) -> Option<Item> {
         self.items.pop_front()
     }
 
-    fn take(&mut self, item: scan::Item) {
+    /// The end of a file of so many bytes. Returns whether that is something new.
+    fn finish(&mut self, file_bytes: u64) -> bool {
+        let lacks_index = self.says_complete && !std::mem::replace(&mut self.has_index, true);
+        if lacks_index {
+            self.fault(file_bytes, scan::FaultKind::NoIndex);
+        }
+        lacks_index
+    }
+
+    pub(super) fn push(&mut self, item: scan::Item) {
         match item {
             scan::Item::Script(body) => {
                 let properties = meta::readable_properties(&body).unwrap_or_default().0;
@@ -99,7 +120,9 @@ impl Tags {
 
     fn fault(&mut self, offset: u64, kind: scan::FaultKind) {
         let kind = match kind {
-            scan::FaultKind::Torn => FaultKind::Truncated { missing: 0 },
+            scan::FaultKind::Torn | scan::FaultKind::TornIndex => {
+                FaultKind::Truncated { missing: 0 }
+            }
             kind => FaultKind::Mp4(kind),
         };
         self.items.push_back(Item::Fault(Fault { offset, kind }));

@@ -11,6 +11,7 @@ mod movie;
 mod mux;
 mod parts;
 mod plan;
+mod repair;
 mod scan;
 mod tree;
 

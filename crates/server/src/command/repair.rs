@@ -1,7 +1,8 @@
-//! Mends FLV files, torn ones and those of other servers.
+//! Mends FLV files, torn ones and those of other servers, and MP4 recordings of this server.
 //!
-//! `media::flv::repair` finds out what is wrong and sets it right; here files are read, twice: the
-//! first time to see whether there is anything to do, the second time to do it. Where the new file
+//! `media::flv::repair` and `media::mp4::mux` find out what is wrong and set it right; here files are
+//! read, twice: the first time to see whether there is anything to do, the second time to do it.
+//! Where the new file
 //! goes, and that the old one is never lost, is in `output`; `report` says what was done.
 
 mod output;
@@ -12,11 +13,12 @@ use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use archive::Format;
 use indicatif::ProgressBar;
-use media::Chunks;
 use media::flv::mux::Options;
 use media::flv::repair::{self, Repaired, Summary};
 use media::flv::scan::{Bodies, Scanner};
+use media::{Chunks, mp4};
 
 use super::{Error, format};
 use output::Output;
@@ -26,17 +28,19 @@ use output::Output;
 #[command(after_help = "\
 Examples:
   rtmp-server repair old.flv                 writes old.repaired.flv
+  rtmp-server repair killed.mp4              of an MP4 recording of this server likewise
   rtmp-server repair -in-place broken/*.flv  the old files are called NAME.flv.bak then
   rtmp-server repair -dry-run old.flv        only says what is wrong
 
 Audio and video are kept bit for bit; what is set right is what stands around them: metadata, \
-sizes, times, the index of key frames, the end. A file in which nothing is wrong, and one that \
+sizes, times, the index, the end. Of an MP4 recording all whole parts are kept, and damaged ones \
+become gaps. A file in which nothing is wrong, and one that \
 another program is writing, is not touched. No file is ever overwritten.
 
 Exit code: 0 when each file is sound or repaired, 1 when one could not be, 2 when the command line \
 is wrong.")]
 pub struct Repair {
-    /// FLV files
+    /// FLV files, or MP4 files that this server recorded
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
@@ -88,10 +92,13 @@ enum Failure {
     InUse,
     #[error("not an FLV file")]
     NotFlv,
-    #[error("an MP4 file: a server mends its own when it starts; ffmpeg may mend others")]
-    Mp4,
-    #[error("no tag is left in it that could be saved")]
-    Empty,
+    #[error(
+        "an MP4 file that no rtmp-server recorded, or whose beginning is lost; ffmpeg -i IN -c copy \
+         OUT may read it"
+    )]
+    Foreign,
+    #[error("no {0} is left in it that could be saved")]
+    Empty(&'static str),
     #[error("{} exists already and is not overwritten", format::path(.0))]
     Exists(PathBuf),
     #[error("cannot write {}: {}", format::path(.0), archive::words(.1))]
@@ -156,18 +163,16 @@ impl Repair {
     ) -> Result<Outcome, Failure> {
         let mut head = Vec::new();
         file.take(8).read_to_end(&mut head)?;
-        if head.ends_with(b"ftyp") {
-            return Err(Failure::Mp4);
-        }
-        let is_flv = head.starts_with(b"FLV");
-        let Repaired { summary, .. } = pass(file, bar, |out| {
+        let format = if head.ends_with(b"ftyp") { Format::Mp4 } else { Format::Flv };
+        let Repaired { summary, .. } = pass(file, format, bar, |out| {
             out.advance(out.len());
             Ok(())
         })?;
         let Summary { audio, video, data, .. } = &summary;
-        match audio.found + video.found + data.found {
-            0 if !is_flv => return Err(Failure::NotFlv),
-            0 => return Err(Failure::Empty),
+        match (audio.found + video.found + data.found, format) {
+            (0, Format::Mp4) => return Err(Failure::Empty("part")),
+            (0, Format::Flv) if head.starts_with(b"FLV") => return Err(Failure::Empty("tag")),
+            (0, Format::Flv) => return Err(Failure::NotFlv),
             _ if summary.mends.is_empty() => return Ok(Outcome::Sound),
             _ if self.how.dry_run => return Ok(Outcome::Repairable(summary)),
             _ => {}
@@ -175,11 +180,11 @@ impl Repair {
         let target = match &self.how.output {
             Some(output) => output.clone(),
             None if self.how.in_place => path.to_owned(),
-            None => output::beside(path, 1),
+            None => output::beside(path, format, 1),
         };
         let failed = |error| Failure::Write(target.clone(), error);
         let mut output = Output::create(&target, file).map_err(failed)?;
-        let repaired = pass(file, bar, |out| output.write(out).map_err(failed))?;
+        let repaired = pass(file, format, bar, |out| output.write(out).map_err(failed))?;
         output.patch(&repaired.patches).map_err(failed)?;
         output.patch(&[repaired.complete]).map_err(failed)?;
         let summary = repaired.summary;
@@ -189,7 +194,7 @@ impl Repair {
         }
         let output = match &self.how.output {
             Some(_) => output.keep(&target).map(|()| target.clone()),
-            None => output.keep_beside(path),
+            None => output.keep_beside(path, format),
         };
         Ok(Outcome::Repaired { summary, output: output.map_err(failed)?, backup: None })
     }
@@ -198,31 +203,71 @@ impl Repair {
 /// Reads all of a file. The bytes of the new one are handed to `write` as they come.
 fn pass(
     file: &mut File,
+    format: Format,
     bar: &ProgressBar,
     mut write: impl FnMut(&mut Chunks) -> Result<(), Failure>,
 ) -> Result<Repaired, Failure> {
     file.rewind()?;
-    let mut scanner = Scanner::new(Bodies::Keep);
-    let mut repair = repair::Repair::new(Options::default().reserve_bytes);
+    let mut mender = Mender::of(format);
     let (mut out, mut buffer) = (Chunks::new(), vec![0; READ_BYTES]);
     loop {
         let read = match file.read(&mut buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read?,
         };
-        match read {
-            0 => scanner.finish(),
-            _ => scanner.push(buffer.get(..read).unwrap_or_default()),
-        }
-        while let Some(item) = scanner.poll() {
-            repair.push(&item, &mut out);
-        }
-        write(&mut out)?;
-        bar.inc(read as u64);
         if read == 0 {
-            let repaired = repair.finish(&mut out);
+            let repaired = mender.finish(&mut out).ok_or(Failure::Foreign)?;
             write(&mut out)?;
             return Ok(repaired);
+        }
+        mender.push(buffer.get(..read).unwrap_or_default(), &mut out);
+        write(&mut out)?;
+        bar.inc(read as u64);
+    }
+}
+
+/// What mends a file of a format.
+enum Mender {
+    Flv(Box<(Scanner, repair::Repair)>),
+    Mp4(Box<mp4::mux::Repair>),
+}
+
+impl Mender {
+    fn of(format: Format) -> Self {
+        match format {
+            Format::Flv => Self::Flv(Box::new((
+                Scanner::new(Bodies::Keep),
+                repair::Repair::new(Options::default().reserve_bytes),
+            ))),
+            Format::Mp4 => Self::Mp4(Box::default()),
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], out: &mut Chunks) {
+        match self {
+            Self::Flv(flv) => {
+                let (scanner, repair) = &mut **flv;
+                scanner.push(bytes);
+                while let Some(item) = scanner.poll() {
+                    repair.push(&item, out);
+                }
+            }
+            Self::Mp4(repair) => repair.push(bytes, out),
+        }
+    }
+
+    /// `None` for a file of which nothing can be made.
+    fn finish(self, out: &mut Chunks) -> Option<Repaired> {
+        match self {
+            Self::Flv(flv) => {
+                let (mut scanner, mut repair) = *flv;
+                scanner.finish();
+                while let Some(item) = scanner.poll() {
+                    repair.push(&item, out);
+                }
+                Some(repair.finish(out))
+            }
+            Self::Mp4(repair) => repair.finish(out),
         }
     }
 }

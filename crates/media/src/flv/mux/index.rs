@@ -1,5 +1,6 @@
 //! Where one can start reading: the times and file positions that become the `keyframes` property.
 
+use super::region::INDEX_ENTRIES_MIN;
 use crate::{Kind, Packet, Role, first_video_track};
 
 /// A place to start at.
@@ -78,6 +79,11 @@ impl Index {
             }
             _ => {}
         }
+    }
+
+    /// Whether there are as many as an index has at least.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.thinned(INDEX_ENTRIES_MIN).count() == INDEX_ENTRIES_MIN
     }
 
     /// At most `count` entries, evenly thinned: the first, and the newest from two on; between two

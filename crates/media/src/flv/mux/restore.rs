@@ -272,9 +272,7 @@ impl Restore {
 
 /// Takes the identity out of the properties of a muxer's region, and leaves only those that are not
 /// the muxer's own. The properties of another writer stay as they are, and have no identity.
-pub(in crate::flv) fn split_identity(
-    properties: &mut Vec<(String, Value)>,
-) -> Vec<(String, Value)> {
+pub(crate) fn split_identity(properties: &mut Vec<(String, Value)>) -> Vec<(String, Value)> {
     let at = |wanted: &str| properties.iter().position(|(name, _)| name == wanted);
     let (Some(complete), own_end) = (at(COMPLETE), at(OWN_END)) else { return Vec::new() };
     let own_end = own_end.filter(|own_end| *own_end > complete).unwrap_or(complete);

@@ -427,6 +427,10 @@ fn every_mend_has_a_text_of_its_own() {
         Mend::TimeBack,
         Mend::TimeJump,
         Mend::TooLate,
+        Mend::Part,
+        Mend::CutPart,
+        Mend::Samples,
+        Mend::Full,
     ];
     let texts: std::collections::BTreeSet<_> = all.iter().map(|mend| mend.text()).collect();
     assert_eq!(texts.len(), all.len());

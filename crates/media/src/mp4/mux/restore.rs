@@ -173,7 +173,7 @@ impl Restore {
                     Err(more) => return Some(more),
                 };
                 // One without samples has to be such that it needs none.
-                let has_samples = log::read(content, |_| None, drop).is_none();
+                let has_samples = log::read(content, |_, _| None, drop).is_none();
                 let runs = (!has_samples).then(Vec::new);
                 let heads = heads(content);
                 *part = Some(Part { at: self.at, heads, runs, media: (!has_samples).then_some(0) });
@@ -248,7 +248,7 @@ fn heads(log: &[u8]) -> Vec<(Packet, u64)> {
 }
 
 /// What a script says of the codecs.
-fn codecs(script: &[u8]) -> Option<String> {
+pub(super) fn codecs(script: &[u8]) -> Option<String> {
     let (properties, _) = meta::readable_properties(script)?;
     let named = properties.into_iter().find(|(name, _)| name == super::CODECS);
     match named?.1 {

@@ -193,13 +193,8 @@ fn boxes_beyond_what_is_written_are_refused_before_anything_of_them_is_kept() {
     }
     let names: Vec<_> = places.iter().map(|(name, _)| name.escape_ascii().to_string()).collect();
     assert_eq!(names[..8], ["ftyp", "uuid", "free", "moov", "uuid", "moof", "mdat", "free"]);
-    let most = [
-        (1, scan::SCRIPT_MAX),
-        (3, scan::INIT_MAX),
-        (4, scan::LOG_MAX),
-        (5, scan::MOOF_MAX),
-        (6, PART_BYTES_MAX + 8),
-    ];
+    let most =
+        [(1, scan::SCRIPT_MAX), (3, scan::INIT_MAX), (4, scan::LOG_MAX), (5, scan::MOOF_MAX)];
     for (place, most) in most {
         let (name, at) = &places[place];
         // The name, and of a `uuid` what it is.
@@ -208,5 +203,13 @@ fn boxes_beyond_what_is_written_are_refused_before_anything_of_them_is_kept() {
         let wrong = FaultKind::Box(name.as_slice().try_into().unwrap());
         let found = fault_of_head(&file[..*at], head, most + 1);
         assert_eq!(found, Some(wrong), "{most} in {}", names[place]);
+    }
+    // Samples have the bytes that were told.
+    let (mdat, end) = (places[6].1, places[7].1);
+    let told = (end - mdat) as u64;
+    assert_eq!(fault_of_head(&file[..mdat], b"mdat", told), None);
+    for other in [told - 1, told + 1, PART_BYTES_MAX + 8] {
+        let found = fault_of_head(&file[..mdat], b"mdat", other);
+        assert_eq!(found, Some(FaultKind::Part), "{other}");
     }
 }

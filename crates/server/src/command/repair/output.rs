@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use archive::{Disk as _, SystemDisk};
+use archive::{Disk as _, Format, SystemDisk};
 use media::Chunks;
 use media::flv::mux::Patch;
 
@@ -79,11 +79,11 @@ impl Output {
     ///
     /// # Errors
     /// Those of the disk.
-    pub(super) fn keep_beside(mut self, original: &Path) -> io::Result<PathBuf> {
+    pub(super) fn keep_beside(mut self, original: &Path, format: Format) -> io::Result<PathBuf> {
         self.file.sync_all()?;
         let part = &self.part;
         let keep = |path: &Path| SystemDisk.rename_new(part, path);
-        let ((), path) = first_free(|n| beside(original, n), keep)?;
+        let ((), path) = first_free(|n| beside(original, format, n), keep)?;
         self.is_kept = true;
         sync_parent(&path)?;
         Ok(path)
@@ -129,10 +129,10 @@ impl Drop for Output {
 }
 
 /// Where the repaired file goes by default: the `n`-th name to try.
-pub(super) fn beside(original: &Path, n: u32) -> PathBuf {
+pub(super) fn beside(original: &Path, format: Format, n: u32) -> PathBuf {
     let number = if n > 1 { format!("_{n}") } else { String::new() };
     let mut name = original.file_stem().unwrap_or_default().to_owned();
-    name.push(format!(".repaired{number}.flv"));
+    name.push(format!(".repaired{number}{}", format.ending()));
     original.with_file_name(name)
 }
 

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use media::flv::repair::{Carried, Summary};
+use media::flv::repair::{Carried, Lost, Summary};
 use serde_json::{Value, json};
 
 use super::{Failure, Outcome};
-use crate::command::format::{self, count, number, size};
+use crate::command::format::{self, count, number, size, time};
 
 /// One line for the file and one for each kind of repair.
 pub(super) fn text(path: &Path, outcome: &Outcome) -> String {
@@ -35,6 +35,9 @@ fn mends(summary: &Summary) -> String {
         }
         let _ = writeln!(text, ", first at byte {}", number(done.first_offset));
     }
+    for Lost { at_ms, length_ms } in &summary.lost {
+        let _ = writeln!(text, "  lacks {} at {}", time(*length_ms), time(*at_ms));
+    }
     text
 }
 
@@ -57,6 +60,8 @@ pub(super) fn object(path: &Path, outcome: &Result<Outcome, Failure>) -> Value {
             "first_offset_bytes": done.first_offset,
         })
     });
+    let lost =
+        summary.lost.iter().map(|lost| json!({ "at_ms": lost.at_ms, "length_ms": lost.length_ms }));
     let tags = |carried: &Carried| json!({ "found": carried.found, "written": carried.written });
     json!({
         "file": format::path(path),
@@ -65,6 +70,7 @@ pub(super) fn object(path: &Path, outcome: &Result<Outcome, Failure>) -> Value {
         "output": output.map(|path| format::path(path)),
         "backup": backup.map(|path| format::path(path)),
         "mends": mends.collect::<Vec<_>>(),
+        "lacks": lost.collect::<Vec<_>>(),
         "audio_tags": tags(&summary.audio),
         "video_tags": tags(&summary.video),
         "data_tags": tags(&summary.data),

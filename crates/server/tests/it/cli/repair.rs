@@ -1,5 +1,7 @@
 //! `rtmp-server repair`
 
+mod mp4;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -216,7 +218,8 @@ fn what_cannot_be_repaired_is_told_and_the_others_are_repaired() {
         (other("notes.txt", &b"no pictures".repeat(100)), "not an FLV file"),
         (
             other("x.mp4", b"\0\0\0\x18ftypiso6\0\0\0\0iso6mp41"),
-            "an MP4 file: a server mends its own when it starts; ffmpeg may mend others",
+            "an MP4 file that no rtmp-server recorded, or whose beginning is lost; ffmpeg -i IN -c \
+             copy OUT may read it",
         ),
         (other("empty.flv", b""), "not an FLV file"),
         (other("head.flv", &FILE_HEADER), "no tag is left in it that could be saved"),

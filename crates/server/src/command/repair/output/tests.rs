@@ -42,7 +42,7 @@ fn assert_files(dir: &TempDir, expected: &[(&str, &str)]) {
 #[test]
 fn what_is_not_kept_is_removed() {
     let (dir, path) = old();
-    let output = new(&beside(&path, 1), &path);
+    let output = new(&beside(&path, Format::Flv, 1), &path);
     assert_files(&dir, &[("x.flv", "old"), ("x.repaired.flv.part", "new")]);
     drop(output);
     assert_files(&dir, &[("x.flv", "old")]);
@@ -52,7 +52,8 @@ fn what_is_not_kept_is_removed() {
 fn a_file_goes_beside_the_old_one_under_the_first_free_name() {
     let (dir, path) = old();
     for name in ["x.repaired.flv", "x.repaired_2.flv"] {
-        let kept = new(&beside(&path, 1), &path).keep_beside(&path).unwrap();
+        let kept = new(&beside(&path, Format::Flv, 1), &path);
+        let kept = kept.keep_beside(&path, Format::Flv).unwrap();
         assert_eq!(kept, dir.path().join(name));
     }
     assert_files(&dir, &[("x.flv", "old"), ("x.repaired.flv", "new"), ("x.repaired_2.flv", "new")]);
