@@ -122,13 +122,13 @@ pub fn read(body: &[u8]) -> impl Iterator<Item = Result<AudioTag<'_>, Malformed>
     one.into_iter().chain(many)
 }
 
-/// Whether the head says that the message has several tracks.
-pub(super) fn has_several_tracks(body: &[u8]) -> bool {
+/// Whether the head tells what the message is: it has one track, and no modifiers that go beyond it.
+pub(super) fn is_told_by(head: &[u8]) -> bool {
     use Multitrack::{ManyTracks, ManyTracksManyCodecs};
-    let Some((&first, rest)) = body.split_first() else { return false };
-    first >> 4 == ENHANCED
-        && parse_enhanced(first, rest).is_ok_and(|(_, tracks)| {
-            matches!(tracks.multitrack, Some(ManyTracks | ManyTracksManyCodecs))
+    let Some((&first, rest)) = head.split_first() else { return true };
+    first >> 4 != ENHANCED
+        || parse_enhanced(first, rest).is_ok_and(|(_, tracks)| {
+            !matches!(tracks.multitrack, Some(ManyTracks | ManyTracksManyCodecs))
         })
 }
 

@@ -393,7 +393,7 @@ impl Scanner {
             let missing = whole.saturating_sub(head.len());
             let role = kind.map(|kind| Packet::classify(kind, head, missing).0);
             matches!(role, Some(Role::Config | Role::Metadata))
-                || kind.is_some_and(|kind| has_several_tracks(kind, head))
+                || kind.is_some_and(|kind| !is_told_by(kind, head))
         };
         let is_skipped = self.bodies == Bodies::Skip && whole > Self::HEAD_BYTES && !needs_whole();
         let kept = if is_skipped { Self::HEAD_BYTES } else { whole };
@@ -530,12 +530,13 @@ impl Scanner {
 /// came in.
 const COPY_MAX: usize = 256;
 
-/// Whether a message has several tracks, of which the first alone may be in its head.
-pub(super) fn has_several_tracks(kind: Kind, head: &[u8]) -> bool {
+/// Whether the head of a message tells what it is. Of several tracks the first alone may be in it, and modifiers may
+/// go beyond it.
+pub(super) fn is_told_by(kind: Kind, head: &[u8]) -> bool {
     match kind {
-        Kind::Video => video::has_several_tracks(head),
-        Kind::Audio => audio::has_several_tracks(head),
-        Kind::Data => false,
+        Kind::Video => video::is_told_by(head),
+        Kind::Audio => audio::is_told_by(head),
+        Kind::Data => true,
     }
 }
 

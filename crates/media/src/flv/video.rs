@@ -148,20 +148,17 @@ pub fn recomposed(body: &[u8], composition_time_ms: i32) -> Option<Vec<u8>> {
     Some(body)
 }
 
-/// Whether the head says that the message has several tracks.
-pub(super) fn has_several_tracks(body: &[u8]) -> bool {
-    let Some((&first, rest)) = body.split_first() else { return false };
-    first & ENHANCED != 0
-        && matches!(
-            parse_enhanced(first, rest),
-            Ok(Message::Many(
-                VideoTag {
-                    multitrack: Some(Multitrack::ManyTracks | Multitrack::ManyTracksManyCodecs),
-                    ..
-                },
-                _
-            ))
-        )
+/// Whether the head tells what the message is: it has one track, and no modifiers that go beyond it.
+pub(super) fn is_told_by(head: &[u8]) -> bool {
+    use Multitrack::{ManyTracks, ManyTracksManyCodecs};
+    let Some((&first, rest)) = head.split_first() else { return true };
+    first & ENHANCED == 0
+        || parse_enhanced(first, rest).is_ok_and(|message| match message {
+            Message::Many(tag, _) => {
+                !matches!(tag.multitrack, Some(ManyTracks | ManyTracksManyCodecs))
+            }
+            _ => true,
+        })
 }
 
 /// The modifiers of a video message, in their order; none in a legacy one.

@@ -13,7 +13,7 @@ use crate::{
     amf0::Value,
     flv::{
         meta::{self, Region},
-        scan::{Bodies, Item, Scanner, be32, has_several_tracks, header_at, is_plain, kind_of},
+        scan::{Bodies, Item, Scanner, be32, header_at, is_plain, is_told_by, kind_of},
         tag::{BODY_MAX, FILE_HEADER, OVERHEAD, TagHeader},
     },
 };
@@ -214,13 +214,12 @@ impl Restore {
 
     /// How many bytes of a body must be there, going by the first ones.
     fn wanted(&self, kind: Kind, head: &[u8], whole: usize) -> usize {
-        if head.len() < HEAD_BYTES {
+        let Some(head) = head.get(..HEAD_BYTES) else {
             // Perhaps the whole body: the caller takes what it has bytes for.
             return HEAD_BYTES;
-        }
+        };
         match Packet::classify(kind, head, whole.saturating_sub(head.len())).0 {
-            // Which they are stands all over the body.
-            _ if has_several_tracks(kind, head) => BODY_MAX,
+            _ if !is_told_by(kind, head) => BODY_MAX,
             Role::Config | Role::Metadata => BODY_MAX,
             role if self.muxer.facts.needs_body(kind, role) => INFO_BYTES,
             _ => HEAD_BYTES,
