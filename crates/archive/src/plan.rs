@@ -92,4 +92,6 @@ pub struct Plan {
 impl Plan {
     /// The recorder of `-record-all`.
     pub const ALL: &str = "all";
+    /// What recordings are told to be of that were asked for: several of a stream may run at a time.
+    pub const API: &str = "api";
 }

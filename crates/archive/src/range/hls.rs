@@ -197,8 +197,11 @@ impl<'a> File<'a> {
         }
         places.dedup_by_key(|place| place.time_ms);
         self.begin(range, &mut places);
-        let window = part.end_unix_ms.min(range.to_unix_ms);
-        let to_ms = window.saturating_sub(part.start_unix_ms);
+        let to_ms = match part.end_unix_ms <= range.to_unix_ms {
+            // All that it has, also what is at the end of its window because that ends early.
+            true => part.cut_ms().unwrap_or(i64::MAX),
+            false => range.to_unix_ms.saturating_sub(part.start_unix_ms),
+        };
         let last = places.partition_point(|place| place.time_ms < to_ms);
         let is_open = head.length_ms.is_none() && is_last && last == places.len();
         if last < places.len() {

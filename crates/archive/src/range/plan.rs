@@ -300,14 +300,18 @@ impl Survey {
             return Err(nothing);
         };
         let mut duration_ms = self.end_ms.max(self.audio.end_ms()).max(self.video.end_ms());
-        if self.range.cut == Cut::Exact {
-            let longest_ms = self.range.to_unix_ms.saturating_sub(start_unix_ms);
-            duration_ms = duration_ms.min(u64::try_from(longest_ms).unwrap_or(0));
+        let last = self.pieces.last().and_then(|piece| source.parts.get(piece.segment));
+        if self.range.cut == Cut::Exact
+            && let Some(((_, clock_ms), part)) = self.open.as_ref().zip(last)
+        {
+            let asked_ms = self.range.to_unix_ms.saturating_sub(part.start_unix_ms);
+            let is_all = part.end_unix_ms <= self.range.to_unix_ms;
+            let longest_ms = if is_all { asked_ms.max(part.length_ms()) } else { asked_ms };
+            duration_ms = duration_ms.min(self.time_ms(clock_ms.saturating_add(longest_ms)));
         }
         if duration_ms > u64::from(u32::MAX) {
             return Err(Error::TooLong { duration_ms });
         }
-        let last = self.pieces.last().and_then(|piece| source.parts.get(piece.segment));
         let is_growing = self.open.as_ref().is_some_and(|(head, _)| !head.is_complete)
             && last.is_some_and(|part| {
                 part.end_unix_ms > self.range.to_unix_ms || part.end_unix_ms == i64::MAX

@@ -233,7 +233,6 @@ impl Reader {
         let clock_ms = self.clock_of(part, &head);
         self.tell_gap(part, &head);
         let segment = &part.segment;
-        let length_ms = part.end_unix_ms.saturating_sub(part.start_unix_ms);
         self.before = Some(Before {
             recording: segment.recording,
             number: segment.number,
@@ -241,7 +240,7 @@ impl Reader {
             start_unix_ms: part.start_unix_ms,
             end_unix_ms: part.end_unix_ms,
             clock_ms,
-            length_ms,
+            length_ms: part.length_ms(),
             is_damaged: false,
         });
         let reads_start = tags.position() == head.data_start;
@@ -273,11 +272,14 @@ impl Reader {
     /// Where a segment's file begins on the reader's clock.
     fn clock_of(&self, part: &Part, head: &Head) -> i64 {
         let Some(before) = self.before else { return part.start_unix_ms };
+        if before.recording != part.segment.recording {
+            // By the wall, and what is before its window is not in the range.
+            let left_out_ms = part.begin_unix_ms.saturating_sub(part.start_unix_ms);
+            let end_ms = before.clock_ms.saturating_add(before.length_ms);
+            return part.start_unix_ms.max(end_ms.saturating_sub(left_out_ms));
+        }
         let passed_ms = part.start_unix_ms.saturating_sub(before.start_unix_ms);
         let by_wall = before.clock_ms.saturating_add(passed_ms);
-        if before.recording != part.segment.recording {
-            return by_wall.max(before.clock_ms.saturating_add(before.length_ms));
-        }
         let passed_ms = millis(part.segment.start_ms).saturating_sub(millis(before.start_ms));
         let by_stream = before.clock_ms.saturating_add(passed_ms);
         if head.about.cut == Cut::TimeJump { by_wall.max(by_stream) } else { by_stream }
@@ -331,8 +333,13 @@ impl Reader {
 
     /// Ends the open segment, for a reason if it was not all of it.
     fn close(&mut self, cause: Option<Cause>) {
+        let end = self.open.as_ref().map_or(0, |open| open.tags.position());
+        self.close_at(end, cause);
+    }
+
+    fn close_at(&mut self, end: u64, cause: Option<Cause>) {
         let Some(open) = self.open.take() else { return };
-        self.ready.push_back(Step::Closed { end: open.tags.position(), cause: cause.clone() });
+        self.ready.push_back(Step::Closed { end, cause: cause.clone() });
         let Some(part) = self.parts.get(open.segment) else { return };
         let newest = part.unix_ms(open.newest_ms);
         if let Some(cause) = cause {
@@ -374,6 +381,11 @@ impl Reader {
             return;
         }
         open.repeated = 0;
+        if part.cut_ms().is_some_and(|cut_ms| file_ms >= cut_ms)
+            && open.select.is_place(&tag.packet)
+        {
+            return self.close_at(tag.offset, None);
+        }
         let verdict = open.select.see(&tag.packet, unix_ms, tag.offset);
         if verdict == Verdict::End {
             self.is_over = true;
@@ -470,10 +482,12 @@ impl Reader {
             return;
         }
         let from = open.tags.position();
-        let before_end = self.range.to_unix_ms.saturating_sub(LEAD_MS);
-        let is_inside = open.head.is_whole && !is_last && part.end_unix_ms <= before_end;
+        let is_whole = open.head.is_whole && !is_last && !part.is_cut;
+        let end = if part.is_cut { part.end_unix_ms } else { i64::MAX };
+        let before_end = self.range.to_unix_ms.min(end).saturating_sub(LEAD_MS);
+        let is_inside = is_whole && part.end_unix_ms <= before_end;
         let (to, to_ms, until_ms) = if is_inside {
-            let length_ms = part.end_unix_ms.saturating_sub(part.start_unix_ms);
+            let length_ms = part.length_ms();
             let until_ms = open.clock_ms.saturating_add(length_ms);
             (open.head.size_bytes, length_ms, Some(until_ms))
         } else {

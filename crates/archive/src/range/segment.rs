@@ -18,6 +18,10 @@ pub struct Segment {
     pub number: u32,
     /// The stream, `app/name`.
     pub stream_key: String,
+    /// The name of the recorder that made it.
+    pub recorder: String,
+    /// Whether it is a clip.
+    pub is_clip: bool,
     /// When it begins, by the clock on the wall, in ms since 1970.
     pub start_unix_ms: i64,
     /// When it begins on the recording clock, in ms.
@@ -56,6 +60,8 @@ impl Segment {
             recording: head.about.recording,
             number: head.about.segment,
             stream_key: head.about.stream_key,
+            recorder: head.about.recorder,
+            is_clip: head.about.is_clip,
             start_unix_ms,
             start_ms: head.about.start_ms,
             length_ms: head.length_ms,
@@ -72,6 +78,8 @@ impl From<&catalog::Segment> for Segment {
             recording: known.recording,
             number: known.number,
             stream_key: known.stream_key.clone(),
+            recorder: known.recorder.clone(),
+            is_clip: known.is_clip,
             start_unix_ms: known.start_unix_ms,
             start_ms: known.start_ms,
             length_ms: (known.state != State::Open).then_some(known.length_ms),

@@ -82,7 +82,7 @@ impl Select {
     }
 
     /// Whether decoding can start at a packet.
-    fn is_place(&self, packet: &Packet) -> bool {
+    pub(super) fn is_place(&self, packet: &Packet) -> bool {
         match packet.kind {
             Kind::Video => packet.role == Role::Key,
             Kind::Audio => packet.is_media() && !self.has_video,

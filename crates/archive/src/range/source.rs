@@ -6,9 +6,11 @@
 //! differ by more (encoders' clocks drift, by seconds a day) the wall wins; unless it is far behind,
 //! as after a file that was published faster than it plays.
 //!
-//! Each segment has a *window*, a stretch of the wall clock that is its own. Windows do not overlap:
-//! where two recordings do, the one that began first goes on to its end, and the other joins at its
-//! first key frame after that.
+//! Each segment has a *window*, a stretch of the wall clock that is its own. Windows do not overlap.
+//! Where two recordings of one recorder do, by some seconds, the first had ended before the second began, and the
+//! times of its last packets are ahead: its window ends where that of the second begins, and what is behind that is at
+//! its last ms. Else the one that began first goes on to its end, and the other joins at its first key frame after that.
+//! Clips are made of what others recorded: they have what is left.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,7 +21,7 @@ use bytes::Bytes;
 
 use super::hls::fragments;
 use super::{Error, Flv, Found, Fragments, Hls, LeadIn, Mp4, Place, Reader, Segment};
-use crate::{Disk, Format};
+use crate::{Disk, Format, Plan};
 
 /// A stretch of time: from the first moment to before the last, in ms since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +67,34 @@ pub(super) struct Part {
     /// Its window.
     pub(super) begin_unix_ms: i64,
     pub(super) end_unix_ms: i64,
+    /// Whether others have what it has behind its window, from its first key frame there on.
+    pub(super) is_cut: bool,
 }
 
 impl Part {
     /// Until when it is known to go on.
     fn so_far_unix_ms(&self) -> i64 {
         self.start_unix_ms.saturating_add(millis(self.segment.at_least_ms).max(1))
+    }
+
+    /// How long what it gives is, in ms, as far as is known.
+    pub(super) fn length_ms(&self) -> i64 {
+        let window_ms = self.end_unix_ms.saturating_sub(self.start_unix_ms);
+        match self.segment.length_ms {
+            Some(length_ms) if !self.is_cut => millis(length_ms).max(1),
+            _ => window_ms,
+        }
+    }
+
+    /// Where on its file's clock others go on with what it has, if they do.
+    pub(super) fn cut_ms(&self) -> Option<i64> {
+        self.is_cut.then(|| self.end_unix_ms.saturating_sub(self.start_unix_ms))
+    }
+
+    /// Whether it goes on with what another one has, if nothing was lost.
+    fn follows(&self, before: &Self) -> bool {
+        let (this, before) = (&self.segment, &before.segment);
+        this.recording == before.recording && this.number == before.number.saturating_add(1)
     }
 
     /// When a packet was recorded that is at `file_ms` of the file.
@@ -215,6 +239,10 @@ impl Source {
 /// How far the recording's clock and the wall's may be apart before the wall's wins, in ms.
 const DRIFT_MS: i64 = 1_000;
 
+/// By how much recordings of one recorder may seem to overlap, in ms: encoders' clocks drift by seconds a day, and
+/// publishers send some seconds ahead.
+pub(super) const OVERLAP_MS: i64 = 10_000;
+
 fn arrange(segments: impl IntoIterator<Item = Segment>) -> Vec<Part> {
     let mut recordings: BTreeMap<_, BTreeMap<u32, Segment>> = BTreeMap::new();
     for segment in segments {
@@ -227,15 +255,62 @@ fn arrange(segments: impl IntoIterator<Item = Segment>) -> Vec<Part> {
     // Of two that begin together the longer one, which the other may be a clip of.
     let ends = |part: &Part| (part.begin_unix_ms, std::cmp::Reverse(part.end_unix_ms));
     recordings.sort_by_key(|parts| parts.first().map(ends));
+    let is_clip = |parts: &Vec<Part>| parts.iter().any(|part| part.segment.is_clip);
+    let (clips, recordings): (Vec<_>, Vec<_>) = recordings.into_iter().partition(is_clip);
     let mut all: Vec<Part> = Vec::new();
-    for recording in recordings {
-        for part in recording {
-            if let Some((at, part)) = fit(&mut all, part) {
-                all.insert(at, part);
-            }
+    for part in joined(recordings).into_iter().chain(clips).flatten() {
+        if let Some((at, part)) = fit(&mut all, part) {
+            all.insert(at, part);
         }
     }
     all
+}
+
+/// Puts recordings together that seem to overlap and do not.
+fn joined(recordings: Vec<Vec<Part>>) -> Vec<Vec<Part>> {
+    let mut all: Vec<Vec<Part>> = Vec::new();
+    for recording in recordings {
+        let of_it = |known: &&mut Vec<Part>| recorder(known) == recorder(&recording);
+        match all.iter_mut().rfind(of_it).filter(|known| goes_on(known, &recording)) {
+            Some(known) => {
+                let begin_unix_ms = recording.first().map_or(i64::MAX, |part| part.begin_unix_ms);
+                end_before(known, begin_unix_ms);
+                known.extend(recording);
+            }
+            None => all.push(recording),
+        }
+    }
+    all
+}
+
+fn recorder(parts: &[Part]) -> Option<&str> {
+    parts.first().map(|part| &*part.segment.recorder)
+}
+
+/// Whether a recording goes on where another one of its recorder ended, which seems to be a little later.
+fn goes_on(before: &[Part], recording: &[Part]) -> bool {
+    let [Some(last), Some(first), Some(newest)] =
+        [before.last(), recording.first(), recording.last()]
+    else {
+        return false;
+    };
+    // Those that were asked for may run side by side.
+    if first.segment.recorder == Plan::API {
+        return false;
+    }
+    let ahead_ms = last.so_far_unix_ms().saturating_sub(first.begin_unix_ms);
+    // A file that lies in another one may be a clip of it that does not say so.
+    (1..=OVERLAP_MS).contains(&ahead_ms) && newest.end_unix_ms > last.so_far_unix_ms()
+}
+
+/// Has windows end at a moment: what is behind it is in the last ms before it.
+fn end_before(parts: &mut [Part], mut end_unix_ms: i64) {
+    for part in parts.iter_mut().rev() {
+        part.end_unix_ms = part.end_unix_ms.min(end_unix_ms);
+        part.begin_unix_ms = part.begin_unix_ms.min(part.end_unix_ms.saturating_sub(1));
+        part.start_unix_ms = part.start_unix_ms.min(part.begin_unix_ms);
+        end_unix_ms = part.begin_unix_ms;
+    }
 }
 
 /// Puts the segments of one recording on the wall clock.
@@ -259,30 +334,38 @@ fn settle(segments: impl Iterator<Item = Segment>) -> Vec<Part> {
             Some(length_ms) => start_unix_ms.saturating_add(millis(length_ms).max(1)),
             None => i64::MAX,
         };
-        parts.push(Part { segment, start_unix_ms, begin_unix_ms: start_unix_ms, end_unix_ms });
+        let begin_unix_ms = start_unix_ms;
+        parts.push(Part { segment, start_unix_ms, begin_unix_ms, end_unix_ms, is_cut: false });
     }
     parts
 }
 
 /// Where a part goes among those that there are, with what they leave of its window.
 fn fit(all: &mut [Part], mut part: Part) -> Option<(usize, Part)> {
+    let is_clip = part.segment.is_clip;
     let mut at = all.partition_point(|known| known.end_unix_ms <= part.begin_unix_ms);
-    while let Some(known) = all.get_mut(at) {
+    while let (before, [known, ..]) = all.split_at_mut(at) {
         // The end of one that was left unfinished is not known: it must not hide what came later. One that
         // is known to have gone on is still being written, and what began meanwhile is a clip of it.
-        if known.end_unix_ms == i64::MAX && known.so_far_unix_ms() <= part.begin_unix_ms {
+        let is_open = known.end_unix_ms == i64::MAX;
+        if is_open && !is_clip && known.so_far_unix_ms() <= part.begin_unix_ms {
             known.end_unix_ms = part.begin_unix_ms;
             at += 1;
             continue;
         }
-        if known.begin_unix_ms > part.begin_unix_ms {
+        // What a recording lacks between two of its files, its clips lack as well.
+        let is_torn = is_clip && before.last().is_some_and(|before| known.follows(before));
+        if known.begin_unix_ms > part.begin_unix_ms && !is_torn {
+            part.is_cut = known.begin_unix_ms < part.end_unix_ms;
             part.end_unix_ms = part.end_unix_ms.min(known.begin_unix_ms);
             break;
         }
         part.begin_unix_ms = known.end_unix_ms;
         at += 1;
     }
-    (part.begin_unix_ms < part.end_unix_ms).then_some((at, part))
+    // Less than clocks may be apart is no hole.
+    let least_ms = if is_clip { DRIFT_MS } else { 1 };
+    (part.end_unix_ms.saturating_sub(part.begin_unix_ms) >= least_ms).then_some((at, part))
 }
 
 /// A length as a difference.

@@ -19,6 +19,7 @@ mod limits;
 mod made;
 mod model;
 mod mp4;
+mod overlap;
 mod parts;
 mod trace;
 mod trouble;

@@ -82,7 +82,7 @@ impl Recorder {
     /// The recorder of `-record-all`.
     pub const ALL: &str = "all";
     /// What recordings are told to be of that were asked for by the API.
-    pub const API: &str = "api";
+    pub const API: &str = Plan::API;
 
     /// One that says nothing of its own: everything as the settings of the server have it.
     pub fn new(name: &str, streams: Vec<Pattern>, config: &Config) -> Self {

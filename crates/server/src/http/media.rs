@@ -275,8 +275,10 @@ pub(super) async fn of_stream(
     let from = moment("from", Some(&from))?.unwrap_or(i64::MIN);
     let to = moment("to", to.as_deref())?.unwrap_or(i64::MAX);
     let range = range_of(from, to, cut)?;
+    // What begins at its end says when what is before that ends.
+    let end = to.saturating_add(1);
     let question = move |reader: &catalog::Reader| {
-        reader.segments_between(key.as_str(), from, to, recorder.as_deref())
+        reader.segments_between(key.as_str(), from, end, recorder.as_deref())
     };
     let segments = ask(api, question).await?.unwrap_or_default();
     let mut recorders: Vec<_> = segments.iter().map(|segment| &*segment.recorder).collect();

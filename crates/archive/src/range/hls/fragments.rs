@@ -66,7 +66,8 @@ impl Fragments {
         let (part, head, tags) = open(source, segment)?;
         let movie = movie(&part, &head, tags, place.settled)?;
         // All of the file, whatever other recordings have.
-        let part = Part { begin_unix_ms: part.start_unix_ms, end_unix_ms: i64::MAX, ..part };
+        let (begin_unix_ms, end_unix_ms) = (part.start_unix_ms, i64::MAX);
+        let part = Part { begin_unix_ms, end_unix_ms, is_cut: false, ..part };
         let parts = Arc::from([part.clone()]);
         let source = Source { disk: source.disk.clone(), parts };
         let is_start = place.from == head.data_start;

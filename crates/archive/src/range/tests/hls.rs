@@ -6,7 +6,7 @@ use super::*;
 use crate::{Amount, disk::Disk as _};
 
 /// The bytes of a segment.
-fn segment(source: &Source, segment: &HlsSegment) -> Vec<u8> {
+pub(super) fn segment(source: &Source, segment: &HlsSegment) -> Vec<u8> {
     let fragments = source.fragments(segment.segment, segment.place).unwrap();
     fragments.map(Result::unwrap).collect::<Vec<_>>().concat()
 }
@@ -24,7 +24,7 @@ fn boxes(mut bytes: &[u8]) -> Vec<(String, &[u8])> {
 }
 
 /// What is in the `mdat`s.
-fn media_in(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn media_in(bytes: &[u8]) -> Vec<u8> {
     let media = boxes(bytes).into_iter().filter(|(name, _)| name == "mdat");
     media.flat_map(|(_, media)| media.to_vec()).collect()
 }

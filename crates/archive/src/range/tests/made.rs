@@ -99,7 +99,7 @@ pub(super) struct Made {
     pub(super) segments: Vec<Segment>,
     pub(super) sent: Vec<Sent>,
     /// Ms since [`START`] at which the last run ended.
-    now_ms: i64,
+    pub(super) now_ms: i64,
     recording: u64,
     number: u32,
     /// On the recording clock.

@@ -232,7 +232,8 @@ fn source(
     let recordings = match asked {
         Asked::Recording(id) => vec![*id],
         Asked::Stream(key) => {
-            let (from, to) = (range.from_unix_ms, range.to_unix_ms);
+            // What begins at its end says when what is before that ends.
+            let (from, to) = (range.from_unix_ms, range.to_unix_ms.saturating_add(1));
             let there = reader.segments_between(key, from, to, recorder)?;
             let mut recorders: Vec<_> = there.iter().map(|segment| &*segment.recorder).collect();
             recorders.sort_unstable();
