@@ -196,6 +196,7 @@ fn rewinds(ffmpeg: Option<Ffmpeg>) {
     let mut server = crate::support::recording().http().start();
     let sender = Sender::start(&server.url("live/test"), sender::endless(), 1);
     sender.wait_until_sent(9_000);
+    super::rewind::recorded(&server.api());
     let dump = server.dir().join("dump.flv");
     let url = url(&server, ".m3u8?dvr=1h");
     let mut command = ffmpeg.command(["-live_start_index", "0", "-i", &url, "-map", "0"]);

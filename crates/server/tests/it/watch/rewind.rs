@@ -27,6 +27,7 @@ async fn rewound(
     first: usize,
 ) -> (Publisher, String) {
     let mut publisher = begin(server, "live/test", &sent[..first]).await;
+    recorded(http);
     let asking = http.clone();
     let asked = std::thread::spawn(move || begin_at(&asking, "?dvr=1h"));
     server.wait_for_log("making segments", &[]);
@@ -34,6 +35,28 @@ async fn rewound(
     let url = asked.join().unwrap();
     assert!(url.ends_with("&dvr=3600s"), "{url}");
     (publisher, url)
+}
+
+/// Waits until the catalog knows the file that is being written: who asks to rewind waits for that for 10 s at most.
+pub(super) fn recorded(http: &Http) {
+    until("a recording that is known", || {
+        let list = http.get("/api/v1/recordings?state=recording").ok();
+        let id = list["recordings"][0]["id"].as_str()?;
+        let files = &http.get(&format!("/api/v1/recordings/{id}")).ok()["files"];
+        (!files.as_array().unwrap().is_empty()).then_some(())
+    });
+}
+
+/// Waits until all recordings are over and the catalog knows their files: what has left memory is looked for there for
+/// 3 s at most. Returns their ids, the newest first.
+fn settled(http: &Http) -> Vec<String> {
+    until("recordings that are over", || {
+        let list = http.get("/api/v1/recordings").ok();
+        let all = list["recordings"].as_array().unwrap();
+        let is_over = |recording: &serde_json::Value| recording["state"] == "complete";
+        let ids = all.iter().map(|recording| recording["id"].as_str().unwrap().to_owned());
+        (!all.is_empty() && all.iter().all(is_over)).then(|| ids.collect())
+    })
 }
 
 /// Sends packets no faster than segments are made of them: a viewer that is far behind loses some.
@@ -86,7 +109,7 @@ fn player_goes_from_the_beginning_of_the_recording_to_live_and_gets_every_packet
         let oldest = *known.keys().next().unwrap();
         // At each reload all numbers mean what they meant, until what was live has left memory.
         for step in 31..=120 {
-            publisher.send_all(&sent[seconds(step - 1)..seconds(step)]).await.unwrap();
+            send(&http, &mut publisher, &sent[seconds(step - 1)..seconds(step)]).await;
             for (number, told) in told(&http.get(&url).text()) {
                 assert_eq!(known.entry(number).or_insert_with(|| told.clone()), &told);
             }
@@ -101,7 +124,7 @@ fn player_goes_from_the_beginning_of_the_recording_to_live_and_gets_every_packet
             known.keys().copied().collect::<Vec<_>>(),
             (oldest..).take(known.len()).collect::<Vec<_>>()
         );
-        closed(&server, "live/test");
+        settled(&http);
         let found = all_samples(&http, &url, &text);
         let firsts = samples::assert_same_end(&found, &samples::of(&sent));
         assert!(firsts.values().all(|first| *first == 0), "{firsts:?}");
@@ -140,6 +163,7 @@ fn at_once() -> Builder {
 
 /// Checks that the stretches of a playlist are what was sent in each, whole.
 fn assert_stretches(http: &Http, url: &str, text: &str, sent: &[&[Packet]]) {
+    settled(http);
     let stretches = stretches(text);
     assert_eq!(stretches.len(), sent.len(), "{text}");
     for (stretch, sent) in stretches.iter().zip(sent) {
@@ -194,7 +218,7 @@ fn another_configuration_in_the_past_and_while_it_is_live_is_told() {
         let (publisher, url) = rewound(&server, &http, &sent, seconds(20)).await;
         publisher.close().await.unwrap();
         let text = ended(&http, &url);
-        closed(&server, "live/test");
+        settled(&http);
         // Where it may change in the archive, each key frame has its own.
         assert!(count(&text, "#EXT-X-MAP") >= 3, "{text}");
         assert_eq!(count(&text, "#EXT-X-DISCONTINUITY"), 3, "two, and their number: {text}");
@@ -224,11 +248,7 @@ fn what_is_deleted_leaves_the_playlist_from_its_beginning() {
     let sent = source(small(), seconds(60));
     testkit::block_on(async {
         Sender::start(&server.url("live/test"), sent[..seconds(4)].to_vec(), 1).finish();
-        closed(&server, "live/test");
-        let id = until("the recording", || {
-            let list = http.get("/api/v1/recordings").ok();
-            list["recordings"][0]["id"].as_str().map(str::to_owned)
-        });
+        let id = settled(&http).remove(0);
         let (publisher, url) = rewound(&server, &http, &sent, seconds(20)).await;
         let before = told(&http.get(&url).text());
         let first = before.values().next().unwrap().0.clone();
@@ -236,9 +256,11 @@ fn what_is_deleted_leaves_the_playlist_from_its_beginning() {
         assert!(http.send("DELETE", &format!("/api/v1/recordings/{id}"), None).status < 300);
         let after = until("a shorter list", || {
             let after = told(&http.get(&url).text());
-            (after.len() < before.len()).then_some(after)
+            (!after.values().any(|(name, _)| *name == first)).then_some(after)
         });
-        assert!(after.iter().all(|(number, told)| before[number] == *told));
+        // What was being made meanwhile may be there as well.
+        let is_same = |(number, told)| before.get(number).is_none_or(|before| before == told);
+        assert!(after.iter().all(is_same), "{before:?} {after:?}");
         assert_eq!(http.get(&beside(&url, &first)).status, 404);
         publisher.close().await.unwrap();
         let text = ended(&http, &url);
@@ -283,7 +305,7 @@ fn rewinding_needs_what_reading_recordings_needs() {
     testkit::block_on(async {
         let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
         publisher.send_all(&sent[..seconds(20)]).await.unwrap();
-        server.wait_for_log("recorder initialized", &[]);
+        recorded(&http);
         let asking = http.clone();
         let asked = std::thread::spawn(move || begin_at(&asking, "?dvr=1h"));
         server.wait_for_log("making segments", &[]);
@@ -338,8 +360,6 @@ fn reload_of_a_long_list_is_answered_with_what_is_new() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_hangs_costs_those_who_rewind_an_error_and_nobody_else_anything() {
-    use std::time::{Duration, Instant};
-
     let Some(disk) = crate::disk::mount::Mount::ext4(64 << 20) else { return };
     let mut server = at_once().record_dir(disk.record_dir()).start();
     for message in ["disk does not answer", "disk answers again", "recording has a gap"] {
@@ -357,14 +377,7 @@ fn a_disk_that_hangs_costs_those_who_rewind_an_error_and_nobody_else_anything() 
         // What the recorder writes hangs; soon what reads does.
         send(&http, &mut publisher, &sent[seconds(40)..seconds(70)]).await;
         std::thread::scope(|scope| {
-            let asked: Vec<_> = (0..4)
-                .map(|_| {
-                    scope.spawn(|| {
-                        let began = Instant::now();
-                        (http.get(&oldest).status, began.elapsed())
-                    })
-                })
-                .collect();
+            let asked: Vec<_> = (0..4).map(|_| scope.spawn(|| http.get(&oldest).status)).collect();
             for url in [&plain, &url] {
                 let newest = until("what is new", || {
                     let text = http.get(url).text();
@@ -376,10 +389,10 @@ fn a_disk_that_hangs_costs_those_who_rewind_an_error_and_nobody_else_anything() 
                 });
                 assert!(count(&newest.1, "#EXTINF") > 5, "{}", newest.1);
             }
+            // Each has its answer while the disk hangs.
             for asked in asked {
-                let (status, took) = asked.join().unwrap();
+                let status = asked.join().unwrap();
                 assert!([200, 503].contains(&status), "{status}");
-                assert!(took < Duration::from_secs(28), "{took:?}");
             }
         });
         drop(frozen);
@@ -387,7 +400,7 @@ fn a_disk_that_hangs_costs_those_who_rewind_an_error_and_nobody_else_anything() 
         send(&http, &mut publisher, &sent[seconds(70)..]).await;
         publisher.close().await.unwrap();
         let text = ended(&http, &url);
-        closed(&server, "live/test");
+        settled(&http);
         let found = all_samples(&http, &url, &text);
         let firsts = samples::assert_same_end(&found, &samples::of(&sent));
         assert!(firsts.values().all(|first| *first == 0), "{firsts:?}");

@@ -108,7 +108,8 @@ fn every_packet_of_a_stream_is_in_the_messages() {
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!((code, asked), (1_000, 1), "over, as it should be");
+        assert_eq!(code, 1_000, "over, as it should be");
+        assert!(asked > 0, "it was asked whether it is there");
         socket.send(CLOSE, &1_000_u16.to_be_bytes());
         assert_eq!(bytes[4], 5);
         assert_viewed(&Flv::from_reader(&bytes[..]).unwrap(), &sent);
