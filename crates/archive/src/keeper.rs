@@ -18,6 +18,7 @@ use crate::telemetry;
 
 mod changes;
 mod clerk;
+mod deletions;
 mod watcher;
 
 use clerk::Clerk;

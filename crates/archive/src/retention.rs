@@ -308,15 +308,20 @@ pub(crate) fn claim(disk: &dyn Disk, segment: &Segment) -> Result<Box<dyn DiskFi
 /// Makes the deletion of files in `dir` survive a power cut, and removes `dir` and its parents, up
 /// to the one of `roots` that it is in, as far as they are empty.
 pub(crate) fn tidy(disk: &dyn Disk, roots: &[PathBuf], dir: &Path) -> io::Result<()> {
-    let synced = disk.sync_dir(dir);
     let is_root = |dir: &Path| roots.iter().any(|root| dir == root);
     let is_inside = |dir: &Path| roots.iter().any(|root| dir.starts_with(root));
+    let is_away = |synced: &io::Result<()>| {
+        synced.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    // A folder that is gone already was taken out of the one above it.
+    let folders = dir.ancestors().take_while(|dir| is_inside(dir)).map(|dir| disk.sync_dir(dir));
+    folders.into_iter().find(|synced| !is_away(synced)).unwrap_or_else(|| disk.sync_dir(dir))?;
     for dir in dir.ancestors().take_while(|dir| !is_root(dir) && is_inside(dir)) {
         if disk.remove_dir(dir).is_err() {
             break;
         }
     }
-    synced
+    Ok(())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::clerk::Clerk;
+use super::deletions;
 use crate::archive::Shared;
 use crate::catalog::{self, Catalog, Recording, Segment, State};
 use crate::change::Outcome as Carried;
@@ -312,8 +313,7 @@ impl Work<'_> {
                         failure = Some(error.into());
                         continue;
                     }
-                    let age = retention::age(now_unix_ms, &segment);
-                    self.clerk.tell_deleted(&segment, age, cause);
+                    deletions::tell(self.shared, &segment, cause, now_unix_ms);
                     self.catalog.deleted(&[(segment.clone(), cause)], now_unix_ms)?;
                     gone.push(segment);
                 }

@@ -1,8 +1,7 @@
 //! The thread that writes the catalog, deletes what retention lets go, and carries out what people
 //! want done to recordings (`changes`).
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,14 +11,15 @@ use std::time::{Duration, Instant};
 
 use super::Asked;
 use super::changes::TURN_MAX;
+use super::deletions::Deletions;
 use crate::archive::Shared;
 use crate::catalog::{Catalog, Error, Lock, Presence, Reader, STALE_MAX, Segment, State};
 use crate::change::Reply;
 use crate::disk::Disk;
 use crate::events::{Event, Finished, Told};
-use crate::retention::{self, Cause, Guard, Outcome, Planner};
+use crate::retention::{self, Guard, Outcome, Planner};
 use crate::sidecar::{self, HOLD, LABELS};
-use crate::{Change, Labels, Notice, RecordingId, telemetry};
+use crate::{Change, Labels, RecordingId, telemetry};
 
 /// An event is in the catalog after this time, together with those that came in it.
 const BATCH: Duration = Duration::from_millis(500);
@@ -40,8 +40,6 @@ const SOON: Duration = Duration::from_secs(1);
 const RENUMBER_FROM: u64 = 10_000;
 /// Blocks of the search index that one turn writes, between events.
 const BLOCKS_MAX: usize = 2;
-/// Most deletions that are entered together: a crash has them found missing at the next start.
-const DELETED_MAX: usize = 64;
 
 /// Who looks after a record directory: the first server that runs for it.
 #[derive(Default)]
@@ -89,8 +87,7 @@ pub(super) struct Clerk {
     low_at: Instant,
     /// That the catalog cannot be used is logged.
     is_catalog_told: bool,
-    /// That files cannot be deleted is logged.
-    is_delete_told: Cell<bool>,
+    deletions: Deletions,
 }
 
 impl Clerk {
@@ -116,7 +113,7 @@ impl Clerk {
             round_at: now,
             low_at: now,
             is_catalog_told: false,
-            is_delete_told: Cell::new(false),
+            deletions: Deletions::default(),
         }
     }
 
@@ -371,21 +368,30 @@ impl Clerk {
 
     /// Deletes what has to go, and returns whether there is more.
     fn delete_doomed(&mut self) -> Result<bool, Error> {
+        let mut deletions = std::mem::take(&mut self.deletions);
+        let is_more_left = self.delete_into(&mut deletions);
+        self.deletions = deletions;
+        is_more_left
+    }
+
+    fn delete_into(&self, deletions: &mut Deletions) -> Result<bool, Error> {
         let Some(catalog) = &self.catalog else { return Ok(false) };
         let policy = self.shared.policy();
         let Shared { disk, clock, .. } = &*self.shared;
         let reader = catalog.reader();
         let now_unix_ms = clock.now().timestamp().as_millisecond();
+        deletions.settle(&self.shared, catalog, now_unix_ms)?;
         let bytes = retention::bytes(reader, &**disk, &reader.unfinished()?)?;
         let rooms = retention::rooms(reader, &**disk, &policy)?;
         let mut planner = Planner::new(&policy, now_unix_ms, &bytes, rooms);
         let guard = Guard::new(&**disk);
-        let mut deleted = Vec::new();
-        let mut is_any_deleted = false;
-        let mut tried = 0;
-        let mut is_more_left = false;
+        let (mut tried, mut is_any_deleted, mut is_more_left) = (0, false, false);
         for segment in reader.oldest_first() {
             let segment = segment?;
+            if deletions.has(&segment) {
+                planner.missing(&segment);
+                continue;
+            }
             let Some(cause) = planner.judge(&segment) else {
                 if planner.is_done(&segment) {
                     break;
@@ -406,9 +412,9 @@ impl Clerk {
                 Outcome::Deleted => {
                     planner.deleted(&segment);
                     is_any_deleted = true;
-                    deleted.push((segment, cause));
-                    if deleted.len() == DELETED_MAX {
-                        self.enter_deleted(&mut deleted, now_unix_ms)?;
+                    deletions.push(segment, cause);
+                    if deletions.is_full() {
+                        deletions.enter(&self.shared, catalog, now_unix_ms)?;
                     }
                 }
                 Outcome::Missing => {
@@ -416,62 +422,11 @@ impl Clerk {
                     catalog.missing(&segment)?;
                 }
                 Outcome::Kept => {}
-                Outcome::Failed(error) => self.tell_not_deleted(&segment, &error),
+                Outcome::Failed(error) => deletions.failed(&segment, &error),
             }
         }
-        self.enter_deleted(&mut deleted, now_unix_ms)?;
+        deletions.enter(&self.shared, catalog, now_unix_ms)?;
         Ok(is_more_left)
-    }
-
-    /// Enters what was deleted, once it stays so: what a disk may bring back when it is mounted again is not forgotten.
-    fn enter_deleted(
-        &self,
-        deleted: &mut Vec<(Segment, Cause)>,
-        now_unix_ms: i64,
-    ) -> Result<(), Error> {
-        let Some(catalog) = &self.catalog else { return Ok(()) };
-        let dir = |segment: &Segment| segment.path.parent().map(ToOwned::to_owned);
-        let dirs: BTreeSet<_> = deleted.iter().filter_map(|(segment, _)| dir(segment)).collect();
-        let mut doubtful = BTreeMap::new();
-        for path in dirs {
-            if let Err(error) = retention::tidy(&*self.shared.disk, &self.roots(), &path) {
-                doubtful.insert(Some(path), error);
-            }
-        }
-        deleted.retain(|(segment, cause)| match doubtful.get(&dir(segment)) {
-            Some(error) => {
-                self.tell_not_deleted(segment, error);
-                false
-            }
-            None => {
-                self.is_delete_told.set(false);
-                self.tell_deleted(segment, retention::age(now_unix_ms, segment), *cause);
-                true
-            }
-        });
-        catalog.deleted(deleted, now_unix_ms)?;
-        deleted.clear();
-        Ok(())
-    }
-
-    /// Tells, once, that files cannot be deleted.
-    fn tell_not_deleted(&self, segment: &Segment, error: &io::Error) {
-        if !self.is_delete_told.replace(true) {
-            telemetry::delete_failed(segment, &crate::words(error));
-        }
-    }
-
-    /// Tells that a file was deleted.
-    pub(super) fn tell_deleted(&self, segment: &Segment, age: Duration, cause: Cause) {
-        telemetry::recording_deleted(segment, age, cause);
-        self.shared.observer.tell(|| Notice::Deleted {
-            id: segment.recording,
-            key: segment.stream_key.clone(),
-            segment: segment.number,
-            file: segment.path.clone(),
-            cause: cause.name().to_owned(),
-            binned: false,
-        });
     }
 
     /// All directories that are recorded to.

@@ -383,31 +383,41 @@ impl Disk for Roomy {
 fn what_a_disk_may_bring_back_is_not_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let paths = recorded(dir.path());
+    let copy = |path: &PathBuf| fs::write(path.with_extension("flv.copied"), b"").unwrap();
+    paths.iter().for_each(copy);
     let broken = Arc::new(AtomicBool::new(true));
     let is_broken = broken.clone();
     let fake = FakeDisk::failing(move |_, call| {
         let fails = call == Call::SyncDir && is_broken.load(Ordering::Relaxed);
         fails.then_some(Fault::Error(std::io::ErrorKind::ReadOnlyFilesystem))
     });
-    let retention = Rules { total_bytes: Some(0), ..Rules::default() };
+    let retention = Rules { total_bytes: Some(0), copied_only: true, ..Rules::default() };
     let config = Config { record_dir: dir.path().into(), retention, ..Config::default() };
     let mut steps = Steps::new(config, Roomy { fake });
     let mut clerk = steps.clerk();
-    turn(&mut clerk);
-    for path in &paths {
-        assert_eq!((path.exists(), state(dir.path(), path)), (false, Some(State::Finished)));
+    for _ in 0..2 {
+        turn(&mut clerk);
+        for path in &paths {
+            assert_eq!((path.exists(), state(dir.path(), path)), (false, Some(State::Finished)));
+        }
+        let [line] = &lines_of(dir.path())[..] else { panic!("not told once") };
+        let told = "ERROR cannot delete recording error=\"read-only file system\"";
+        assert!(line.starts_with(told), "{line}");
+        steps.pass(60);
     }
-    let [line] = &lines_of(dir.path())[..] else { panic!("not told once") };
-    assert!(line.starts_with("ERROR cannot delete recording error=\"read-only file system\""));
 
-    // It is mounted anew, and has what it had.
+    // It is mounted anew, and has some of what it had; the folder of another one is gone.
     recorded(dir.path());
+    fs::remove_file(&paths[0]).unwrap();
+    fs::remove_dir_all(paths[3].parent().unwrap()).unwrap();
+    paths[1..3].iter().for_each(copy);
     broken.store(false, Ordering::Relaxed);
-    steps.pass(60);
     turn(&mut clerk);
     for path in &paths {
         assert_eq!((path.exists(), state(dir.path(), path)), (false, Some(State::Deleted)));
     }
+    let deletions = catalog(dir.path()).deletions(20).unwrap();
+    assert_eq!(deletions.len(), 4);
 }
 
 #[test]
