@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Malformed, Multitrack, audio, meta,
-    scan::{Fault, FaultKind, FileHeader, Item, Tag},
+    scan::{Fault, FileHeader, Item, Tag},
     video,
 };
 use crate::{
@@ -67,9 +67,9 @@ impl Report {
         self.fault_count == 0 && !matches!(self.index, IndexCheck::Wrong { .. })
     }
 
-    /// Whether the file ends inside a tag, as one does that is being written.
+    /// Whether the file ends inside a tag or part, as one does that is being written.
     pub fn is_truncated(&self) -> bool {
-        self.faults.iter().any(|fault| matches!(fault.kind, FaultKind::Truncated { .. }))
+        self.faults.iter().any(|fault| fault.kind.is_torn_end())
     }
 }
 

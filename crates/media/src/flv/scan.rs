@@ -146,6 +146,14 @@ pub enum FaultKind {
     },
 }
 
+impl FaultKind {
+    /// Whether the file ends too early, as one does that is being written.
+    pub fn is_torn_end(&self) -> bool {
+        use crate::mp4::scan::FaultKind::{Torn, TornIndex};
+        matches!(self, Self::Truncated { .. } | Self::Mp4(Torn | TornIndex))
+    }
+}
+
 /// An incremental reader.
 #[derive(Debug, Default)]
 pub struct Scanner {

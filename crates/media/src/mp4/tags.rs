@@ -119,12 +119,6 @@ impl Tagger {
     }
 
     fn fault(&mut self, offset: u64, kind: scan::FaultKind) {
-        let kind = match kind {
-            scan::FaultKind::Torn | scan::FaultKind::TornIndex => {
-                FaultKind::Truncated { missing: 0 }
-            }
-            kind => FaultKind::Mp4(kind),
-        };
-        self.items.push_back(Item::Fault(Fault { offset, kind }));
+        self.items.push_back(Item::Fault(Fault { offset, kind: FaultKind::Mp4(kind) }));
     }
 }

@@ -97,6 +97,10 @@ fn a_complete_file_without_an_index_and_a_torn_one_are_told() {
     let no_index = FaultKind::Mp4(mp4::scan::FaultKind::NoIndex);
     assert_eq!(faults(&mp4(false)), [no_index]);
     let file = mp4(true);
-    assert_eq!(faults(&file[..file.len() - 1]), [FaultKind::Truncated { missing: 0 }]);
+    let torn = |len: usize| faults(&file[..len])[0];
+    assert_eq!(torn(file.len() - 1), FaultKind::Mp4(mp4::scan::FaultKind::TornIndex));
+    let index = file.windows(4).rposition(|name| name == b"moov").unwrap() - 4;
+    assert_eq!(torn(index - 1), FaultKind::Mp4(mp4::scan::FaultKind::Torn));
+    assert!(torn(index - 1).is_torn_end() && torn(file.len() - 1).is_torn_end());
     assert_eq!(faults(b"text")[..1], [FaultKind::Signature]);
 }

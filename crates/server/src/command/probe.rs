@@ -17,6 +17,7 @@ use indicatif::ProgressBar;
 use media::amf0::Value as Amf;
 use media::flv::probe::{self, Report};
 use media::flv::scan::{Bodies, FaultKind};
+use media::mp4::scan::FaultKind as Mp4Fault;
 use media::tags::Reader;
 
 use super::Error;
@@ -31,7 +32,8 @@ Examples:
   rtmp-server probe recordings/live_test_20251011_143052.flv
   rtmp-server probe -json recordings/*.flv | jq .duration_ms
 
-A file that is being recorded can be probed; that its last tag is cut off is then no fault.
+A file that is being recorded can be probed; that its last tag, or part, is cut off is then no \
+fault.
 
 Exit code: 0 when nothing is wrong with any file, 1 when something is or a file cannot be read, \
 2 when the command line is wrong.")]
@@ -92,10 +94,28 @@ impl Probed {
         Ledger::from_properties(&self.report.metadata)
     }
 
-    /// Whether the recorder has finished it; `None` where the file does not say.
+    /// Whether the recorder has finished it and all of that is there; `None` where the file does not
+    /// say.
     fn is_complete(&self) -> Option<bool> {
-        let (_, value) = self.report.metadata.iter().find(|(name, _)| name == "complete")?;
-        if let Amf::Boolean(complete) = value { Some(*complete) } else { None }
+        let Amf::Boolean(complete) = self.told("complete")? else { return None };
+        Some(*complete && self.lost_bytes() == 0)
+    }
+
+    /// How many bytes it lacks of what it had when it was finished.
+    fn lost_bytes(&self) -> u64 {
+        let was_complete = self.told("complete") == Some(&Amf::Boolean(true));
+        let told = self.told("filesize").and_then(Amf::as_f64).filter(|_| was_complete);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the cast saturates"
+        )]
+        told.map_or(0, |told| (told as u64).saturating_sub(self.size_bytes))
+    }
+
+    fn told(&self, name: &str) -> Option<&Amf> {
+        let told = self.report.metadata.iter().find(|(told, _)| told == name);
+        told.map(|(_, value)| value)
     }
 
     /// Whether nothing is wrong; the end of a growing file is not.
@@ -228,8 +248,15 @@ fn meaning(fault: &FaultKind) -> &'static str {
             "the picture or the sound may stutter here, and seeking may miss"
         }
         FaultKind::Truncated { .. } => "the writer was stopped here; all before it plays",
+        FaultKind::Mp4(Mp4Fault::NotOurs) => "ffprobe may tell more of it",
+        FaultKind::Mp4(Mp4Fault::Torn) => {
+            "the end is missing; all whole parts are there, and repair makes a file of them"
+        }
+        FaultKind::Mp4(Mp4Fault::TornIndex | Mp4Fault::NoIndex) => {
+            "players may not open it; all parts are there, and repair makes the index anew"
+        }
         FaultKind::Mp4(_) => {
-            "what is behind this place is not read; repair saves what is before it"
+            "what is behind this place was not read; repair saves all whole parts, those too"
         }
         FaultKind::Garbage { .. } => "bytes were lost or damaged here; it plays on behind them",
     }

@@ -164,8 +164,8 @@ impl Remux {
         bar.finish_and_clear();
         done.map_err(|failure| match failure {
             Failure::Read(error) => cannot(&error),
-            Failure::Fault { fault, is_mp4 } => {
-                format!("{}: {}", format::path(&self.input), told(&fault, is_mp4)).into()
+            Failure::Fault(fault) => {
+                format!("{}: {}", format::path(&self.input), told(&fault)).into()
             }
             Failure::Made(error) => error,
         })
@@ -181,12 +181,12 @@ impl Remux {
 /// Why not all of a file was read.
 enum Failure {
     Read(io::Error),
-    Fault { fault: Fault, is_mp4: bool },
+    Fault(Fault),
     Made(Error),
 }
 
 /// What a file is that cannot be read, and what to do.
-fn told(fault: &Fault, is_mp4: bool) -> String {
+fn told(fault: &Fault) -> String {
     let what = format!("{} at byte {}", fault.kind, fault.offset);
     match fault.kind {
         FaultKind::Signature => {
@@ -196,11 +196,6 @@ fn told(fault: &Fault, is_mp4: bool) -> String {
             "an MP4 file that no rtmp-server recorded; ffmpeg -i IN -c copy OUT takes such files"
                 .to_owned()
         }
-        FaultKind::Truncated { .. } if is_mp4 => {
-            let at = fault.offset;
-            format!("not finished, cut off at byte {at}; a server mends its own when it starts")
-        }
-        FaultKind::Mp4(_) => format!("{what}; a server mends its own when it starts"),
         _ => format!("{what}; repair it first"),
     }
 }
@@ -226,9 +221,7 @@ fn read(
         while let Some(item) = reader.poll() {
             match item {
                 Item::Header(_) => {}
-                Item::Fault(fault) => {
-                    return Err(Failure::Fault { fault, is_mp4: reader.is_mp4() });
-                }
+                Item::Fault(fault) => return Err(Failure::Fault(fault)),
                 Item::Tag(tag) => {
                     let is_own = std::mem::take(&mut is_first)
                         && (tag.packet.kind, tag.packet.role) == (Kind::Data, Role::Metadata);

@@ -4,7 +4,7 @@ use crate::{
     codec::{AudioCodec, ColorInfo, VideoCodec},
     flv::{
         mux::{Muxer, Options},
-        scan::{Bodies, Scanner},
+        scan::{Bodies, FaultKind, Scanner},
     },
 };
 

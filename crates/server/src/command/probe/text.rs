@@ -281,11 +281,14 @@ fn recording(out: &mut String, probed: &Probed) {
         if let Some(gap) = &about.gap_before {
             line(out, "gap before", &format::gap(gap));
         }
-        let complete = match probed.is_complete() {
-            Some(true) => "yes",
-            _ => "no: it is being written, or a server recovers it when it starts",
+        let complete = match (probed.is_complete(), probed.lost_bytes()) {
+            (Some(true), _) => "yes".to_owned(),
+            (_, 0) => "no: it is being written, or a server recovers it when it starts".to_owned(),
+            (_, lost) => {
+                format!("no: it was, and the last {} bytes of it are missing", number(lost))
+            }
         };
-        line(out, "complete", complete);
+        line(out, "complete", &complete);
     }
     if let Some(ledger) = probed.ledger() {
         let Ledger { received, written, dropped, late_packets, .. } = ledger;
@@ -353,10 +356,10 @@ fn faults(out: &mut String, probed: &Probed) {
             &format!("{text}, kept as sent; the first at byte {at}: {malformed}"),
         );
     }
-    let is_end = |fault: &Fault| matches!(fault.kind, FaultKind::Truncated { .. });
-    let is_excused = |fault: &&Fault| *is_growing && is_end(fault);
+    let is_excused = |fault: &&Fault| *is_growing && fault.kind.is_torn_end();
     if let Some(end) = report.faults.iter().find(is_excused) {
-        let text = "the file is being written: its last tag is not whole yet";
+        let what = if let FaultKind::Mp4(_) = end.kind { "part" } else { "tag" };
+        let text = format!("the file is being written: its last {what} is not whole yet");
         line(out, "growing", &format!("{text} (byte {})", number(end.offset)));
     }
     let shown: Vec<_> = report.faults.iter().filter(|fault| !is_excused(fault)).collect();

@@ -72,7 +72,7 @@ fn what_cannot_be_read_is_called_what_it_is() {
     let cases = [
         (br#"{"a": "JSON file, for one"}"#.to_vec(), "neither FLV nor an MP4 recording"),
         (others, "an MP4 file that no rtmp-server recorded; ffmpeg "),
-        (torn[..torn.len() - 9].to_vec(), "; a server mends its own when it starts"),
+        (torn[..torn.len() - 9].to_vec(), "the file ends inside its index at byte "),
     ];
     let (input, output) = (dir.path().join("in"), dir.path().join("out.flv"));
     for (bytes, told) in cases {

@@ -6,7 +6,10 @@ use serde_json::Value;
 use testkit::tools::Output;
 
 use super::{code, error_line, run};
-use crate::record::{packets, record, small};
+use testkit::block_on;
+
+use crate::record::{closed, file_of, packets, publish, record, small};
+use crate::support::recording;
 
 fn probe(args: &[&str], file: &Path) -> Output {
     run(["probe"].iter().chain(args).copied().chain([file.to_str().unwrap()]))
@@ -82,6 +85,43 @@ fn a_damaged_file_is_told_by_the_exit_code_and_in_words() {
         assert_eq!(report["clean"], false, "{word}");
         let faults = report["faults"].as_array().unwrap();
         assert!(faults.iter().any(|fault| fault["text"].as_str().unwrap().contains(word)));
+    }
+}
+
+#[test]
+fn a_recording_that_was_cut_off_is_not_complete_and_told_so_in_its_own_words() {
+    for format in ["flv", "mp4"] {
+        let mut server = recording().args(["-record-format", format]).start();
+        block_on(publish(&server, "live/test", &packets(1, small(), 300)));
+        closed(&server, "live/test");
+        server.stop();
+        let file = file_of(&server, "live/test");
+        let bytes = std::fs::read(&file).unwrap();
+        let index = bytes.windows(4).rposition(|name| name == b"moov").map(|name| name - 4);
+        let cuts = match index {
+            None => vec![(100, "cut off: 100 bytes of the last tag are missing")],
+            Some(index) => vec![
+                (10, "the file ends inside its index: players may not open it"),
+                (bytes.len() - index, "no index, though the file says that it is complete: "),
+                (bytes.len() - index + 50, "the file ends inside a part: the end is missing"),
+            ],
+        };
+        for (lost, words) in cuts {
+            std::fs::write(&file, &bytes[..bytes.len() - lost]).unwrap();
+            let output = probe(&[], &file);
+            assert_eq!(code(&output), Some(1));
+            let text = output.text();
+            let complete = format!("no: it was and the last {lost} bytes of it are missing");
+            assert!(text.contains(words), "{words}: {text}");
+            assert!(text.replace(',', "").contains(&complete), "{complete}: {text}");
+            assert!(!text.contains(" 0 bytes") && !text.contains("faults      none"), "{text}");
+            let report = json(&probe(&["--json"], &file));
+            assert_eq!((&report["complete"], &report["clean"]), (&false.into(), &false.into()));
+            let said = run(["verify".as_ref(), file.as_os_str()]);
+            assert_eq!(code(&said), Some(1));
+            let words = words.split(": ").next().unwrap().trim_end();
+            assert!(said.text().contains(words), "{words}: {}", said.text());
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use media::flv::scan::FaultKind;
+use media::flv::scan::Fault;
 use media::{Kind, Packet, Role};
 use testkit::{Publisher, Server, SourceConfig, block_on, flv, tools};
 
@@ -19,8 +19,8 @@ use crate::support::recording;
 fn assert_playable(file: &Path, sent: &[Packet]) -> usize {
     let count = flv::assert_recorded_beginning(file, sent);
     let report = super::report(file);
-    let is_torn = |kind: &FaultKind| matches!(kind, FaultKind::Truncated { .. });
-    assert!(report.faults.iter().all(|fault| is_torn(&fault.kind)), "{:?}", report.faults);
+    let is_torn = |fault: &Fault| fault.kind.is_torn_end();
+    assert!(report.faults.iter().all(is_torn), "{:?}", report.faults);
     let duration = metadata(&report, "duration").expect("onMetaData has a duration");
     let size = metadata(&report, "filesize").expect("onMetaData has a size");
     assert!(duration * 1_000.0 <= report.duration_ms as f64 + 0.5, "no more than is there");
