@@ -82,11 +82,18 @@ enum Asked {
     Stream(String),
 }
 
+/// The command line is wrong.
+const EXIT_USAGE: u8 = 2;
 /// So often an export from a directory is begun anew because a segment was deleted or changed.
 const RETRIES_MAX: u32 = 3;
 
 impl Export {
     pub(super) async fn run(self, mut stop: Stop) -> Result<ExitCode, Error> {
+        if let Some(ending) = self.unknown_ending() {
+            let ending = format::printable(&ending);
+            eprintln!("rtmp-server: no .{ending} is made: -output takes a NAME.flv or NAME.mp4");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
         let place = self.at.place()?;
         let range = self.range(&Zoned::now())?;
         let is_of_time = self.from.is_some() || self.to.is_some();
@@ -112,6 +119,14 @@ impl Export {
         let file = output.keep()?;
         report.tell(file.as_deref(), self.at.json)?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What the name of the file promises, if nothing here is made so.
+    fn unknown_ending(&self) -> Option<String> {
+        let path = self.output.as_ref().filter(|path| self.format.is_none() && !path.is_dir())?;
+        let ending = path.extension()?.to_string_lossy().into_owned();
+        let is_known = ["flv", "mp4"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+        (!is_known).then_some(ending)
     }
 
     /// The ending of its name.

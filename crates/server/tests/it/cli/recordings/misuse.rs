@@ -67,6 +67,19 @@ fn a_token_is_given_by_a_flag_a_file_or_the_environment_and_never_shown() {
 }
 
 #[test]
+fn a_file_of_a_kind_that_is_not_made_is_refused_before_anything_is_asked() {
+    for name in ["evening.mkv", "evening.ts"] {
+        let args = ["recordings", "export", "last", "-server", "http://127.0.0.1:9", "-o", name];
+        let line = error_line(&run(args), 2);
+        assert!(line.ends_with(" is made: -output takes a NAME.flv or NAME.mp4"), "{line}");
+    }
+    // Who says what it is to be may call it anything.
+    let args = ["recordings", "export", "last", "-server", "http://127.0.0.1:9"];
+    let args = [&args[..], &["-o", "evening.mkv", "-format", "mp4"]].concat();
+    assert!(error_line(&run(args), 1).starts_with("cannot reach the server"));
+}
+
+#[test]
 fn a_recording_that_is_not_there_or_not_sure_is_no_recording() {
     let mut server = builder().start();
     for what in
