@@ -60,6 +60,17 @@ pub fn playwright() -> Option<PathBuf> {
     of_xtask(PLAYWRIGHT, "Playwright")
 }
 
+/// The module of mp4box, which is installed beside Playwright; `None` in a fast run.
+///
+/// # Panics
+/// When it is not installed.
+pub fn mp4box() -> Option<PathBuf> {
+    let modules = playwright()?.ancestors().nth(2).map(Path::to_owned).unwrap_or_default();
+    let module = modules.join("mp4box/dist/mp4box.all.mjs");
+    assert!(module.is_file(), "no {}: cargo xtask tools installs it", module.display());
+    Some(module)
+}
+
 /// The Python that has PyAV, FFmpeg's libraries as other programs use them; `None` in a fast run.
 ///
 /// # Panics

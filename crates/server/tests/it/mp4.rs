@@ -1,5 +1,8 @@
 //! Recordings as MP4, as they promise it and as other programs see them.
 
+#[cfg(unix)]
+mod programs;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
