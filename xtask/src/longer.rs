@@ -52,7 +52,8 @@ pub(crate) fn crash(kills: u64) -> Result<()> {
     tests(
         "crash::",
         ("RTMP_SERVER_TEST_KILLS", kills),
-        "| kills | streams | files | told as recovered | median loss, ms | worst loss, ms |",
+        "| format | kills | streams | files | told as recovered | median loss, ms | worst loss, \
+         ms |",
     )
 }
 

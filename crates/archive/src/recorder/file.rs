@@ -319,6 +319,10 @@ impl Recorder {
     /// A file is whole.
     fn finished(&mut self, finished: Finished) {
         self.chain = Some(finished.chain);
+        // Of MP4 an index came behind what was flushed.
+        let bytes = finished.size_bytes.saturating_sub(self.flushed_bytes);
+        self.place.wrote(bytes);
+        self.add(&Counters { bytes, ..Counters::default() });
         self.shared.observer.tell(|| Notice::Finished {
             id: finished.about.recording,
             key: finished.about.stream_key.clone(),

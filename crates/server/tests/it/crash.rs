@@ -22,7 +22,9 @@ use crate::files::judge;
 use crate::files::sender::{self, Sender};
 use crate::record::parts::{is_complete, verify};
 use crate::record::{report, wait_until};
-use crate::support::{recording, setting};
+use crate::support::{in_each_format, recording_as, setting};
+
+in_each_format!(a_kill_costs_no_more_than_was_said_and_the_next_start_mends_every_file);
 
 /// Kills in an ordinary run.
 const KILLS: u64 = 10;
@@ -56,11 +58,11 @@ fn packets(number: u64) -> Box<dyn Iterator<Item = Packet> + Send> {
 }
 
 /// One life of a server: streams, and the kill at a random moment.
-fn live_and_die(dir: &Path, life: u64, noise: &mut Noise) -> (Vec<Victim>, usize) {
+fn live_and_die(dir: &Path, format: &str, life: u64, noise: &mut Noise) -> (Vec<Victim>, usize) {
     let flush_ms = [200, 500, 1_000][usize::try_from(noise.below(3)).unwrap()];
     let args = ["-record-flush".to_owned(), format!("{flush_ms}ms")];
     let machine = Machine::watch(dir.parent().unwrap());
-    let mut server = recording().record_dir(dir).args(args).start();
+    let mut server = recording_as(format).record_dir(dir).args(args).start();
     let names: Vec<_> = (0..3 + noise.below(3)).map(|n| format!("live/{life}x{n}")).collect();
     let start = |(n, name): (u64, &String)| Sender::start(&server.url(name), packets(n), 1);
     let senders: Vec<_> = (0..).zip(&names).map(start).collect();
@@ -122,7 +124,7 @@ fn recovered(server: &Server) -> usize {
 /// The recordings in a directory by their streams.
 fn files(dir: &Path) -> BTreeMap<String, PathBuf> {
     let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "flv"));
+    let files = files.filter(|path| archive::Format::of(path).is_some());
     let named = files.filter_map(|file| Some((text(&file, "streamKey")?, file)));
     named.collect()
 }
@@ -148,8 +150,7 @@ fn loss_ms(victim: &Victim, file: Option<&PathBuf>) -> i64 {
     lost_ms
 }
 
-#[test]
-fn a_kill_costs_no_more_than_was_said_and_the_next_start_mends_every_file() {
+fn a_kill_costs_no_more_than_was_said_and_the_next_start_mends_every_file(format: &str) {
     let kills = setting("RTMP_SERVER_TEST_KILLS", || KILLS);
     let seed = setting("RTMP_SERVER_TEST_SEED", || u64::from(std::process::id()));
     println!("RTMP_SERVER_TEST_SEED={seed}");
@@ -158,12 +159,12 @@ fn a_kill_costs_no_more_than_was_said_and_the_next_start_mends_every_file() {
     let dir = outside.path().join("recordings");
     let (mut victims, mut told) = (Vec::new(), 0);
     for life in 0..kills {
-        let (more, recovered) = live_and_die(&dir, life, &mut noise);
+        let (more, recovered) = live_and_die(&dir, format, life, &mut noise);
         victims.extend(more);
         told += recovered;
     }
     // The last start is left alone, until it has mended everything.
-    let mut server = recording().record_dir(&dir).start();
+    let mut server = recording_as(format).record_dir(&dir).start();
     wait_until("every file is mended", || files(&dir).values().all(|file| is_complete(file)));
     server.stop();
     told += recovered(&server);
@@ -185,5 +186,5 @@ fn a_kill_costs_no_more_than_was_said_and_the_next_start_mends_every_file() {
     let median = losses[losses.len() / 2];
     let worst = losses[losses.len() - 1];
     let (streams, files) = (victims.len(), files.len());
-    println!("\n| {kills} | {streams} | {files} | {told} | {median} | {worst} |");
+    println!("\n| {format} | {kills} | {streams} | {files} | {told} | {median} | {worst} |");
 }

@@ -237,7 +237,8 @@ fn test_exists(test: &str) -> bool {
     };
     let texts = files.iter().filter_map(|file| std::fs::read_to_string(file).ok());
     let mut tests = texts.filter(|text| text.contains(&format!("fn {name}(")));
-    tests.any(|text| text.contains("#[test]") || text.contains("#[tokio::test"))
+    let marks = ["#[test]", "#[tokio::test", "in_each_format!("];
+    tests.any(|text| marks.iter().any(|mark| text.contains(mark)))
 }
 
 #[test]

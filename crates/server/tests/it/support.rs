@@ -17,3 +17,23 @@ pub(crate) fn setting(name: &str, default: impl FnOnce() -> u64) -> u64 {
         Err(_) => default(),
     }
 }
+
+/// The same, as files of a format.
+pub(crate) fn recording_as(format: &str) -> Builder {
+    recording().args(["-record-format", format])
+}
+
+/// Makes tests of functions that take a format of recordings: one of each for each format.
+macro_rules! in_each_format {
+    ($($test:ident),+ $(,)?) => {
+        mod as_flv {
+            $(#[test] fn $test() { super::$test("flv"); })+
+        }
+
+        mod as_mp4 {
+            $(#[test] fn $test() { super::$test("mp4"); })+
+        }
+    };
+}
+
+pub(crate) use in_each_format;

@@ -7,7 +7,13 @@ use testkit::{Server, SourceConfig, block_on, flv};
 use super::mount::Mount;
 use super::{allow_trouble, assert_one_error};
 use crate::record::{Live, assert_finished, closed, file_of, small};
-use crate::support::recording;
+use crate::support::{in_each_format, recording_as};
+
+in_each_format!(
+    a_full_file_system_in_memory,
+    a_full_ext4,
+    streams_that_share_a_full_disk_all_go_on,
+);
 
 const MIB: u64 = 1 << 20;
 
@@ -27,14 +33,14 @@ async fn fill(server: &Server, name: &str, bytes: u64) -> Vec<Packet> {
 }
 
 /// Nothing is kept free: what the space watcher would do on a busy machine is tested elsewhere.
-fn to_the_last_byte(disk: &Mount) -> Builder {
-    recording().record_dir(disk.record_dir()).args(["-record-min-free", "0"])
+fn to_the_last_byte(disk: &Mount, format: &str) -> Builder {
+    recording_as(format).record_dir(disk.record_dir()).args(["-record-min-free", "0"])
 }
 
 /// A disk that becomes full: the beginning plays, the stream goes on, each recording is told of
 /// once, and there are recordings again when there is room again.
-fn becomes_full(disk: &Mount, bytes: u64) {
-    let mut server = to_the_last_byte(disk).start();
+fn becomes_full(disk: &Mount, bytes: u64, format: &str) {
+    let mut server = to_the_last_byte(disk, format).start();
     server.allow("recorder write error");
     allow_trouble(&server);
     let full = "no space left on device";
@@ -80,22 +86,19 @@ fn becomes_full(disk: &Mount, bytes: u64) {
     assert_finished(&file_of(&server, "live/four"), &sent);
 }
 
-#[test]
-fn a_full_file_system_in_memory() {
+fn a_full_file_system_in_memory(format: &str) {
     let Some(disk) = Mount::tmpfs(2 * MIB) else { return };
-    becomes_full(&disk, 2 * MIB);
+    becomes_full(&disk, 2 * MIB, format);
 }
 
-#[test]
-fn a_full_ext4() {
+fn a_full_ext4(format: &str) {
     let Some(disk) = Mount::ext4(10 * MIB) else { return };
-    becomes_full(&disk, 6 * MIB);
+    becomes_full(&disk, 6 * MIB, format);
 }
 
-#[test]
-fn streams_that_share_a_full_disk_all_go_on() {
+fn streams_that_share_a_full_disk_all_go_on(format: &str) {
     let Some(disk) = Mount::tmpfs(4 * MIB) else { return };
-    let mut server = to_the_last_byte(&disk).start();
+    let mut server = to_the_last_byte(&disk, format).start();
     server.allow("recorder write error");
     allow_trouble(&server);
     let names = ["live/a", "live/b", "live/c"];

@@ -18,7 +18,14 @@ use super::mount::Mount;
 use crate::record::{
     Live, assert_finished, closed, file_of, metadata, packets, recorded, report, small, wait_until,
 };
-use crate::support::recording;
+use crate::support::{in_each_format, recording_as};
+
+in_each_format!(
+    a_disk_that_hangs_costs_viewers_nothing_and_the_recording_a_counted_gap,
+    a_publisher_that_is_faster_than_real_time_waits_for_a_disk_that_hangs,
+    a_stop_waits_no_longer_than_it_may_and_names_what_is_not_finished,
+    a_second_signal_exits_at_once_though_the_disk_hangs,
+);
 
 const MIB: usize = 1 << 20;
 
@@ -47,10 +54,10 @@ fn assert_gaps(file: &Path, sent: &[Packet]) -> usize {
     missing + left.count()
 }
 
-#[test]
-fn a_disk_that_hangs_costs_viewers_nothing_and_the_recording_a_counted_gap() {
+fn a_disk_that_hangs_costs_viewers_nothing_and_the_recording_a_counted_gap(format: &str) {
     let Some(disk) = Mount::ext4(64 << 20) else { return };
-    let builder = recording().record_dir(disk.record_dir()).args(["-record-queue", "2MiB"]);
+    let builder =
+        recording_as(format).record_dir(disk.record_dir()).args(["-record-queue", "2MiB"]);
     let mut server = builder.start();
     // A rate at which so much is hardly ahead of the wall clock: who is further ahead is held back.
     let config = SourceConfig { video_kbps: 100_000, key_interval: 3, ..small() };
@@ -85,10 +92,10 @@ fn a_disk_that_hangs_costs_viewers_nothing_and_the_recording_a_counted_gap() {
     assert!(errors(&server).is_empty(), "a gap is a warning, not an error");
 }
 
-#[test]
-fn a_publisher_that_is_faster_than_real_time_waits_for_a_disk_that_hangs() {
+fn a_publisher_that_is_faster_than_real_time_waits_for_a_disk_that_hangs(format: &str) {
     let Some(disk) = Mount::ext4(96 << 20) else { return };
-    let builder = recording().record_dir(disk.record_dir()).args(["-record-queue", "2MiB"]);
+    let builder =
+        recording_as(format).record_dir(disk.record_dir()).args(["-record-queue", "2MiB"]);
     let mut server = builder.start();
     // Minutes of a stream.
     let sent = packets(1, SourceConfig { video_kbps: 800, ..small() }, 20_000);
@@ -144,11 +151,12 @@ fn has_exited(server: &Server) -> bool {
 /// that it logged.
 fn stop_frozen(
     disk: &Mount,
+    format: &str,
     shutdown_timeout: &str,
     then: impl FnOnce(&Server),
 ) -> (Option<i32>, Vec<String>) {
     let args = ["-shutdown-timeout", shutdown_timeout];
-    let mut server = recording().record_dir(disk.record_dir()).args(args).start();
+    let mut server = recording_as(format).record_dir(disk.record_dir()).args(args).start();
     block_on(async {
         let mut live = Live::start(&server.url("live/test"), 1, small()).await;
         live.send(100).await;
@@ -172,10 +180,9 @@ fn stop_frozen(
     (status.code(), errors)
 }
 
-#[test]
-fn a_stop_waits_no_longer_than_it_may_and_names_what_is_not_finished() {
+fn a_stop_waits_no_longer_than_it_may_and_names_what_is_not_finished(format: &str) {
     let Some(disk) = Mount::ext4(32 << 20) else { return };
-    let (code, errors) = stop_frozen(&disk, "3s", |server| {
+    let (code, errors) = stop_frozen(&disk, format, "3s", |server| {
         let stream = [("stream_key", "live/test")];
         let line = server.wait_for_log("recording not finished in time", &stream);
         let file = file_of(server, "live/test");
@@ -189,11 +196,10 @@ fn a_stop_waits_no_longer_than_it_may_and_names_what_is_not_finished() {
     assert_eq!(errors, expected);
 }
 
-#[test]
-fn a_second_signal_exits_at_once_though_the_disk_hangs() {
+fn a_second_signal_exits_at_once_though_the_disk_hangs(format: &str) {
     let Some(disk) = Mount::ext4(32 << 20) else { return };
     // Longer than any test waits.
-    let (code, errors) = stop_frozen(&disk, "10m", |server| {
+    let (code, errors) = stop_frozen(&disk, format, "10m", |server| {
         server.wait_for_log("stopping; a second signal exits at once", &[]);
         server.terminate();
     });

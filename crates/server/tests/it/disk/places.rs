@@ -4,7 +4,10 @@ use testkit::block_on;
 
 use super::{allow_trouble, assert_not_recorded, assert_records, errors};
 use crate::record::{Live, closed, file_of, recorded, small, tree, wait_until};
-use crate::support::recording;
+use crate::support::{in_each_format, recording, recording_as};
+
+#[cfg(unix)]
+in_each_format!(a_directory_that_is_removed_stops_no_stream_and_comes_back);
 
 #[test]
 fn a_stream_goes_on_where_the_directory_is_a_file() {
@@ -21,11 +24,10 @@ fn a_stream_goes_on_where_the_directory_is_a_file() {
 }
 
 #[cfg(unix)]
-#[test]
-fn a_directory_that_is_removed_stops_no_stream_and_comes_back() {
+fn a_directory_that_is_removed_stops_no_stream_and_comes_back(format: &str) {
     let outside = tempfile::tempdir().unwrap();
     let dir = outside.path().join("a/recordings");
-    let mut server = recording().record_dir(&dir).start();
+    let mut server = recording_as(format).record_dir(&dir).start();
     block_on(async {
         let mut live = Live::start(&server.url("live/test"), 1, small()).await;
         live.send(100).await;

@@ -5,23 +5,26 @@ use testkit::{block_on, flv};
 use super::mount::Mount;
 use super::{allow_trouble, assert_not_recorded, assert_one_error, assert_records};
 use crate::record::{Live, closed, file_of, recorded, small, wait_until};
-use crate::support::recording;
+use crate::support::{in_each_format, recording_as};
 
-#[test]
-fn a_stream_goes_on_where_the_file_system_is_read_only() {
+in_each_format!(
+    a_stream_goes_on_where_the_file_system_is_read_only,
+    a_stream_goes_on_when_the_file_system_becomes_read_only,
+);
+
+fn a_stream_goes_on_where_the_file_system_is_read_only(format: &str) {
     let Some(disk) = Mount::tmpfs(8 << 20) else { return };
     disk.remount("ro");
-    let mut server = recording().record_dir(disk.record_dir()).start();
+    let mut server = recording_as(format).record_dir(disk.record_dir()).start();
     assert_not_recorded(&server, "live/test", "read-only file system");
     disk.remount("rw");
     assert_records(&server, "live/again");
     server.stop();
 }
 
-#[test]
-fn a_stream_goes_on_when_the_file_system_becomes_read_only() {
+fn a_stream_goes_on_when_the_file_system_becomes_read_only(format: &str) {
     let Some(disk) = Mount::ext4(32 << 20) else { return };
-    let mut server = recording().record_dir(disk.record_dir()).start();
+    let mut server = recording_as(format).record_dir(disk.record_dir()).start();
     let sent = block_on(async {
         let mut live = Live::start(&server.url("live/test"), 1, small()).await;
         live.send(300).await;

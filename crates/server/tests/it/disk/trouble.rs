@@ -15,7 +15,16 @@ use super::viewer::{Latency, Show};
 use super::{allow_trouble, errors};
 use crate::record::parts::{Part, assert_one_recording, assert_verified, frames_of, parts};
 use crate::record::{closed, file_of, recorded, small, wait_until};
-use crate::support::{recording, setting};
+use crate::support::{in_each_format, recording_as, setting};
+
+in_each_format!(
+    a_disk_that_is_frozen_for_a_while_costs_nothing,
+    a_disk_that_is_full_for_a_while,
+    a_disk_that_fails_and_is_mounted_anew,
+    a_disk_that_is_taken_out_and_put_in_again,
+    a_directory_that_is_removed_comes_back_with_the_next_file,
+    a_directory_that_may_not_be_written_for_a_while,
+);
 
 const STREAM: &str = "live/test";
 const MIB: u64 = 1 << 20;
@@ -37,8 +46,9 @@ struct Outcome {
 }
 
 /// One kind of trouble.
-struct Trouble<B, E> {
+struct Trouble<'a, B, E> {
     name: &'static str,
+    format: &'a str,
     /// How long it lasts in an ordinary run.
     lasts_ms: i64,
     begin: B,
@@ -47,7 +57,7 @@ struct Trouble<B, E> {
     errors: &'static [&'static str],
 }
 
-impl<B: FnOnce() -> G, G, E: FnOnce(G)> Trouble<B, E> {
+impl<B: FnOnce() -> G, G, E: FnOnce(G)> Trouble<'_, B, E> {
     /// Records a stream over the time of the trouble, and as long before.
     fn run(self, builder: Builder) -> Outcome {
         let seconds = setting("RTMP_SERVER_TEST_TROUBLE_SECONDS", || 0);
@@ -81,7 +91,7 @@ impl<B: FnOnce() -> G, G, E: FnOnce(G)> Trouble<B, E> {
         let missing = u64::try_from(sent - frames_of(&parts).len()).unwrap();
         let (before, during) = (seen.latency(start, begun), seen.latency(begun, ended));
         let gap_ms = resumed.as_ref().and_then(|line| line.field("gap_ms")).unwrap_or_default();
-        print(self.name, before, during, &gap_ms, missing);
+        print(&format!("{}, {}", self.name, self.format), before, during, &gap_ms, missing);
         let most = LATE.max(before.p99 * LATER);
         assert!(during.p99 < most, "before {before:?}, during {during:?}");
         Outcome { server, missing, parts, resumed }
@@ -130,45 +140,46 @@ fn assert_reason(outcome: &Outcome, reason: &str) {
     assert!(reasons.clone().any(|found| found == reason), "{:?}", reasons.collect::<Vec<_>>());
 }
 
-#[test]
-fn a_disk_that_is_frozen_for_a_while_costs_nothing() {
+fn a_disk_that_is_frozen_for_a_while_costs_nothing(format: &str) {
     let Some(disk) = Mount::ext4(64 * MIB) else { return };
     let trouble = Trouble {
         name: "frozen",
+        format,
         lasts_ms: 6_500,
         begin: || disk.freeze(),
         end: drop,
         errors: &[],
     };
     let Outcome { server, missing, parts, .. } =
-        trouble.run(recording().record_dir(disk.record_dir()));
+        trouble.run(recording_as(format).record_dir(disk.record_dir()));
     let line = server.wait_for_log("disk does not answer", &[("stream_key", STREAM)]);
     assert_eq!(line.level, "WARN");
     assert_eq!((missing, parts.len()), (0, 1));
     assert_verified(&parts, 0);
 }
 
-#[test]
-fn a_disk_that_is_full_for_a_while() {
+fn a_disk_that_is_full_for_a_while(format: &str) {
     let Some(disk) = Mount::tmpfs(24 * MIB) else { return };
     let trouble = Trouble {
         name: "filled",
+        format,
         lasts_ms: 2_500,
         begin: || disk.fill(),
         end: |file: PathBuf| std::fs::remove_file(file).unwrap(),
         errors: &["recorder write error"],
     };
-    let builder = recording().record_dir(disk.record_dir()).args(["-record-min-free", "0"]);
+    let builder =
+        recording_as(format).record_dir(disk.record_dir()).args(["-record-min-free", "0"]);
     let outcome = trouble.run(builder);
     assert_accounted(&outcome);
     assert_reason(&outcome, "disk");
 }
 
-#[test]
-fn a_disk_that_fails_and_is_mounted_anew() {
+fn a_disk_that_fails_and_is_mounted_anew(format: &str) {
     let Some(disk) = Mount::ext4(64 * MIB) else { return };
     let trouble = Trouble {
         name: "read-only",
+        format,
         lasts_ms: 2_500,
         // As the kernel does by itself when the device has failed.
         begin: || disk.remount("abort"),
@@ -179,55 +190,56 @@ fn a_disk_that_fails_and_is_mounted_anew() {
         errors: &["recorder write error"],
     };
     // What was not synced goes with the failure.
-    let builder = recording().args(["-record-sync", "200ms"]);
+    let builder = recording_as(format).args(["-record-sync", "200ms"]);
     let outcome = trouble.run(builder.record_dir(disk.record_dir()));
     assert_accounted(&outcome);
     assert_reason(&outcome, "disk");
 }
 
-#[test]
-fn a_disk_that_is_taken_out_and_put_in_again() {
+fn a_disk_that_is_taken_out_and_put_in_again(format: &str) {
     let Some(disk) = Mount::ext4(64 * MIB) else { return };
     let trouble = Trouble {
         name: "unmounted",
+        format,
         lasts_ms: 3_500,
         begin: || disk.take_out(),
         end: |()| disk.put_in(),
         errors: &["recorder close error", "failed to create recorder"],
     };
     // A file that is open stays what it is; a new one cannot be made.
-    let builder = recording().args(["-record-rotate-duration", "1s"]);
+    let builder = recording_as(format).args(["-record-rotate-duration", "1s"]);
     let outcome = trouble.run(builder.record_dir(disk.record_dir()));
     assert_accounted(&outcome);
     assert_eq!(outcome.missing, 0);
 }
 
-#[test]
-fn a_directory_that_is_removed_comes_back_with_the_next_file() {
+fn a_directory_that_is_removed_comes_back_with_the_next_file(format: &str) {
     let Some(disk) = Mount::ext4(64 * MIB) else { return };
     let trouble = Trouble {
         name: "removed",
+        format,
         lasts_ms: 2_500,
         begin: || std::fs::remove_dir_all(disk.record_dir()).unwrap(),
         end: drop,
         errors: &["recorder write error"],
     };
-    let outcome = trouble.run(recording().record_dir(disk.record_dir()));
+    let outcome = trouble.run(recording_as(format).record_dir(disk.record_dir()));
     // What was in the file that was removed is gone; what is there is whole, and known to be a part.
     let [part] = outcome.parts.as_slice() else { panic!("{:?}", outcome.parts) };
     assert_eq!(part.count("segment"), 2);
     assert_verified(&outcome.parts, 3);
 }
 
-#[test]
-fn a_directory_that_may_not_be_written_for_a_while() {
+fn a_directory_that_may_not_be_written_for_a_while(format: &str) {
     let user = User::unprivileged();
     let outside = tempfile::tempdir().unwrap();
     let dir = outside.path().join("recordings");
     std::fs::create_dir(&dir).unwrap();
     set_mode(outside.path(), 0o755);
     set_mode(&dir, 0o777);
-    let builder = Server::builder(user.binary()).args(["-record-all", "true"]).record_dir(&dir);
+    let builder = Server::builder(user.binary())
+        .args(["-record-all", "true", "-record-format", format])
+        .record_dir(&dir);
     let builder = builder.args(["-record-rotate-duration", "1s"]);
     let builder = match user.id() {
         Some((uid, gid)) => builder.user(uid, gid),
@@ -235,6 +247,7 @@ fn a_directory_that_may_not_be_written_for_a_while() {
     };
     let trouble = Trouble {
         name: "permission taken away",
+        format,
         lasts_ms: 3_500,
         begin: || set_mode(&dir, 0o555),
         end: |()| set_mode(&dir, 0o777),
