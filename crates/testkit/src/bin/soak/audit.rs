@@ -103,7 +103,7 @@ pub(crate) fn known(stage: &Stage) -> Result<BTreeMap<String, Known>> {
             let text = |name: &str| recording.get(name).and_then(Value::as_str).unwrap_or_default();
             let dropped = recording.pointer("/ledger/dropped/packets").and_then(Value::as_u64);
             let known = Known {
-                is_weak: text("recorder") == "weak",
+                is_weak: text("recorder").starts_with("weak-"),
                 is_lacking: dropped.is_some_and(|packets| packets > 0),
             };
             all.insert(text("id").to_owned(), known);
@@ -212,7 +212,9 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         entries => entries?,
     };
     let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    let is_media = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "flv");
+    let is_media = |path: &PathBuf| {
+        path.extension().is_some_and(|ending| ["flv", "mp4"].iter().any(|known| ending == *known))
+    };
     let mut files: Vec<_> = paths.into_iter().filter(is_media).collect();
     files.sort();
     Ok(files)
@@ -244,6 +246,9 @@ struct Found {
 fn compare(books: &Books, id: &str, is_lacking: bool, files: &[PathBuf]) -> Result<()> {
     let mut runs: BTreeMap<u32, Found> = BTreeMap::new();
     for file in files {
+        if file.extension().is_some_and(|ending| ending == "mp4") {
+            books.count("files of MP4 compared with what was sent");
+        }
         let mut wrong = None;
         flv::scan(file, |item| match item {
             Item::Tag(tag) if tag.packet.kind != Kind::Data => {

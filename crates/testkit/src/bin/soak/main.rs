@@ -5,8 +5,8 @@
 //! cargo run --release -p testkit --bin soak -- --seconds 120
 //! ```
 //!
-//! All choices are made of a seed (`plan`). Streams `well/N` are recorded to a disk that is well:
-//! every frame has to be in its recording. Streams `weak/N` are recorded to a disk that is full,
+//! All choices are made of a seed (`plan`). Streams `well-FORMAT/N` are recorded to a disk that is well:
+//! every frame has to be in its recording. Streams `weak-FORMAT/N` are recorded to a disk that is full,
 //! frozen or failing at times: what is lost there has to be told. Whatever was recorded is verified
 //! and compared with what was sent, and only then may retention delete it (`audit`). At the end all
 //! leave, and memory, threads, descriptors, catalog and files are looked at (`report`).

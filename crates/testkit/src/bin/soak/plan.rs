@@ -10,6 +10,8 @@ const PLAY_MS: (u64, u64) = (1_000, 60_000);
 const WAIT_MS: (u64, u64) = (0, 4_000);
 /// Each so many-th place is one of streams on the disk that gets into trouble.
 const WEAK: u32 = 4;
+/// Two of so many places have a stream that is recorded as MP4, half of those on each disk.
+const MP4: u32 = 8;
 /// Each so many-th place has a stream that is too much for a player that is slow.
 const FAT: u32 = 12;
 
@@ -21,7 +23,13 @@ impl Place {
     /// The stream, `app/name`.
     pub(crate) fn key(self) -> String {
         let Self(number) = self;
-        format!("{}/{number}", if self.is_weak() { "weak" } else { "well" })
+        let disk = if self.is_weak() { "weak" } else { "well" };
+        format!("{disk}-{}/{number}", if self.is_mp4() { "mp4" } else { "flv" })
+    }
+
+    /// Whether it is recorded as MP4.
+    fn is_mp4(self) -> bool {
+        self.0 % MP4 < 2
     }
 
     /// Whether it is recorded to the disk that gets into trouble.

@@ -15,7 +15,7 @@ const PAGE: u64 = 100;
 const QUESTIONS: &[&str] = &[
     "/api/v1/streams?limit=1000",
     "/api/v1/recordings?limit=100",
-    "/api/v1/recordings?stream=weak/*&state=trouble",
+    "/api/v1/recordings?stream=weak-*/*&state=trouble",
     "/api/v1/server",
     "/api/v1/server/disks",
     "/api/v1/server/config",
@@ -61,7 +61,7 @@ impl Poke {
         let streams = self.ask(api, books, "GET", "/api/v1/streams?state=live&limit=1000")?.json();
         let Some(key) = self.pick(&streams, "streams", "key") else { return Ok(()) };
         // Those that are there from beginning to end are left alone.
-        if key.starts_with("steady/") {
+        if key.starts_with("steady-") {
             return Ok(());
         }
         let stream = format!("/api/v1/streams/{}", key.replace('/', "%2F"));

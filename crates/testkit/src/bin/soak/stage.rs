@@ -167,12 +167,16 @@ fn configure(path: &Path, weak: &Path, number: u64) -> Result<()> {
          retain-age = '1m'\nretain-copied = true\n",
     );
     write!(text, "record-rotate-duration = '{seconds}s'\n\n")?;
-    text += "[[recorder]]\nname = 'well'\nstreams = ['well/*', 'steady/*']\n\n";
-    write!(
-        text,
-        "[[recorder]]\nname = 'weak'\nstreams = ['weak/*']\ndir = '{}'\n",
-        weak.display()
-    )?;
+    let weak = weak.display();
+    for format in ["flv", "mp4"] {
+        write!(
+            text,
+            "[[recorder]]\nname = 'well-{format}'\nformat = '{format}'\n\
+             streams = ['well-{format}/*', 'steady-{format}/*']\n\n\
+             [[recorder]]\nname = 'weak-{format}'\nformat = '{format}'\n\
+             streams = ['weak-{format}/*']\ndir = '{weak}'\n\n"
+        )?;
+    }
     let new = path.with_extension("new");
     std::fs::write(&new, text)?;
     Ok(std::fs::rename(&new, path)?)
@@ -243,7 +247,7 @@ impl Weak {
     fn is_of(&self, line: &LogLine) -> bool {
         let below =
             |name| line.field(name).is_some_and(|path| Path::new(&path).starts_with(&self.dir));
-        line.field("stream_key").is_some_and(|key| key.starts_with("weak/"))
+        line.field("stream_key").is_some_and(|key| key.starts_with("weak-"))
             || below("record_dir")
             || below("file")
     }

@@ -20,7 +20,8 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// Publishes and plays until all leave.
 pub(crate) async fn pair(desk: Rc<Desk>, number: u32) {
-    let key = format!("steady/{number}");
+    let format = if number.is_multiple_of(2) { "mp4" } else { "flv" };
+    let key = format!("steady-{format}/{number}");
     if let Err(what) = carry(&desk, &key).await {
         desk.books.problem(format!("{key}: {what}"));
     }

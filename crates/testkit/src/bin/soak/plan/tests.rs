@@ -44,11 +44,12 @@ fn a_life_has_bounds_and_most_streams_keep_their_name() {
 }
 
 #[test]
-fn a_place_says_which_disk_it_is_on() {
+fn a_place_says_which_disk_it_is_on_and_in_which_format() {
     let mut lives = Lives::new(3, 1, 0, 40);
     for _ in 0..200 {
         let place = lives.play().place;
-        let app = if place.is_weak() { "weak" } else { "well" };
-        assert_eq!(place.key(), format!("{app}/{}", place.0));
+        let disk = if place.is_weak() { "weak" } else { "well" };
+        let format = if place.0 % 8 < 2 { "mp4" } else { "flv" };
+        assert_eq!(place.key(), format!("{disk}-{format}/{}", place.0));
     }
 }
