@@ -164,10 +164,7 @@ impl Repair {
             self.summary.of(packet.kind).found += 1;
             let Placed { time_ms, is_late, is_jump } = match packet.is_media() {
                 true => self.rebase.place(&packet),
-                false => {
-                    let time_ms = packet.dts_ms.unsigned_abs().max(self.rebase.newest_ms());
-                    Placed { time_ms, ..Placed::default() }
-                }
+                false => Placed { time_ms: packet.dts_ms.unsigned_abs(), ..Placed::default() },
             };
             let is_refused = muxer.push(&packet, time_ms, out).is_err();
             self.summary.of(packet.kind).written += u64::from(!is_refused);

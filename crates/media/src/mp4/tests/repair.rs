@@ -166,6 +166,22 @@ fn a_damaged_part_is_a_gap_and_what_is_behind_it_stays_at_its_time() {
 }
 
 #[test]
+fn a_message_between_the_frames_keeps_a_time_that_is_older_than_theirs() {
+    let packets = [
+        video(0, true, 0, 1),
+        audio(19, 2),
+        // An end of sequence at the time of the last picture.
+        packet(Kind::Video, 0, b"\x17\x02\0\0\0"),
+        video(40, true, 0, 3),
+    ];
+    let (muxer, mut file) = finished(&packets, &[3]);
+    apply(&mut file, &muxer.complete_patch());
+    let (new, summary) = mended(&file);
+    assert_eq!(mends(&summary), []);
+    assert_eq!(scan(Scanner::new(), &new).0, scan(Scanner::new(), &file).0);
+}
+
+#[test]
 fn what_is_not_as_its_parts_say_is_made_anew() {
     let file = recording();
     let parts = parts_of(&file);
