@@ -291,7 +291,11 @@ impl Scanner {
             (b"moov", Stage::Init) if self.part.is_none() => {
                 self.stage = Stage::Index { offset: self.position };
             }
-            (b"moof", Stage::Init) => return self.moof(head.bytes, whole, wrong),
+            (b"moof", Stage::Init)
+                if self.part.as_ref().is_some_and(|part| part.runs.is_none()) =>
+            {
+                return self.moof(head.bytes, whole, wrong);
+            }
             (b"mdat", Stage::Init) => return self.mdat(head.bytes, whole, wrong),
             (b"free", Stage::Init) if self.part.is_some() => {
                 if whole != size(log::END.len()) {
@@ -357,7 +361,7 @@ impl Scanner {
 
     fn moof(&mut self, head: usize, whole: u64, wrong: FaultKind) -> Result<bool, FaultKind> {
         let Some((_, moof)) = self.take(whole, MOOF_MAX, wrong)? else { return Ok(false) };
-        let part = self.part.as_mut().filter(|part| part.runs.is_none()).ok_or(wrong)?;
+        let part = self.part.as_mut().ok_or(wrong)?;
         part.raw.push(moof.clone());
         let runs = parse::runs(moof.get(head..).unwrap_or_default()).ok_or(wrong)?;
         let mut place = moof.len() + HEAD;
