@@ -372,8 +372,11 @@ impl Recorder {
                 Err(error) => Err(error),
             };
             mended.is_err_and(|error| match error.kind() {
-                // Deleted, or its whole disk is away and comes back.
-                ErrorKind::NotFound => path.parent().is_some_and(|dir| disk.list(dir).is_err()),
+                // Deleted, or its whole disk is away and comes back, perhaps just now.
+                ErrorKind::NotFound => path.parent().is_some_and(|dir| {
+                    let files = disk.list(dir);
+                    files.map_or(true, |files| files.iter().any(|file| file.path == *path))
+                }),
                 // Of somebody else: that will not change.
                 ErrorKind::InvalidData => false,
                 _ => true,

@@ -37,6 +37,12 @@ fn patient(disk: FakeDisk) -> Rig {
     Rig::waiting(disk, Config { rejoin: Duration::ZERO, ..Config::default() }, timing)
 }
 
+/// Waits until a recorder of [`clip`]`(1)` has nothing to do: after the first packets it writes what the file says of itself.
+fn wait_until_idle(rig: &Rig) {
+    rig.wait_for_packets(22);
+    wait_until("the file's metadata", || rig.disk.calls().contains(&Call::WriteAt));
+}
+
 /// The files hold runs of what was sent, in order and nothing twice; returns how many packets.
 pub(super) fn kept(rig: &Rig, sent: &[Packet]) -> usize {
     let mut from = 0;
@@ -250,7 +256,7 @@ fn a_file_that_lost_all_that_was_in_it_is_set_aside_and_its_packets_are_in_the_g
     let mut stream = Stream::publish("live", "bare");
     rig.start(&stream);
     stream.push(clip(1));
-    rig.wait_for_packets(22);
+    wait_until_idle(&rig);
     broken.store(true, Ordering::Relaxed);
     stream.push(second(1));
     wait_until("the disk has failed", || rig.state() == Some(State::Trouble));
@@ -304,7 +310,7 @@ fn what_a_file_lacks_whose_end_failed_is_in_the_gap_after_it() {
     let mut stream = Stream::publish("live", "torn");
     rig.start(&stream);
     stream.push(clip(1));
-    rig.wait_for_packets(22);
+    wait_until_idle(&rig);
     broken.store(true, Ordering::Relaxed);
     // Begins with a key frame, at which the file is to end.
     stream.push(second(1));
@@ -352,7 +358,7 @@ fn a_file_is_mended_also_when_its_disk_was_away_for_a_while() {
     let mut stream = Stream::publish("live", "away");
     rig.start(&stream);
     stream.push(clip(1));
-    rig.wait_for_packets(22);
+    wait_until_idle(&rig);
     state.store(failing, Ordering::Relaxed);
     stream.push(second(1));
     wait_until("the disk has failed", || rig.state() == Some(State::Trouble));
