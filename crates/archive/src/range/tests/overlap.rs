@@ -103,6 +103,16 @@ fn a_recording_that_a_killed_server_left_is_all_there_when_the_next_one_seems_to
     assert_eq!(packets_of(&packets), sent(&made, &[1, 2]));
 }
 
+#[test]
+fn an_exact_file_over_a_seam_is_as_long_as_what_is_in_it() {
+    let made = made(Format::Flv, &[(15, 0), (12, 2_500)], 0);
+    // Of the first one 5 s, of the second one, which began at 12.5 s, 7.5 s.
+    let file = bytes(&source(&made), range(10_000, 20_000, Cut::Exact)).unwrap();
+    assert_eq!(property(&file, "duration"), Some(Value::Number(12.5)));
+    let last_ms = media_of(&tags(&file).0).into_iter().map(|(_, ms, _)| ms).max();
+    assert_eq!(last_ms, Some(12_423));
+}
+
 /// The first one is all there, and of the second one the last so many packets.
 fn assert_joins(source: &Source, made: &Made, packets: usize) {
     let second = sent(made, &[2]);
