@@ -75,6 +75,13 @@ impl Log {
         self.entries.iter()
     }
 
+    /// Those from a number on.
+    pub(super) fn since(&self, number: u64) -> impl Iterator<Item = &Logged> {
+        let first = self.entries.front().map_or(0, |oldest| oldest.number);
+        let at = usize::try_from(number.saturating_sub(first)).unwrap_or(usize::MAX);
+        self.entries.range(at.min(self.entries.len())..)
+    }
+
     pub(super) fn at(&self, number: u64) -> Option<&Logged> {
         let first = self.entries.front()?.number;
         self.entries.get(usize::try_from(number.checked_sub(first)?).ok()?)

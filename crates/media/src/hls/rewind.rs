@@ -35,6 +35,8 @@ pub struct Reach<'a> {
     pub kept: u64,
     /// Live segments, by their number here, that are known not to be in the archive.
     pub lost: &'a BTreeSet<u64>,
+    /// How long ago one of them came to be known, in ms.
+    pub lost_ago_ms: Option<u64>,
     /// No segment is longer, rounded to whole seconds.
     pub target_s: u64,
     /// The list has as many segments as make so many ms.
@@ -123,6 +125,13 @@ struct Item<'a> {
     live: Option<&'a Segment>,
 }
 
+impl Item<'_> {
+    /// Whether it is not to be had.
+    fn is_gap(&self, reach: &Reach<'_>) -> bool {
+        self.live.is_none() && reach.lost.contains(&self.number)
+    }
+}
+
 impl Window {
     /// The playlist that reaches back, by names of [`rewind_name`] and [`rewind_init_name`], and those of the window.
     pub fn rewind(&self, reach: &Reach<'_>) -> Option<Media> {
@@ -131,6 +140,9 @@ impl Window {
         let (from, mut behind_ms) = self.begin_of(reach);
         let parts = (!self.is_ended).then_some(Parts { target_ms: self.part_target_ms });
         let skip_ms = SKIP_TARGETS * target_s * 1_000;
+        // Who asks for an update has a list that is half as old as what is left out of it at most (RFC 8216bis 6.3.7), and
+        // is to learn of gaps.
+        let skips = reach.skips && reach.lost_ago_ms.is_none_or(|ago_ms| ago_ms > skip_ms / 2);
         let (mut map, mut goes_on_ms, mut skipped) = (None, None, 0);
         let mut segments = Vec::new();
         for item in self.items(reach).filter(|item| item.number >= from) {
@@ -139,18 +151,19 @@ impl Window {
             let is_new = map.replace(item.map) != Some(item.map);
             let is_dated = goes_on_ms != Some(item.unix_ms) || item.is_discontinuous;
             goes_on_ms = Some(item.unix_ms.saturating_add_unsigned(item.duration_ms));
-            if reach.skips && parts.is_some() && behind_ms >= skip_ms {
+            if skips && parts.is_some() && behind_ms >= skip_ms {
                 skipped += 1;
                 continue;
             }
             let told = item.live.filter(|_| has_parts).map(|live| live.parts.as_slice());
+            let is_gap = item.is_gap(reach);
             segments.push(playlist::Segment {
                 uri: item.is_whole.then(|| rewind_name(item.number)),
                 duration_ms: item.duration_ms,
                 is_discontinuous: item.is_discontinuous,
                 map: is_new.then(|| item.map.name()),
                 unix_ms: is_dated.then_some(item.unix_ms),
-                is_gap: item.live.is_none() && reach.lost.contains(&item.number),
+                is_gap,
                 parts: told.unwrap_or_default().iter().map(listed_part).collect(),
             });
         }
@@ -168,18 +181,21 @@ impl Window {
         })
     }
 
-    /// The first segment of the list, and how long the list is.
+    /// The first segment of the list, which is no gap, and how long the list is.
     fn begin_of(&self, reach: &Reach<'_>) -> (u64, u64) {
         let shown = reach.first + self.listed.max(reach.anchor);
-        let (mut from, mut whole_ms, mut all_ms) = (shown, 0, 0);
+        let (mut from, mut whole_ms, mut all_ms, mut gap_ms) = (shown, 0, 0, 0);
         for item in self.items(reach).rev() {
             let is_older = item.number < shown;
             if is_older && (whole_ms >= reach.length_ms || item.number < reach.kept) {
                 break;
             }
-            from = from.min(item.number);
-            all_ms += item.duration_ms;
             whole_ms += if item.is_whole { item.duration_ms } else { 0 };
+            gap_ms += item.duration_ms;
+            if !is_older || !item.is_gap(reach) {
+                from = from.min(item.number);
+                all_ms += std::mem::take(&mut gap_ms);
+            }
         }
         (from, all_ms)
     }

@@ -213,6 +213,11 @@ impl Window {
         self.log.at(number)
     }
 
+    /// Those from a number on, oldest first.
+    pub fn logged_since(&self, number: u64) -> impl Iterator<Item = &Logged> {
+        self.log.since(number)
+    }
+
     /// An initialization, of a segment that is there or was.
     pub fn init(&self, number: u64) -> Option<&Arc<Init>> {
         let of = |segment: &&Segment| segment.init == number;

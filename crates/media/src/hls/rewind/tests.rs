@@ -69,6 +69,7 @@ fn reach<'a>(before: &'a [Before], lost: &'a BTreeSet<u64>) -> Reach<'a> {
         first: FIRST,
         kept: 0,
         lost,
+        lost_ago_ms: None,
         target_s: 2,
         length_ms: 60_000,
         skips: false,
@@ -203,6 +204,41 @@ fn what_is_known_to_be_lost_is_told() {
     // The other one is in memory.
     assert_eq!(gaps.len(), 1);
     assert_eq!(gaps[0].uri.as_deref(), Some("rewind-1001.m4s"));
+}
+
+#[test]
+fn gaps_that_nobody_may_know_yet_are_in_every_update() {
+    let (before, lost) = (before(50), BTreeSet::from([FIRST + 3]));
+    let mut live = Live::new();
+    (0..4 * 30).for_each(|_| live.push(false));
+    let whole = Reach { length_ms: 100_000, skips: true, ..reach(&before, &lost) };
+    let update = |lost_ago_ms| live.window.rewind(&Reach { lost_ago_ms, ..whole }).unwrap();
+    // A player may have half of what is left out behind its back: 6 s.
+    let told = update(Some(6_000));
+    assert_eq!((told.skipped, told.segments.iter().filter(|told| told.is_gap).count()), (0, 1));
+    assert_eq!(told, live.window.rewind(&Reach { skips: false, ..whole }).unwrap());
+    assert!(update(Some(6_001)).skipped > 0 && update(None).skipped > 0);
+}
+
+#[test]
+fn a_list_begins_with_what_is_there_and_never_moves_back() {
+    let before = before(5);
+    for goes_on in [true, false] {
+        let (mut live, mut lost) = (Live::new(), BTreeSet::new());
+        let step = |n: u64| {
+            live.push(n.is_multiple_of(60) && n > 0);
+            // Nothing is recorded from segment 5 to 40; what has left memory is found out some segments late.
+            let left = (live.window.open_segment() + FIRST).saturating_sub(15);
+            lost.extend((FIRST + 5..FIRST + 40).filter(|number| *number < left));
+            let media = live.window.rewind(&Reach { goes_on, ..reach(&before, &lost) })?;
+            assert!(!media.segments[0].is_gap, "{}", media.media_sequence);
+            let gaps = media.segments.iter().filter(|told| told.is_gap).count();
+            assert!(gaps <= 35 && media.segments.len() <= 90);
+            Some(media)
+        };
+        let known = follow(step, 4 * 120);
+        assert_eq!(known.last().unwrap().0, FIRST + 119);
+    }
 }
 
 #[test]

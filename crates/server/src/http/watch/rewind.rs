@@ -3,7 +3,8 @@
 //! Nothing of it is done before somebody asks. Then a whole segment of the muxer is looked for in the recordings of the
 //! stream, by its packets ([`media::hls::Trace`]). What was recorded before it is listed once, for as far back as
 //! anybody may ask, and stays as it is but for what is deleted. Segments that have left the window are found in the same
-//! way, each when it is asked for. Which numbers all of them have is `media::hls::Reach`.
+//! way, each when it is asked for; those that nobody recorded are told as gaps ([`lost`]). Which numbers all of them have is
+//! `media::hls::Reach`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use axum::http::{Method, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use jiff::Timestamp;
-use media::hls::{Before, Init, Logged, Map, Options, Reach};
+use media::hls::{Before, Init, Logged, Map, Options, Reach, Trace};
 
 use super::hls::{Playlist, ranged};
 use super::muxer::{Muxer, State};
@@ -28,6 +29,10 @@ use crate::http::hls::{file_of, unknown};
 use crate::http::media::refused;
 use crate::http::problem::{Code, Problem};
 use crate::http::recordings::ask;
+
+mod lost;
+
+use lost::Fates;
 
 /// The longest that a playlist reaches back.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
@@ -69,6 +74,7 @@ pub(super) struct Rewind {
     before: Vec<Before>,
     kept: u64,
     lost: BTreeSet<u64>,
+    fates: Fates,
     looked: Instant,
 }
 
@@ -102,6 +108,15 @@ impl Rewinding {
     /// There is something new.
     pub(super) fn change(&mut self) {
         self.lists.clear();
+    }
+
+    /// Segments, by their numbers in lists, are nowhere.
+    fn lose(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        self.lists.clear();
+        if let Some(found) = &mut self.found {
+            found.lost.extend(numbers);
+            found.fates.tell();
+        }
     }
 }
 
@@ -296,6 +311,7 @@ fn listed(
         before,
         kept: 0,
         lost: BTreeSet::new(),
+        fates: Fates::since(live.number),
         looked: Instant::now(),
     })
 }
@@ -340,6 +356,7 @@ impl Rewind {
             first,
             kept: self.kept,
             lost: &self.lost,
+            lost_ago_ms: self.fates.told_ago_ms(),
             target_s: self.target_s,
             length_ms: u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
             skips,
@@ -355,7 +372,8 @@ impl Rewind {
         if gone < self.files.len() {
             return oldest + gone as u64;
         }
-        let begins_ms = files.iter().map(|file| file.start_unix_ms).min().unwrap_or(i64::MAX);
+        let recorded = files.iter().filter(|file| !file.is_clip);
+        let begins_ms = recorded.map(|file| file.start_unix_ms).min().unwrap_or(i64::MAX);
         let is_older = |live: &Logged| live.unix_ms.saturating_sub(self.drift_ms) < begins_ms;
         let after = state.window.anchors().take_while(is_older).last();
         first + after.map_or(self.anchor, |last| last.number + 1)
@@ -381,7 +399,7 @@ pub(super) fn playlist(
     Some(list)
 }
 
-/// Has it looked what was deleted, from time to time. Nobody waits for it.
+/// Has it looked what was deleted, and what nobody recorded, from time to time. Nobody waits for it.
 pub(super) fn refresh(api: &Arc<Api>, muxer: &Arc<Muxer>) {
     let recorder = {
         let rewinding = &mut muxer.lock().rewinding;
@@ -394,16 +412,21 @@ pub(super) fn refresh(api: &Arc<Api>, muxer: &Arc<Muxer>) {
     };
     let (of_task, muxer) = (api.clone(), muxer.clone());
     api.views.tasks.spawn(async move {
-        let Ok(files) = files_of(&of_task, &muxer, Some(recorder)).await else { return };
-        let mut state = muxer.lock();
-        let found = state.rewinding.found.as_ref();
-        let Some(kept) = found.map(|found| found.kept(muxer.first, &state, &files)) else { return };
-        let rewinding = &mut state.rewinding;
-        if let Some(found) = rewinding.found.as_mut().filter(|found| found.kept < kept) {
-            found.kept = kept;
-            rewinding.change();
-        }
+        let files = files_of(&of_task, &muxer, Some(recorder.clone())).await;
+        let Ok(files) = files else { return };
+        note_deleted(&mut muxer.lock(), muxer.first, &files);
+        lost::look(&of_task, &muxer, &recorder, &files).await;
     });
+}
+
+fn note_deleted(state: &mut State, first: u64, files: &[catalog::Segment]) {
+    let found = state.rewinding.found.as_ref();
+    let Some(kept) = found.map(|found| found.kept(first, state, files)) else { return };
+    let rewinding = &mut state.rewinding;
+    if let Some(found) = rewinding.found.as_mut().filter(|found| found.kept < kept) {
+        found.kept = kept;
+        rewinding.change();
+    }
 }
 
 /// What a list names: segments, in memory or in files, and initializations of files.
@@ -481,17 +504,7 @@ async fn again(
     let until = Instant::now() + AGAIN_TIME;
     loop {
         let files = files_of(api, muxer, Some(recorder.clone())).await?;
-        let movie = init.clone();
-        let make = move || {
-            let files = files.iter().map(range::Segment::from);
-            let source = Source::new(Arc::new(SystemDisk), files);
-            let found = source.find(&trace, &movie.movie, unix_ms)?;
-            let made = found.map(|found| source.again(&found, &trace, &movie.movie)).transpose()?;
-            Ok(made.flatten())
-        };
-        let made: Result<Option<Vec<Bytes>>, range::Error> =
-            api.downloads.work(make).await.map_err(refused)?;
-        if let Some(bytes) = made.map_err(|error| refused(error.into()))? {
+        if let Some((_, bytes)) = made_of(api, &files, trace, init, unix_ms).await? {
             return Ok(ranged(mp4::media_type(init), bytes, headers));
         }
         if is_late(live) || Instant::now() + RETRY >= until {
@@ -501,13 +514,31 @@ async fn again(
     }
     // A recorder whose disk was in trouble may be so far behind.
     if is_late(live) {
-        let rewinding = &mut muxer.lock().rewinding;
-        rewinding.change();
-        if let Some(found) = &mut rewinding.found {
-            found.lost.insert(number);
-        }
+        muxer.lock().rewinding.lose([number]);
     }
     Err(gone())
+}
+
+/// Makes a live segment of files anew; `None` where they do not have it. Where it is: which recording, and when on that
+/// one's clock, in ms.
+async fn made_of(
+    api: &Api,
+    files: &[catalog::Segment],
+    trace: Trace,
+    init: &Arc<Init>,
+    unix_ms: i64,
+) -> Result<Option<((RecordingId, i64), Vec<Bytes>)>, Problem> {
+    let files: Vec<_> = files.iter().map(range::Segment::from).collect();
+    let init = init.clone();
+    let make = move || {
+        let source = Source::new(Arc::new(SystemDisk), files);
+        let Some(found) = source.find(&trace, &init.movie, unix_ms)? else { return Ok(None) };
+        let recording = source.segments().nth(found.segment).map(|file| file.recording);
+        let place = recording.map(|recording| (recording, found.recording_ms));
+        Ok(place.zip(source.again(&found, &trace, &init.movie)?))
+    };
+    let made: Result<_, range::Error> = api.downloads.work(make).await.map_err(refused)?;
+    made.map_err(|error| refused(error.into()))
 }
 
 /// Whether a segment that is not in the files will not come into them.

@@ -92,7 +92,7 @@ fn players_of_other_pages_play_every_view() {
 }
 
 #[test]
-fn hls_js_goes_back_over_the_recording_and_returns_to_live() {
+fn hls_js_goes_back_over_the_recording_and_over_what_it_lacks_and_returns_to_live() {
     let mut server = builder().args(["-record-all", "true"]).start();
     let Some((ffmpeg, mut command)) = script(&server, "rewind.mjs") else { return };
     run(&server, &ffmpeg, &mut command);

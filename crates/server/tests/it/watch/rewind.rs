@@ -269,6 +269,90 @@ fn what_is_deleted_leaves_the_playlist_from_its_beginning() {
     server.stop();
 }
 
+/// The names of segments in a playlist, and whether each is a gap.
+fn gaps(text: &str) -> Vec<(String, bool)> {
+    let (mut is_gap, mut all) = (false, Vec::new());
+    for line in text.lines() {
+        is_gap |= line == "#EXT-X-GAP";
+        if !line.starts_with('#') {
+            all.push((line.to_owned(), std::mem::take(&mut is_gap)));
+        }
+    }
+    all
+}
+
+#[test]
+fn what_is_live_after_its_recording_was_stopped_is_a_gap_when_it_has_left_memory() {
+    let mut server = at_once().start();
+    let http = server.api();
+    let mut sent = source(small(), seconds(130));
+    // As those of encoders, key frames have sizes of their own: each segment is looked for in one place.
+    let keys = sent.iter_mut().filter(|packet| packet.role == media::Role::Key);
+    for (n, key) in keys.enumerate() {
+        let mut body = key.body.to_vec();
+        body.resize(body.len() + n, 0);
+        key.body = body.into();
+    }
+    testkit::block_on(async {
+        let (mut publisher, url) = rewound(&server, &http, &sent[..seconds(60)], seconds(50)).await;
+        let mut known = told(&http.get(&url).text());
+        let list = http.get("/api/v1/recordings?state=recording").ok();
+        let stop =
+            format!("/api/v1/recordings/{}/stop", list["recordings"][0]["id"].as_str().unwrap());
+        assert!(http.send("POST", &stop, None).status < 300);
+        settled(&http);
+        send(&http, &mut publisher, &sent[seconds(60)..]).await;
+        until("a gap", || http.get(&url).text().contains("#EXT-X-GAP\n").then_some(()));
+        // One group of gaps; what is before it is in the recording, what is behind it in memory.
+        let text = until("gaps that are told", || {
+            let text = http.get(&url).text();
+            let all = gaps(&text);
+            let first = all.iter().position(|(_, is_gap)| *is_gap)?;
+            let last = all.iter().rposition(|(_, is_gap)| *is_gap)?;
+            let is_there = |at: usize| http.get(&beside(&url, &all[at].0)).status == 200;
+            (is_there(first - 1) && is_there(last + 1)).then_some(text)
+        });
+        let all = gaps(&text);
+        let gap: Vec<_> = all.iter().filter(|(_, is_gap)| *is_gap).map(|(name, _)| name).collect();
+        assert!(gap.len() > 10, "{text}");
+        for name in [gap[0], gap[gap.len() / 2], gap[gap.len() - 1]] {
+            assert_eq!(http.get(&beside(&url, name)).problem(), (404, "not-found".to_owned()));
+        }
+        // All numbers mean what they meant.
+        for (number, told) in told(&text) {
+            assert_eq!(known.entry(number).or_insert_with(|| told.clone()), &told);
+        }
+        // What an update says and what it leaves out is the whole list.
+        let update = http.get(&format!("{url}&_HLS_skip=YES")).text();
+        let update = gaps(&update);
+        assert_eq!(update, gaps(&text)[all.len() - update.len()..]);
+
+        // What was recorded is there as it was sent, and what is in memory.
+        let stretch = |is_wanted: &dyn Fn(usize) -> bool| {
+            let begin = text.lines().position(|line| line.starts_with("#EXT-X-MAP")).unwrap();
+            let map = text.lines().nth(begin).unwrap();
+            let names = all.iter().enumerate().filter(|(at, _)| is_wanted(*at));
+            let names: Vec<_> = names.map(|(_, (name, _))| name.as_str()).collect();
+            all_samples(&http, &url, &format!("{map}\n{}\n", names.join("\n")))
+        };
+        let first_gap = all.iter().position(|(_, is_gap)| *is_gap).unwrap();
+        let recorded = stretch(&|at| at < first_gap);
+        let live = stretch(&|at| at >= first_gap && !all[at].1);
+        let sent = samples::of(&sent);
+        for (kind, sent) in &sent {
+            let data = |samples: &[samples::Sample]| -> Vec<Vec<u8>> {
+                samples.iter().map(|sample| sample.data.clone()).collect()
+            };
+            let (recorded, live, sent) = (data(&recorded[kind]), data(&live[kind]), data(sent));
+            assert!(recorded == sent[..recorded.len()], "{kind:?}");
+            let at = sent.iter().position(|sample| *sample == live[0]).unwrap();
+            assert!(at > recorded.len() && live == sent[at..at + live.len()], "{kind:?}");
+        }
+        publisher.close().await.unwrap();
+    });
+    server.stop();
+}
+
 #[test]
 fn a_stream_that_is_not_recorded_has_the_ordinary_playlist_and_nonsense_is_refused() {
     let (mut server, http) = server();
