@@ -29,6 +29,8 @@ const PAGES_MAX: usize = 100;
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) is_weak: bool,
+    /// Whether it has files: none could be made while its disk failed, or it has some.
+    pub(crate) has_files: bool,
     /// Whether its books say that it lacks something, wherever.
     is_lacking: bool,
 }
@@ -104,6 +106,7 @@ pub(crate) fn known(stage: &Stage) -> Result<BTreeMap<String, Known>> {
             let dropped = recording.pointer("/ledger/dropped/packets").and_then(Value::as_u64);
             let known = Known {
                 is_weak: text("recorder").starts_with("weak-"),
+                has_files: has_files(recording),
                 is_lacking: dropped.is_some_and(|packets| packets > 0),
             };
             all.insert(text("id").to_owned(), known);
@@ -114,6 +117,11 @@ pub(crate) fn known(stage: &Stage) -> Result<BTreeMap<String, Known>> {
         }
     }
     Err("there are too many recordings".into())
+}
+
+/// Whether it is said to have files.
+pub(crate) fn has_files(recording: &Value) -> bool {
+    recording.get("segments").and_then(Value::as_u64) != Some(0)
 }
 
 /// Where the files of a recording are.
@@ -128,7 +136,7 @@ fn look(stage: &Stage, books: &Books, some: &[(String, Known)], pass: Pass) -> R
     for (id, known) in some {
         let folder = folder(stage, id, known.is_weak);
         match files(&folder)? {
-            files if files.is_empty() && known.is_weak => {
+            files if files.is_empty() && known.is_weak && known.is_lacking => {
                 books.count("recordings without a file on the weak disk");
             }
             files if files.is_empty() => {

@@ -135,7 +135,8 @@ pub(crate) fn judge(
 fn catalog(stage: &Stage, dirs: &[PathBuf], outcome: &mut Outcome) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let known: BTreeSet<_> = audit::known(stage)?.into_keys().collect();
+        let known = audit::known(stage)?.into_iter().filter(|(_, known)| known.has_files);
+        let known: BTreeSet<_> = known.map(|(id, _)| id).collect();
         let (folders, _) = folders(dirs)?;
         let without: Vec<_> = known.symmetric_difference(&folders).cloned().collect();
         if without.is_empty() || Instant::now() >= deadline {
@@ -270,7 +271,7 @@ fn rebuild(stage: &Stage, dirs: &[PathBuf; 2], outcome: &mut Outcome) -> Result<
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|error| format!("the list of recordings: {error}: {}", output.stderr))?;
         let id = |recording: &Value| Some(recording.get("id")?.as_str()?.to_owned());
-        Ok(recordings.iter().filter_map(id).collect())
+        Ok(recordings.iter().filter(|known| audit::has_files(known)).filter_map(id).collect())
     };
     let old = list()?;
     let mut command = Command::new(stage.program());
