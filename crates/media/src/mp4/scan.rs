@@ -89,6 +89,8 @@ pub struct Scanner {
     buffer: BytesMut,
     /// Where the buffer begins in the file.
     position: u64,
+    /// Where the box that is read begins.
+    box_at: u64,
     /// Bytes that are to be passed over.
     skip: u64,
     is_at_end: bool,
@@ -218,7 +220,8 @@ impl Scanner {
         if self.is_over {
             return;
         }
-        // What begins behind the first byte of what is damaged may be whole.
+        // What begins behind the first byte of what is damaged may be whole, and so may what begins behind a whole box.
+        let is_behind = self.part.is_none() && self.position > self.box_at;
         if let Some(part) = self.part.take() {
             let rest = self.buffer.split();
             for piece in part.raw.iter().map(|piece| &piece[..]).chain([&rest[..]]) {
@@ -229,7 +232,9 @@ impl Scanner {
         self.skip = 0;
         self.tracks.iter_mut().for_each(|track| track.last_ms = None);
         self.is_lost = true;
-        self.advance(1.min(self.buffer.len()));
+        if !is_behind {
+            self.advance(1.min(self.buffer.len()));
+        }
     }
 
     fn end(&mut self) {
@@ -272,6 +277,7 @@ impl Scanner {
             }
             self.passed_over();
         }
+        self.box_at = self.position;
         let Some(head) = parse::head(&self.buffer) else { return Ok(false) };
         let name = || self.buffer.get(4..8).and_then(|name| name.try_into().ok());
         let wrong = FaultKind::Box(name().unwrap_or_default());
