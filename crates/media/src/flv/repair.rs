@@ -382,4 +382,4 @@ fn is_of_a_file((name, value): &(String, Value)) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

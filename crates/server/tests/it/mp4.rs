@@ -150,19 +150,25 @@ fn frames(packets: &[Packet]) -> usize {
     packets.iter().filter(|packet| packet.is_media()).count()
 }
 
-#[test]
-fn a_torn_file_is_cut_after_its_last_whole_part() {
+/// A server that was killed when all of this was in its file, which goes on.
+fn killed(sent: &[Packet]) -> (Server, PathBuf) {
     let mut server = as_mp4().start();
-    let sent = packets(1, small(), 300);
     let publisher = block_on(async {
         let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
-        publisher.send_all(&sent).await.unwrap();
+        publisher.send_all(sent).await.unwrap();
         publisher
     });
     let file = file_of(&server, "live/test");
-    wait_until("all that was sent is in the file", || recorded(&file) == media(&sent));
+    wait_until("all that was sent is in the file", || recorded(&file) == media(sent));
     server.kill();
     drop(publisher);
+    (server, file)
+}
+
+#[test]
+fn a_torn_file_is_cut_after_its_last_whole_part() {
+    let sent = packets(1, small(), 300);
+    let (server, file) = killed(&sent);
     let bytes = std::fs::read(&file).unwrap();
     std::fs::write(&file, &bytes[..bytes.len() - 20]).unwrap();
     let mut server = recording().record_dir(server.record_dir()).start();

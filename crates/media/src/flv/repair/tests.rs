@@ -436,21 +436,14 @@ fn every_mend_has_a_text_of_its_own() {
     assert_eq!(texts.len(), all.len());
 }
 
-/// What can happen to a stretch of a file.
-#[derive(Debug, Clone)]
-enum Damage {
-    Overwritten(Vec<u8>),
-    Zeroed(usize),
-    Removed(usize),
-    Inserted(Vec<u8>),
-}
-
-fn damage() -> impl Strategy<Value = Damage> {
+/// What can happen to a stretch of a file: so many bytes are replaced by others.
+pub(crate) fn damage() -> impl Strategy<Value = (usize, Vec<u8>)> {
+    let bytes = || prop::collection::vec(any::<u8>(), 1..600);
     prop_oneof![
-        prop::collection::vec(any::<u8>(), 1..600).prop_map(Damage::Overwritten),
-        (1_usize..6_000).prop_map(Damage::Zeroed),
-        (1_usize..6_000).prop_map(Damage::Removed),
-        prop::collection::vec(any::<u8>(), 1..600).prop_map(Damage::Inserted),
+        bytes().prop_map(|bytes| (bytes.len(), bytes)),
+        (1_usize..6_000).prop_map(|len| (len, vec![0; len])),
+        (1_usize..6_000).prop_map(|len| (len, Vec::new())),
+        bytes().prop_map(|bytes| (0, bytes)),
     ]
 }
 
@@ -459,17 +452,11 @@ proptest! {
 
     #[test]
     fn random_damage_is_mended_and_costs_only_what_it_touches(
-        damage in damage(),
+        (replaced, by) in damage(),
         at in 0_usize..45_000,
     ) {
         let (file, _) = recording();
         let at = at % file.len();
-        let (replaced, by) = match damage {
-            Damage::Overwritten(bytes) => (bytes.len(), bytes),
-            Damage::Zeroed(len) => (len, vec![0; len.min(file.len() - at)]),
-            Damage::Removed(len) => (len, Vec::new()),
-            Damage::Inserted(bytes) => (0, bytes),
-        };
         let end = (at + replaced).min(file.len());
         let damaged = [&file[..at], &by, &file[end..]].concat();
         let (mended, _) = mended(&damaged);

@@ -3,6 +3,7 @@
 use super::mux::{apply, finished, growing};
 use super::*;
 use crate::flv::meta;
+use crate::flv::repair::tests::damage;
 use crate::flv::repair::{Lost, Mend, Summary};
 use crate::mp4::mux::{Check, Repair, region};
 use crate::mp4::scan::{Item, Part, Scanner};
@@ -257,24 +258,6 @@ fn nothing_is_made_of_what_is_no_recording() {
     }
 }
 
-/// What can happen to a stretch of a file.
-#[derive(Debug, Clone)]
-enum Damage {
-    Overwritten(Vec<u8>),
-    Zeroed(usize),
-    Removed(usize),
-    Inserted(Vec<u8>),
-}
-
-fn damage() -> impl Strategy<Value = Damage> {
-    prop_oneof![
-        proptest::collection::vec(any::<u8>(), 1..600).prop_map(Damage::Overwritten),
-        (1_usize..6_000).prop_map(Damage::Zeroed),
-        (1_usize..6_000).prop_map(Damage::Removed),
-        proptest::collection::vec(any::<u8>(), 1..600).prop_map(Damage::Inserted),
-    ]
-}
-
 proptest! {
     #[test]
     fn random_damage_costs_only_the_parts_that_it_touches(
@@ -287,13 +270,7 @@ proptest! {
         let mut damages: Vec<_> =
             damages.into_iter().map(|(damage, at)| (at.index(whole.len()), damage)).collect();
         damages.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-        for (at, damage) in damages {
-            let (replaced, by) = match damage {
-                Damage::Overwritten(bytes) => (bytes.len(), bytes),
-                Damage::Zeroed(len) => (len, vec![0; len]),
-                Damage::Removed(len) => (len, Vec::new()),
-                Damage::Inserted(bytes) => (0, bytes),
-            };
+        for (at, (replaced, by)) in damages {
             let end = (at + replaced).min(file.len());
             if touched.last().is_some_and(|touched: &std::ops::Range<u64>| end as u64 > touched.start) {
                 continue;

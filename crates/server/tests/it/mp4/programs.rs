@@ -7,9 +7,9 @@ use std::process::Command;
 
 use media::{Kind, Packet, mp4};
 use serde_json::Value;
-use testkit::{Publisher, block_on, flv, tools};
+use testkit::{block_on, flv, tools};
 
-use super::{as_mp4, closed, file_of, media, publish, recorded, recording, wait_until};
+use super::{as_mp4, closed, file_of, killed, publish, recording};
 use crate::ffmpeg::tool::{AAC, Ffmpeg, Source, USUAL};
 use crate::files::judge::{self, PATIENCE};
 use crate::files::vlc::{self, Vlc};
@@ -33,16 +33,7 @@ fn make(source: Source, dir: &Path) -> Option<Made> {
     nine.pack(&source.encode(&nine, SECONDS, dir), &[], &packed);
     let sent = flv::clip(&packed);
 
-    let mut server = as_mp4().start();
-    let publisher = block_on(async {
-        let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
-        publisher.send_all(&sent).await.unwrap();
-        publisher
-    });
-    let file = file_of(&server, "live/test");
-    wait_until("all that was sent is in the file", || recorded(&file) == media(&sent));
-    server.kill();
-    drop(publisher);
+    let (server, file) = killed(&sent);
     let keep = |file: &Path, name: &str| {
         let kept = dir.join(name);
         std::fs::copy(file, &kept).unwrap();
