@@ -1,6 +1,6 @@
 //! Packets that somebody saw go by live, found in the files: by how many they are, what the first of them looks like
 //! and a hash of all ([`Trace`]). What is found is compared as a whole, so it is those packets or others that are the
-//! same to the bit and at the same distances; never a wrong stretch.
+//! same to the bit and at the same distances; never a wrong stretch. Files of FLV and of MP4 give the same packets.
 //!
 //! It is looked near the moment at which they came. Where that says little (a publisher that sends faster than it plays,
 //! a clock that was set), at all key frames of the files.
@@ -16,7 +16,6 @@ use super::head::Head;
 use super::source::{Part, millis};
 use super::tags::{Found as Next, Tag, Tags};
 use super::{Cause, Error, Source};
-use crate::Format;
 
 /// How far (ms) from the moment that is told all packets are looked at.
 const NEAR_MS: i64 = 3_000;
@@ -34,7 +33,7 @@ const APART: usize = 16;
 pub struct Found {
     /// The file: its place in [`Source::segments`].
     pub segment: usize,
-    /// The first byte of the first packet's tag.
+    /// The place of the first packet: the first byte of its tag; in MP4 see [`super::Timed::position`].
     pub position: u64,
     /// The time of that on the clock of the file,
     pub file_ms: i64,
@@ -147,9 +146,6 @@ struct Search<'a> {
 impl Search<'_> {
     fn of_file(&mut self, segment: usize, near: bool) -> Result<Option<Found>, Error> {
         let Some(part) = self.source.parts.get(segment) else { return Ok(None) };
-        if Format::of(&part.segment.path) == Some(Format::Mp4) {
-            return Ok(None);
-        }
         let (head, mut tags) = match open(self.source, part) {
             Ok(opened) => opened,
             Err(cause @ Cause::Unreadable(_)) => return Err(Error::Lost { cause }),

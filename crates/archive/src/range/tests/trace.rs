@@ -5,6 +5,11 @@ use media::hls::{Trace, Tracer};
 use media::mp4::Movie;
 
 use super::*;
+use crate::Format;
+
+/// Of what two publishers sent one after the other, the formats of the files.
+const FORMATS: [[Format; 2]; 3] =
+    [[Format::Flv, Format::Flv], [Format::Mp4, Format::Mp4], [Format::Flv, Format::Mp4]];
 
 /// The tracks of all that was sent.
 fn movie(made: &Made) -> Movie {
@@ -53,9 +58,14 @@ fn frames(sent: &[made::Sent]) -> Vec<u8> {
 
 #[test]
 fn packets_are_found_again_wherever_they_are() {
+    FORMATS.iter().for_each(|formats| are_found_again(*formats));
+}
+
+fn are_found_again([first, second]: [Format; 2]) {
     let mut made = Made::new();
-    made.run(&made::Run { gops: 20, cut_every: 7, dts_ms: 90_000, ..made::Run::default() });
-    made.run(&made::Run { gops: 6, away_ms: 5_000, grows: true, ..made::Run::default() });
+    let run = made::Run { flush_every: 15, ..made::Run::default() };
+    made.run(&made::Run { gops: 20, cut_every: 7, dts_ms: 90_000, format: first, ..run.clone() });
+    made.run(&made::Run { gops: 6, away_ms: 5_000, grows: true, format: second, ..run });
     let (source, movie, keys) = (source(&made), movie(&made), keys(&made));
     // Two groups of pictures, of which the second may be in another file.
     for pair in keys.windows(3).filter(|pair| made.sent[pair[2]].unix_ms < START + 20_000) {
@@ -73,8 +83,12 @@ fn packets_are_found_again_wherever_they_are() {
 
 #[test]
 fn what_is_not_quite_the_same_is_not_found() {
+    [Format::Flv, Format::Mp4].into_iter().for_each(is_not_found);
+}
+
+fn is_not_found(format: Format) {
     let mut made = Made::new();
-    made.run(&made::Run { gops: 8, cut_every: 5, ..made::Run::default() });
+    made.run(&made::Run { gops: 8, cut_every: 5, format, ..made::Run::default() });
     let (source, movie, keys) = (source(&made), movie(&made), keys(&made));
     let sent = made.sent[keys[2]..keys[4]].to_vec();
     let find = |sent: &[made::Sent]| {
@@ -99,15 +113,14 @@ fn what_is_not_quite_the_same_is_not_found() {
 
 #[test]
 fn what_leads_to_packets_ends_with_them_and_goes_on_where_the_stream_did() {
+    FORMATS.iter().for_each(|formats| leads_to_them(*formats));
+}
+
+fn leads_to_them([first, second]: [Format; 2]) {
     let mut made = Made::new();
-    made.run(&made::Run { gops: 9, cut_every: 4, ..made::Run::default() });
-    made.run(&made::Run {
-        gops: 9,
-        cut_every: 4,
-        away_ms: 5_000,
-        grows: true,
-        ..made::Run::default()
-    });
+    let run = made::Run { gops: 9, cut_every: 4, flush_every: 15, ..made::Run::default() };
+    made.run(&made::Run { format: first, ..run.clone() });
+    made.run(&made::Run { away_ms: 5_000, grows: true, format: second, ..run });
     let (source, movie, keys) = (source(&made), movie(&made), keys(&made));
     for pair in keys.windows(2) {
         let sent = &made.sent[pair[0]..pair[1]];

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use archive::range::{self, Found, HlsSegment, Place, Source};
-use archive::{Format, RecordingId, Status, SystemDisk, catalog};
+use archive::{RecordingId, Status, SystemDisk, catalog};
 use axum::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 use axum::http::{Method, Uri};
 use axum::response::Response;
@@ -180,12 +180,10 @@ enum Looked {
 async fn look(api: &Api, muxer: &Muxer) -> Result<Looked, Problem> {
     let mut files: BTreeMap<String, Vec<range::Segment>> = BTreeMap::new();
     // The catalog may not have heard of it.
-    let runs = |known: &Status| known.key == muxer.key && known.plan.format == Format::Flv;
+    let runs = |known: &Status| known.key == muxer.key;
     let is_growing = api.context.archive.list().iter().any(runs);
     for file in files_of(api, muxer, None).await? {
-        if Format::of(&file.path) == Some(Format::Flv) {
-            files.entry(file.recorder.clone()).or_default().push((&file).into());
-        }
+        files.entry(file.recorder.clone()).or_default().push((&file).into());
     }
     let anchors = anchors(&muxer.lock(), &files);
     let from_ms = oldest_ms();

@@ -18,6 +18,9 @@ fn seconds(seconds: usize) -> usize {
     seconds * 77
 }
 
+/// What recordings are made in.
+const FORMATS: [&str; 2] = ["flv", "mp4"];
+
 /// A publisher that has sent the first packets before somebody asks, and then sends the rest; and the address of the
 /// playlist.
 async fn rewound(
@@ -99,7 +102,12 @@ fn count(text: &str, tag: &str) -> usize {
 
 #[test]
 fn player_goes_from_the_beginning_of_the_recording_to_live_and_gets_every_packet_once() {
-    let mut server = at_once().args(["-record-rotate-duration", "7s"]).start();
+    FORMATS.into_iter().for_each(goes_from_the_beginning_to_live);
+}
+
+fn goes_from_the_beginning_to_live(format: &str) {
+    let rotated = ["-record-rotate-duration", "7s", "-record-format", format];
+    let mut server = at_once().args(rotated).start();
     let http = server.api();
     let sent =
         source(SourceConfig { b_frames: 2, start_ms: 4_294_960_000, ..small() }, seconds(120));
@@ -176,8 +184,10 @@ fn assert_stretches(http: &Http, url: &str, text: &str, sent: &[&[Packet]]) {
 #[test]
 fn a_publisher_that_was_away_is_a_discontinuity_and_nothing_is_missing() {
     // As long as it plays; and at once, so that it seems to have ended seconds after the second one began.
-    for (rejoin, speed) in [("0", 1), ("0", 1_000), ("3s", 1_000)] {
-        let mut server = recording().http().args(["-record-rejoin", rejoin]).start();
+    let cases = [("0", 1, "flv"), ("0", 1_000, "flv"), ("3s", 1_000, "flv"), ("3s", 1_000, "mp4")];
+    for (rejoin, speed, format) in cases {
+        let args = ["-record-rejoin", rejoin, "-record-format", format];
+        let mut server = recording().http().args(args).start();
         let http = server.api();
         let first = source(small(), seconds(if speed == 1 { 4 } else { 9 }));
         let second = source(SourceConfig { start_ms: 9_000_000, ..small() }, seconds(60));
@@ -283,7 +293,11 @@ fn gaps(text: &str) -> Vec<(String, bool)> {
 
 #[test]
 fn what_is_live_after_its_recording_was_stopped_is_a_gap_when_it_has_left_memory() {
-    let mut server = at_once().start();
+    FORMATS.into_iter().for_each(is_a_gap_after_its_recording);
+}
+
+fn is_a_gap_after_its_recording(format: &str) {
+    let mut server = at_once().args(["-record-format", format]).start();
     let http = server.api();
     let mut sent = source(small(), seconds(130));
     // As those of encoders, key frames have sizes of their own: each segment is looked for in one place.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use archive::catalog::{self, RecordingState};
-use archive::{Format, RecordingId, State};
+use archive::{RecordingId, State};
 use media::hls::{Init, Logged};
 
 use super::super::muxer::Muxer;
@@ -217,11 +217,8 @@ fn length_ms(files: &[catalog::Segment], recording: RecordingId) -> i64 {
 /// What a recorder does with a stream.
 fn doing(api: &Api, muxer: &Muxer, recorder: &str, newest: Option<RecordingId>) -> Doing {
     let all = api.context.archive.list();
-    let is_it = |known: &&archive::Status| {
-        known.key == muxer.key
-            && known.plan.recorder == recorder
-            && known.plan.format == Format::Flv
-    };
+    let is_it =
+        |known: &&archive::Status| known.key == muxer.key && known.plan.recorder == recorder;
     match all.iter().filter(is_it).max_by_key(|known| known.started_unix_ms) {
         Some(known) if known.state == State::Recording => Doing::Records(known.id),
         Some(known) => Doing::Tries(known.id),
