@@ -16,7 +16,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Trace, Tracer};
+use super::lane::Lane;
+use super::lanes::Lanes;
+use super::{LeftOut, Trace, Tracer, TrackName};
 use crate::mp4::{self, Cut, Fragmenter, Movie, Track};
 use crate::time::Rebase;
 use crate::{Chunks, Header, Kind, Packet, Role};
@@ -36,13 +38,22 @@ pub struct Options {
     pub is_settled: bool,
     /// When the first segment begins: what is older has room before it.
     pub start_ms: u64,
+    /// Whether each track of a stream that has several of a kind becomes segments of its own, beside those of the first.
+    pub has_renditions: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let (key_interval_ms, is_settled, start_ms) = Default::default();
         let (part_ms, segment_ms, longest_ms) = (500, 2_000, 10_000);
-        Self { part_ms, segment_ms, longest_ms, key_interval_ms, is_settled, start_ms }
+        Self {
+            part_ms,
+            segment_ms,
+            longest_ms,
+            key_interval_ms: None,
+            is_settled: false,
+            start_ms: 0,
+            has_renditions: false,
+        }
     }
 }
 
@@ -81,6 +92,27 @@ pub struct Piece {
     pub trace: Option<Trace>,
 }
 
+impl Piece {
+    /// A segment of a track that sent nothing.
+    pub(super) fn gap(begins: Begin, start_ms: u64, end_ms: u64) -> Self {
+        let part = mp4::Part {
+            sequence: 0,
+            start_ms,
+            end_ms: end_ms.max(start_ms + 1),
+            is_independent: false,
+            has_key: false,
+            samples: 0,
+            size_bytes: 0,
+        };
+        Self { part, bytes: Vec::new(), begins: Some(begins), is_last: true, trace: None }
+    }
+
+    /// Whether it is one.
+    pub(super) fn is_gap(&self) -> bool {
+        self.part.samples == 0
+    }
+}
+
 /// What segments of one stream are made by, over all of its runs.
 #[derive(Debug)]
 pub struct Segmenter {
@@ -99,12 +131,14 @@ pub struct Segmenter {
     pieces: VecDeque<Piece>,
     /// The newest frames of audio and of video that tell a codec without a configuration.
     newest: [Option<Packet>; 2],
+    /// All tracks apart, where there are several of a kind.
+    lanes: Lanes,
 }
 
 /// How much older (ms) than its usual length a segment may end, so that jitter makes none twice as long.
-const JITTER_MS: u64 = 100;
+pub(super) const JITTER_MS: u64 = 100;
 /// Without a frame of the leading track for so long (ms) others decide where parts end.
-const SILENCE_MS: u64 = 1_000;
+pub(super) const SILENCE_MS: u64 = 1_000;
 /// A kind of media that has not come in this time (ms) is not there.
 const WAIT_MS: i64 = 1_000;
 /// Packets that wait for it.
@@ -121,6 +155,8 @@ struct Open {
     wall_ms: i64,
     /// The segment that begins with the part that is being filled.
     begins: Option<Begin>,
+    /// Nothing has come since it was begun anew.
+    is_fresh: bool,
     segment_ms: u64,
     part_ms: u64,
     newest_ms: u64,
@@ -153,6 +189,7 @@ impl Segmenter {
             has_begun,
             pieces,
             newest,
+            lanes: Lanes::default(),
         }
     }
 
@@ -205,12 +242,34 @@ impl Segmenter {
         self.waiting.clear();
         if let Some(mut open) = self.open.take() {
             self.end(&mut open);
+            self.lanes.finish();
         }
     }
 
     /// The next part that is ready.
     pub fn poll(&mut self) -> Option<Piece> {
         self.pieces.pop_front()
+    }
+
+    /// Whether there is a part of anything.
+    pub fn is_ready(&self) -> bool {
+        !self.pieces.is_empty() || self.lanes.iter().any(Lane::is_ready)
+    }
+
+    /// The tracks that have segments of their own, each with the number of its first segment and of the discontinuities
+    /// before it.
+    pub fn renditions(&self) -> impl Iterator<Item = (TrackName, (u64, u64))> {
+        self.lanes.iter().map(|lane| (lane.name, lane.first))
+    }
+
+    /// The next part of one of them that is ready.
+    pub fn poll_rendition(&mut self) -> Option<(TrackName, Piece)> {
+        self.lanes.poll()
+    }
+
+    /// The tracks that are in no segment: each is told once.
+    pub fn take_left_out(&mut self) -> Vec<LeftOut> {
+        self.lanes.take_left_out()
     }
 
     /// No segment is longer, rounded to whole seconds. Known when the first one has ended, at the latest.
@@ -228,17 +287,19 @@ impl Segmenter {
         let waiting = std::mem::take(&mut self.waiting);
         let media = || waiting.iter().filter(|(packet, _)| packet.is_media());
         let Some(origin_ms) = media().map(|(packet, _)| packet.dts_ms).min() else { return };
-        let movie = self.movie(waiting.iter().map(|(packet, _)| packet));
+        let all = Movie::of(&self.header, waiting.iter().map(|(packet, _)| packet));
+        let movie = first_tracks(&all);
         let Some(lead) = movie.leading().map(|track| (track.kind, track.id)) else { return };
-        if !self.has_begun {
-            let times = media().map(|(packet, _)| packet);
-            let times = times.filter(|packet| (packet.kind, packet.track) == lead);
-            self.set_targets(lead.0, &times.map(|packet| packet.dts_ms).collect::<Vec<_>>());
-        }
         let first = media().next();
         let origin_ms = origin_ms.saturating_sub_unsigned(self.options.start_ms);
         let wall_ms = first.map_or(0, |(packet, unix_ms)| unix_ms - (packet.dts_ms - origin_ms));
+        if self.options.has_renditions {
+            self.lanes.open(all, self.options.start_ms, wall_ms);
+        }
         let is_discontinuous = std::mem::replace(&mut self.has_begun, true);
+        if !is_discontinuous {
+            self.promise_lengths(lead, &waiting);
+        }
         let clock = Rebase::from_ms(origin_ms);
         let open = Open::new(movie, lead, clock, wall_ms, is_discontinuous);
         self.open = Some(Open { lead_ms: self.options.start_ms, ..open });
@@ -247,19 +308,19 @@ impl Segmenter {
         }
     }
 
-    /// The first track of video and the first of audio: what every player understands.
-    fn movie<'a>(&self, packets: impl IntoIterator<Item = &'a Packet>) -> Movie {
-        let movie = Movie::of(&self.header, packets);
-        let first = |kind| movie.tracks().iter().find(|track| track.kind == kind);
-        let first = [Kind::Video, Kind::Audio].map(|kind| first(kind).map(Track::mp4_id));
-        movie.select(|track| first.contains(&Some(track.mp4_id())))
-    }
-
     /// Chooses what is promised of lengths: for few pictures a second a part of several does not
     /// do, and key frames that are known say how long segments come to be.
-    fn set_targets(&mut self, lead: Kind, times_ms: &[i64]) {
-        let steps = times_ms.windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?));
-        let frame_ms = steps.max().and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0).max(1);
+    fn promise_lengths(&mut self, lead: (Kind, u8), waiting: &[(Packet, i64)]) {
+        let step_ms = |track: (Kind, u8)| {
+            let media = waiting.iter().map(|(packet, _)| packet).filter(|packet| packet.is_media());
+            let times = media.filter(|packet| (packet.kind, packet.track) == track);
+            let times: Vec<_> = times.map(|packet| packet.dts_ms).collect();
+            let steps = times.windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?));
+            steps.max().and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0)
+        };
+        // Parts of all renditions are filled.
+        let others = self.lanes.iter().map(|lane| (lane.name.kind, lane.name.id));
+        let frame_ms = others.chain([lead]).map(step_ms).max().unwrap_or(0).max(1);
         // Whole ms make one frame a ms longer than another.
         let frame_ms = frame_ms + 1;
         if frame_ms <= self.options.segment_ms {
@@ -270,7 +331,7 @@ impl Segmenter {
             }
         }
         let Options { segment_ms, longest_ms, .. } = self.options;
-        if lead != Kind::Video {
+        if lead.0 != Kind::Video {
             self.target_s = Some(segment_ms.div_ceil(1_000));
         } else if self.key_interval_ms > 0 {
             let groups = segment_ms.saturating_sub(JITTER_MS).div_ceil(self.key_interval_ms).max(1);
@@ -283,19 +344,28 @@ impl Segmenter {
         let Some(mut open) = self.open.take() else { return };
         self.header.push(packet);
         self.note(packet);
-        if open.init.movie.is_changed_by(packet) {
+        let is_changed = open.init.movie.is_changed_by(packet);
+        if is_changed || self.lanes.is_changed_by(packet) {
             let newest: Vec<Packet> = self.newest.iter().flatten().cloned().collect();
-            let movie = self.movie(newest.iter().chain([packet]));
-            if movie.init_segment() == open.init.bytes {
-                // Something of a track that is left out.
-                open.init = Arc::new(Init { bytes: open.init.bytes.clone(), movie });
-            } else {
+            let all = Movie::of(&self.header, newest.iter().chain([packet]));
+            let movie = first_tracks(&all);
+            let is_other = is_changed && movie.init_segment() != *open.init.bytes;
+            if is_other {
                 self.end(&mut open);
+            }
+            if self.options.has_renditions {
+                self.lanes.change(all);
+            }
+            if is_other {
                 let Some(lead) = movie.leading().map(|track| (track.kind, track.id)) else {
-                    return;
+                    return self.lanes.finish();
                 };
                 let (clock, wall_ms) = (open.clock.clone(), open.wall_ms);
                 open = Open::new(movie, lead, clock, wall_ms, true);
+            } else if is_changed {
+                // Something of a track that is left out.
+                let movie = movie.going_on(&open.init.movie);
+                open.init = Arc::new(Init { bytes: open.init.bytes.clone(), movie });
             }
         }
         if packet.is_media() {
@@ -303,10 +373,12 @@ impl Segmenter {
             if placed.is_jump {
                 self.interrupt(&mut open, placed.time_ms);
                 open.wall_ms = unix_ms - i64::try_from(placed.time_ms).unwrap_or(0);
+                self.lanes.set_wall(open.wall_ms);
             }
             if open.is_lead(packet, placed.time_ms) {
                 self.settle(&mut open, placed.time_ms);
             }
+            self.lanes.push(packet, placed.time_ms);
             open.held.push((packet.clone(), placed.time_ms));
         }
         self.open = Some(open);
@@ -339,7 +411,7 @@ impl Segmenter {
             return self.interrupt(open, end_ms);
         }
         open.step_ms = end_ms.saturating_sub(held_ms);
-        if open.fragmenter.has_open() {
+        if open.fragmenter.has_open() || !open.is_fresh && self.lanes.has_content() {
             let elapsed_ms = held_ms.saturating_sub(open.segment_ms);
             let until_ms = end_ms.saturating_sub(open.segment_ms);
             let is_due = match open.lead.0 {
@@ -353,14 +425,19 @@ impl Segmenter {
             if is_due {
                 self.promise(elapsed_ms);
                 self.cut(open, true);
-                open.begins = Some(open.begin(held_ms, false));
+                // Where there was nothing, what was to begin has not.
+                let waits = open.begins.take().is_some_and(|begin| begin.is_discontinuous);
+                open.begins = Some(open.begin(held_ms, waits));
                 (open.segment_ms, open.part_ms) = (held_ms, held_ms);
+                self.lanes.mark(held_ms);
             } else if end_ms.saturating_sub(open.part_ms) > part_ms {
                 self.cut(open, false);
                 open.part_ms = held_ms;
             }
         }
         self.push_held(open);
+        self.lanes.set_limits(part_ms, self.target_s.map_or(limit_ms, |s| s * 1_000 + 499));
+        self.lanes.advance(end_ms);
     }
 
     /// The first segment is so long: those to come are like it, if nothing else was known.
@@ -374,7 +451,9 @@ impl Segmenter {
     fn push_held(&mut self, open: &mut Open) {
         for (packet, time_ms) in std::mem::take(&mut open.held) {
             if !open.fragmenter.has_open() && open.begins.is_some() {
-                (open.segment_ms, open.part_ms) = (time_ms, time_ms);
+                if std::mem::take(&mut open.is_fresh) || self.lanes.is_empty() {
+                    (open.segment_ms, open.part_ms) = (time_ms, time_ms);
+                }
                 open.begins = open
                     .begins
                     .take()
@@ -395,7 +474,8 @@ impl Segmenter {
     fn interrupt(&mut self, open: &mut Open, time_ms: u64) {
         self.end(open);
         open.begins = Some(open.begin(time_ms, true));
-        open.key_ms = None;
+        (open.key_ms, open.is_fresh) = (None, true);
+        self.lanes.interrupt(time_ms);
     }
 
     /// The segment ends here, with all that came.
@@ -460,6 +540,7 @@ impl Open {
             clock,
             wall_ms,
             begins: Some(begins),
+            is_fresh: true,
             segment_ms: 0,
             part_ms: 0,
             newest_ms: 0,
@@ -492,6 +573,13 @@ impl Open {
     fn unix_ms(&self, time_ms: u64) -> i64 {
         self.wall_ms.saturating_add(i64::try_from(time_ms).unwrap_or(i64::MAX))
     }
+}
+
+/// The first track of video and the first of audio: what every player understands.
+fn first_tracks(all: &Movie) -> Movie {
+    let first = |kind| all.tracks().iter().find(|track| track.kind == kind);
+    let first = [Kind::Video, Kind::Audio].map(|kind| first(kind).map(Track::mp4_id));
+    all.select(|track| first.contains(&Some(track.mp4_id())))
 }
 
 /// The target duration of segments of such a length: a little jitter makes it no longer.

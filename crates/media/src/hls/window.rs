@@ -50,6 +50,8 @@ pub struct Segment {
     pub parts: Vec<Part>,
     /// Whether all of them are there.
     pub is_complete: bool,
+    /// How long there was nothing, of a segment without parts.
+    gap_ms: Option<u64>,
     /// What it was made of, once it is whole.
     pub trace: Option<Trace>,
     /// Discontinuities before it.
@@ -59,7 +61,12 @@ pub struct Segment {
 impl Segment {
     /// Its length so far.
     pub fn duration_ms(&self) -> u64 {
-        self.parts.iter().map(|part| part.info.duration_ms()).sum()
+        self.gap_ms.unwrap_or_else(|| self.parts.iter().map(|part| part.info.duration_ms()).sum())
+    }
+
+    /// Whether it has nothing to be asked for.
+    pub(super) fn is_gap(&self) -> bool {
+        self.gap_ms.is_some()
     }
 
     /// Its size so far.
@@ -68,12 +75,22 @@ impl Segment {
     }
 }
 
+/// Bits, and samples, in a second.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rates {
+    pub(super) peak: u64,
+    pub(super) average: u64,
+    pub(super) samples_per_s: f64,
+}
+
 /// The window.
 #[derive(Debug)]
 pub struct Window {
     pub(super) segments: VecDeque<Segment>,
     /// Those that have left it.
     pub(super) log: Log,
+    /// Whether they are remembered.
+    keeps_log: bool,
     /// The first segment of the playlist.
     pub(super) listed: u64,
     next_segment: u64,
@@ -96,6 +113,7 @@ impl Window {
         Self {
             segments: VecDeque::new(),
             log: Log::default(),
+            keeps_log: true,
             listed: 0,
             next_segment: 0,
             next_part: 0,
@@ -111,6 +129,14 @@ impl Window {
         }
     }
 
+    /// One that begins with a segment of this number, behind so many discontinuities. It remembers nothing that it does
+    /// not hold, and others bound its bytes.
+    pub(super) fn beside((number, discontinuities): (u64, u64)) -> Self {
+        let (next_segment, listed) = (number, number);
+        let window = Self { next_segment, listed, discontinuities, ..Self::new(u64::MAX) };
+        Self { keeps_log: false, ..window }
+    }
+
     /// The segmenter's promises.
     pub fn set_targets(&mut self, target_s: Option<u64>, part_target_ms: u64) {
         self.target_s = self.target_s.or(target_s);
@@ -119,6 +145,7 @@ impl Window {
 
     /// The next part.
     pub fn push(&mut self, piece: Piece) {
+        let is_gap = piece.is_gap();
         let Piece { part, bytes, begins, is_last, trace } = piece;
         if let Some(begin) = begins {
             self.begin(begin);
@@ -126,6 +153,11 @@ impl Window {
         let Some(segment) = self.segments.back_mut().filter(|segment| !segment.is_complete) else {
             return;
         };
+        if is_gap {
+            // It takes no number of a part: that which was hinted at comes yet.
+            (segment.gap_ms, segment.is_complete) = (Some(part.duration_ms()), true);
+            return self.trim();
+        }
         self.bytes += part.size_bytes;
         segment.parts.push(Part { number: self.next_part, info: part, bytes, begin: self.end });
         self.end = (self.end.0 + part.samples as u64, self.end.1 + part.size_bytes);
@@ -187,7 +219,7 @@ impl Window {
         let is_there = match part {
             None => newest.is_complete,
             // The part after the last one of a segment is the first of the next.
-            Some(part) => part < parts,
+            Some(part) => part < parts || newest.is_gap(),
         };
         self.is_ended || number < newest.number || number == newest.number && is_there
     }
@@ -200,7 +232,12 @@ impl Window {
 
     /// A whole segment.
     pub fn segment(&self, number: u64) -> Option<&Segment> {
-        self.at(number).filter(|segment| segment.is_complete)
+        self.at(number).filter(|segment| segment.is_complete && !segment.is_gap())
+    }
+
+    /// The newest segment, which may be unfinished.
+    pub(super) fn newest(&self) -> Option<&Segment> {
+        self.segments.back()
     }
 
     /// A part.
@@ -248,7 +285,7 @@ impl Window {
                 is_discontinuous: segment.begin.is_discontinuous,
                 map: is_new.then(|| init_name(segment.init)),
                 unix_ms: Some(segment.begin.unix_ms),
-                is_gap: false,
+                is_gap: segment.is_gap(),
                 parts: if has_parts {
                     segment.parts.iter().map(listed_part).collect()
                 } else {
@@ -274,25 +311,37 @@ impl Window {
     /// The playlist of the one variant that there is, whose segments are listed at `uri`.
     pub fn multivariant(&self, uri: String) -> Option<Multivariant> {
         let newest = self.segments.back().filter(|_| self.is_ready())?;
-        let whole = || self.segments.iter().filter(|segment| segment.is_complete);
-        let rate = |bytes: u64, ms: u64| bytes.saturating_mul(8_000) / ms.max(1);
-        let peak =
-            whole().map(|segment| rate(segment.size_bytes(), segment.duration_ms())).max()?;
-        let (bytes, ms) = whole().fold((0, 0), |(bytes, ms), segment| {
-            (bytes + segment.size_bytes(), ms + segment.duration_ms())
-        });
+        let rates = self.rates()?;
         let movie = &newest.begin.init.movie;
         let video = movie.tracks().iter().find(|track| track.kind == Kind::Video);
         let variant = Variant {
             uri,
-            bandwidth: (peak * PEAK_PERCENT / 100).max(1),
-            average_bandwidth: Some(rate(bytes, ms).max(1)),
+            bandwidth: rates.peak,
+            average_bandwidth: Some(rates.average),
             codecs: movie.codecs(),
             resolution: video.filter(|v| v.width > 0).map(|video| (video.width, video.height)),
             frame_rate: video.and_then(|video| video.frame_rate),
             audio: None,
         };
         Some(Multivariant { variants: vec![variant], audio: Vec::new() })
+    }
+
+    /// What its whole segments show; none where there is no such segment.
+    pub(super) fn rates(&self) -> Option<Rates> {
+        let whole =
+            || self.segments.iter().filter(|segment| segment.is_complete && !segment.is_gap());
+        let rate = |bytes: u64, ms: u64| bytes.saturating_mul(8_000) / ms.max(1);
+        let peak =
+            whole().map(|segment| rate(segment.size_bytes(), segment.duration_ms())).max()?;
+        let parts = || whole().flat_map(|segment| &segment.parts).map(|part| &part.info);
+        let bytes = parts().map(|part| part.size_bytes).sum();
+        let ms = parts().map(mp4::Part::duration_ms).sum::<u64>();
+        let samples = parts().map(|part| part.samples).sum::<usize>();
+        Some(Rates {
+            peak: (peak * PEAK_PERCENT / 100).max(1),
+            average: rate(bytes, ms).max(1),
+            samples_per_s: samples as f64 * 1_000.0 / ms.max(1) as f64,
+        })
     }
 
     pub(super) fn at(&self, number: u64) -> Option<&Segment> {
@@ -319,6 +368,7 @@ impl Window {
             run: self.run,
             parts: Vec::new(),
             is_complete: false,
+            gap_ms: None,
             trace: None,
             discontinuities,
         });
@@ -341,15 +391,30 @@ impl Window {
         }
         self.listed = self.listed.max(listed);
         while self.segments.len() > 1 && self.is_beyond(kept) {
-            let Some(gone) = self.segments.pop_front() else { return };
-            self.log.push(&gone);
-            self.bytes = self.bytes.saturating_sub(gone.size_bytes());
-            if self.segments.front().is_some_and(|first| first.init != gone.init) {
-                let bytes = gone.begin.init.bytes.len() as u64;
-                self.bytes = self.bytes.saturating_sub(bytes);
-            }
-            self.listed = self.listed.max(gone.number + 1);
+            self.drop_oldest();
         }
+    }
+
+    /// Lets the oldest segment go, for others need its room. The newest whole one stays, or there would be no playlist.
+    pub(super) fn shed(&mut self) -> bool {
+        let is_shed = self.segments.len() > 2;
+        if is_shed {
+            self.drop_oldest();
+        }
+        is_shed
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(gone) = self.segments.pop_front() else { return };
+        if self.keeps_log {
+            self.log.push(&gone);
+        }
+        self.bytes = self.bytes.saturating_sub(gone.size_bytes());
+        if self.segments.front().is_some_and(|first| first.init != gone.init) {
+            let bytes = gone.begin.init.bytes.len() as u64;
+            self.bytes = self.bytes.saturating_sub(bytes);
+        }
+        self.listed = self.listed.max(gone.number + 1);
     }
 
     fn is_beyond(&self, kept: u64) -> bool {

@@ -261,7 +261,7 @@ impl Fragmenter {
     }
 
     /// The stream has come to a time: tracks that are far behind pause.
-    fn pass(&mut self, time_ms: u64) {
+    pub(crate) fn pass(&mut self, time_ms: u64) {
         for closing in &mut self.closing {
             closing.pass(&self.movie, time_ms);
         }
