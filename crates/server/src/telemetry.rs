@@ -304,6 +304,11 @@ pub(crate) fn segments_begin(key: &Key) {
     info!(stream_key = %key, "making segments");
 }
 
+/// A track of it is in no segment.
+pub(crate) fn track_left_out(key: &Key, left: &media::hls::LeftOut) {
+    info!(stream_key = %key, track = %left.track, reason = left.reason, "track left out of segments");
+}
+
 /// Nobody asks for its segments any more.
 pub(crate) fn segments_end(key: &Key, parts: u64) {
     info!(stream_key = %key, parts, "no more segments");

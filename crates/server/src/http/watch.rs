@@ -2,8 +2,8 @@
 //!
 //! - `/live/KEY.flv`: as the body of an answer or in the messages of a WebSocket; a cursor each.
 //! - `/live/KEY.mp4`: fragments as the body of an answer.
-//! - `/live/KEY.m3u8`: HLS, with `/live/KEY.hls/ID/…` for what its playlists name; `?dvr=2h` reaches back over what was
-//!   recorded, and is for who may read that.
+//! - `/live/KEY.m3u8`: HLS, with `/live/KEY.hls/ID/…` for what its playlists name, of each track where there are several;
+//!   `?dvr=2h` reaches back over what was recorded, and is for who may read that.
 //!
 //! The last two are made by one `muxer` a stream, while somebody watches. A viewer is a player as those of RTMP are: an
 //! entry of `sessions`, with the same drop rules. No container is known here; `media` makes the bytes. Who may view

@@ -60,8 +60,8 @@ export const played = (page) => page.evaluate(() => {
     start, end, duration: video.duration, width: video.videoWidth, error: video.error?.message ?? null };
 });
 
-/** Waits until so many more frames were decoded, none of them broken. */
-export async function plays(page, frames) {
+/** Waits until so many more frames were decoded, none of them broken, the last of them so wide. */
+export async function plays(page, frames, width = 640) {
   await page.locator("video").waitFor({ state: "attached" });
   const before = await played(page);
   const after = await until(`${frames} frames more than ${JSON.stringify(before)}`, async () => {
@@ -70,7 +70,7 @@ export async function plays(page, frames) {
     return now.frames >= before.frames + frames && now;
   });
   assert.equal(after.corrupted, 0);
-  assert.equal(after.width, 640);
+  assert.equal(after.width, width);
   return after;
 }
 

@@ -6,6 +6,7 @@ mod kicks;
 mod mp4;
 mod open;
 mod players;
+mod renditions;
 mod rewind;
 mod samples;
 mod slow;

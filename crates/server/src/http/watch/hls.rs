@@ -22,6 +22,7 @@ use flate2::write::GzEncoder;
 use futures_util::stream;
 use live::Key;
 use media::hls::playlist::{self, Media};
+use media::hls::{TrackName, Window};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::muxer::{Muxer, Muxers, State};
@@ -189,17 +190,24 @@ pub(super) async fn multivariant(
     let number = u64::from_ne_bytes(bytes);
     let dvr = rewind::length(uri)?;
     let muxer = Muxers::of(api, key)?;
-    let mut media = format!("{}{FOLDER}{:016x}/{MEDIA}?viewer={number:016x}", name(uri), muxer.id);
+    let folder = format!("{}{FOLDER}{:016x}/", name(uri), muxer.id);
+    let mut media = format!("{folder}{MEDIA}?viewer={number:016x}");
+    let mut rewinds = false;
     if let Some(dvr) = dvr {
         // What a player gets of it is to say from the beginning how far back it reaches.
         let ready = |state: &mut State| state.window.is_ready().then_some(());
         let is_ready = muxer.wait_for(FIRST_TIME, ready).await.is_some();
-        if is_ready && rewind::begin(api, &muxer).await? {
+        rewinds = is_ready && rewind::begin(api, &muxer).await?;
+        if rewinds {
             media.push_str(&format!("&dvr={}s", dvr.as_secs()));
         }
     }
     let find = |state: &mut State| {
-        let found = state.window.multivariant(media.clone()).map(Ok);
+        // What was recorded is there as one variant, of the first tracks.
+        let found = match rewinds || state.renditions.is_empty() {
+            true => state.window.multivariant(media.clone()).map(Ok),
+            false => state.renditions.multivariant(&format!("{folder}{number:016x}/")).map(Ok),
+        };
         found.or_else(|| state.window.is_ended().then_some(Err(())))
     };
     let Some(Ok(playlist)) = muxer.wait_for(FIRST_TIME, find).await else {
@@ -231,26 +239,35 @@ pub(super) async fn file(
         Problem::new(Code::NotFound, detail)
     };
     let muxer = api.views.muxers.find(key, id).ok_or_else(gone)?;
-    if file == MEDIA {
-        let query = Query::of(uri)?;
+    let named = Named::of(file).ok_or_else(gone)?;
+    let track = named.track;
+    if muxer.lock().window(track).is_none() {
+        return Err(gone());
+    }
+    if named.is_playlist {
+        let query = Query::of(uri, named)?;
         seat(api, client, &muxer, query.viewer, headers)?;
         return media_playlist(api, &muxer, &query, headers).await;
     }
-    if let Some(answer) = rewind::file(api, &muxer, file, method, headers).await? {
+    let rewinds = track.is_none();
+    if rewinds && let Some(answer) = rewind::file(api, &muxer, file, method, headers).await? {
         return Ok(counted(api, answer));
     }
-    let (name, kind) = file.rsplit_once('.').unwrap_or_default();
+    let (name, kind) = named.file.rsplit_once('.').unwrap_or_default();
     let (name, number) = name.split_once('-').unwrap_or_default();
     let number: u64 = number.parse().map_err(|_| gone())?;
     let found = match (name, kind) {
-        ("init", "mp4") => init(&muxer.lock(), number),
-        ("segment", "m4s") => segment(&muxer.lock(), number),
+        ("init", "mp4") => muxer.lock().window(track).and_then(|window| init(window, number)),
+        ("segment", "m4s") => muxer.lock().window(track).and_then(|window| segment(window, number)),
         ("part", "m4s") => {
             // The one that comes next is named in the playlist already; no other is waited for.
-            let find = |state: &mut State| match part(state, number) {
-                Some(found) => Some(Some(found)),
-                None if number == state.window.parts() && !state.window.is_ended() => None,
-                None => Some(None),
+            let find = |state: &mut State| {
+                let Some(window) = state.window(track) else { return Some(None) };
+                match part(window, number) {
+                    Some(found) => Some(Some(found)),
+                    None if number == window.parts() && !window.is_ended() => None,
+                    None => Some(None),
+                }
             };
             muxer.wait_for(BLOCK_TIME, find).await.flatten()
         }
@@ -258,6 +275,31 @@ pub(super) async fn file(
     };
     let (kind, bytes) = found.ok_or_else(gone)?;
     Ok(counted(api, ranged(kind, bytes, headers)))
+}
+
+/// What a name below a muxer's folder is of: `FILE` of the first tracks together; `TRACK/FILE` of a track, whose playlist
+/// is `VIEWER/TRACK.m3u8`.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    track: Option<TrackName>,
+    file: &'a str,
+    is_playlist: bool,
+    viewer: Option<u64>,
+}
+
+impl<'a> Named<'a> {
+    fn of(file: &'a str) -> Option<Self> {
+        let Some((folder, file)) = file.split_once('/') else {
+            return Some(Self { track: None, file, is_playlist: file == MEDIA, viewer: None });
+        };
+        if let Ok(track) = folder.parse() {
+            return Some(Self { track: Some(track), file, is_playlist: false, viewer: None });
+        }
+        let track: TrackName = file.strip_suffix(".m3u8")?.parse().ok()?;
+        let is_viewer = folder.len() == 16;
+        let viewer = is_viewer.then(|| u64::from_str_radix(folder, 16).ok()).flatten()?;
+        Some(Self { track: Some(track), file, is_playlist: true, viewer: Some(viewer) })
+    }
 }
 
 /// Counts what is sent, where that is known.
@@ -270,6 +312,8 @@ fn counted(api: &Api, answer: Response) -> Response {
 /// What a player asks of a playlist.
 struct Query {
     viewer: u64,
+    /// Whose playlist it is.
+    track: Option<TrackName>,
     msn: Option<u64>,
     part: Option<u64>,
     /// How far it is to reach back.
@@ -280,20 +324,24 @@ struct Query {
 
 impl Query {
     /// Reads it, and passes over what it does not know: players add what they like.
-    fn of(uri: &Uri) -> Result<Self, Problem> {
+    fn of(uri: &Uri, named: Named<'_>) -> Result<Self, Problem> {
         let value = |name: &str| rewind::value(uri, name);
         let number = |name: &str| {
             let read = value(name).map(str::parse::<u64>).transpose();
             read.map_err(|_| bad_value(name, "expected a number"))
         };
-        let viewer = value("viewer").and_then(|viewer| u64::from_str_radix(viewer, 16).ok());
+        let said = || value("viewer").and_then(|viewer| u64::from_str_radix(viewer, 16).ok());
+        let viewer = named.viewer.or_else(said);
         let viewer = viewer.ok_or_else(|| bad_value("viewer", "expected what KEY.m3u8 says"))?;
         let (msn, part) = (number("_HLS_msn")?, number("_HLS_part")?);
         if part.is_some() && msn.is_none() {
             return Err(bad_value("_HLS_part", "expected _HLS_msn with it"));
         }
         let skips = matches!(value("_HLS_skip"), Some("YES" | "v2"));
-        Ok(Self { viewer, msn, part, dvr: rewind::length(uri)?, skips })
+        let track = named.track;
+        // What was recorded is there of the first tracks together.
+        let dvr = if track.is_none() { rewind::length(uri)? } else { None };
+        Ok(Self { viewer, track, msn, part, dvr, skips })
     }
 }
 
@@ -306,7 +354,8 @@ async fn media_playlist(
 ) -> Result<Response, Problem> {
     // Nobody can know of a segment that far away (6.2.5.2).
     let first = if query.dvr.is_some() { muxer.first } else { 0 };
-    let open = first + muxer.lock().window.open_segment();
+    let newest = |state: &State| state.window(query.track).map(Window::open_segment);
+    let open = first + newest(&muxer.lock()).unwrap_or_default();
     if query.msn.is_some_and(|msn| msn > open + 1) {
         return Err(bad_value("_HLS_msn", format!("the newest segment is {open}")));
     }
@@ -317,17 +366,23 @@ async fn media_playlist(
     // What is before the first live segment is there.
     let msn = query.msn.and_then(|msn| msn.checked_sub(first));
     let find = |state: &mut State| {
-        let is_there = msn.is_none_or(|msn| state.window.has(msn, query.part));
-        if !is_there {
+        let window = state.window(query.track)?;
+        if !msn.is_none_or(|msn| window.has(msn, query.part)) {
             return None;
         }
         if let Some(dvr) = query.dvr {
             return rewind::playlist(state, first, dvr, query.skips);
         }
-        if state.playlist.is_none() {
-            state.playlist = state.window.playlist().as_ref().map(Playlist::of);
+        if let Some(known) = state.playlists.get(&query.track) {
+            return Some(known.clone());
         }
-        state.playlist.clone()
+        let media = match query.track {
+            Some(track) => state.renditions.playlist(track),
+            None => window.playlist(),
+        };
+        let playlist = Playlist::of(&media?);
+        state.playlists.insert(query.track, playlist.clone());
+        Some(playlist)
     };
     let Some(playlist) = muxer.wait_for(BLOCK_TIME, find).await else {
         return Err(Problem::new(Code::NothingToWatch, "it has not come in time"));
@@ -347,19 +402,19 @@ async fn media_playlist(
 
 type Found = (&'static str, Vec<Bytes>);
 
-fn init(state: &State, number: u64) -> Option<Found> {
-    let init = state.window.init(number)?;
+fn init(window: &Window, number: u64) -> Option<Found> {
+    let init = window.init(number)?;
     Some((mp4::media_type(init), vec![init.bytes.clone()]))
 }
 
-fn segment(state: &State, number: u64) -> Option<Found> {
-    let segment = state.window.segment(number)?;
+fn segment(window: &Window, number: u64) -> Option<Found> {
+    let segment = window.segment(number)?;
     let bytes = segment.parts.iter().flat_map(|part| part.bytes.iter().cloned());
     Some((mp4::media_type(&segment.begin.init), bytes.collect()))
 }
 
-fn part(state: &State, number: u64) -> Option<Found> {
-    let (segment, part) = state.window.all_parts().rev().find(|(_, part)| part.number == number)?;
+fn part(window: &Window, number: u64) -> Option<Found> {
+    let (segment, part) = window.all_parts().rev().find(|(_, part)| part.number == number)?;
     Some((mp4::media_type(&segment.begin.init), part.bytes.clone()))
 }
 

@@ -1,7 +1,7 @@
 //! One muxer a stream, for all who watch it as HLS or MP4: begun by the first of them, ended some time after the last.
 //!
 //! Its task reads a cursor of a player, drives the segmenter, and keeps what that makes in a window, where requests find
-//! it. When a run is over it waits for the next one as long as players are held (`-play-hold`) or a recording is
+//! it: one of the first tracks, and one a track where a stream has several of a kind. When a run is over it waits for the next one as long as players are held (`-play-hold`) or a recording is
 //! (`-record-rejoin`), then the playlist says that it is the end.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use live::{Cursor, Key, Read, Watcher};
 use media::Packet;
-use media::hls::{Options, Segmenter, Window};
+use media::hls::{Options, Renditions, Segmenter, TrackName, Window};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -95,8 +95,9 @@ impl Muxers {
             key: key.clone(),
             state: Mutex::new(State {
                 window: Window::new(STREAM_BYTES),
+                renditions: Renditions::default(),
                 viewers: Viewers::default(),
-                playlist: None,
+                playlists: HashMap::new(),
                 rewinding: Rewinding::default(),
                 used: Instant::now(),
                 readers: 0,
@@ -170,9 +171,11 @@ pub(super) struct Muxer {
 /// What it has made, and who watches. The lock is held for memory work only.
 pub(super) struct State {
     pub(super) window: Window,
+    /// All tracks, where there are several of a kind.
+    pub(super) renditions: Renditions,
     pub(super) viewers: Viewers,
-    /// The playlist of now, once somebody has asked for it.
-    pub(super) playlist: Option<Playlist>,
+    /// The playlists of now that somebody has asked for, by their track; none is that of the first tracks together.
+    pub(super) playlists: HashMap<Option<TrackName>, Playlist>,
     /// What it can be rewound into, once somebody has asked for that.
     pub(super) rewinding: Rewinding,
     /// When somebody asked for anything.
@@ -183,6 +186,14 @@ pub(super) struct State {
 }
 
 impl State {
+    /// The segments of a track, or of the first tracks together.
+    pub(super) fn window(&self, track: Option<TrackName>) -> Option<&Window> {
+        match track {
+            Some(track) => self.renditions.window(track),
+            None => Some(&self.window),
+        }
+    }
+
     fn is_idle(&self) -> bool {
         self.viewers.is_empty() && self.readers == 0 && self.used.elapsed() >= IDLE
     }
@@ -325,7 +336,10 @@ impl Task {
                 self.drain();
                 match hold.is_zero() {
                     true => self.end(),
-                    false => self.change(|state| state.window.end_run()),
+                    false => self.change(|state| {
+                        state.window.end_run();
+                        state.renditions.end_run();
+                    }),
                 }
             }
             Read::Idle => {}
@@ -344,7 +358,10 @@ impl Task {
     /// Nothing more comes: the next run is another muxer's.
     fn end(&mut self) {
         (self.held_until, self.watcher) = (None, None);
-        self.change(|state| state.window.end());
+        self.change(|state| {
+            state.window.end();
+            state.renditions.end();
+        });
     }
 
     fn take_batch(&mut self) {
@@ -363,27 +380,35 @@ impl Task {
         self.drain();
     }
 
-    /// Puts what was made into the window.
+    /// Puts what was made into the windows.
     fn drain(&mut self) {
-        let Some(segmenter) = &mut self.segmenter else { return };
-        let pieces: Vec<_> = std::iter::from_fn(|| segmenter.poll()).collect();
-        if pieces.is_empty() {
-            return;
+        let Some(mut segmenter) = self.segmenter.take() else { return };
+        for left in segmenter.take_left_out() {
+            telemetry::track_left_out(&self.muxer.key, &left);
         }
-        let targets = (segmenter.target_s(), segmenter.part_target_ms());
-        self.api.views.muxers.parts.fetch_add(pieces.len() as u64, Ordering::Relaxed);
-        self.change(|state| {
-            state.window.set_targets(targets.0, targets.1);
-            pieces.into_iter().for_each(|piece| state.window.push(piece));
-        });
+        if segmenter.is_ready() {
+            self.change(|state| {
+                let window = &mut state.window;
+                window.set_targets(segmenter.target_s(), segmenter.part_target_ms());
+                let before = window.parts();
+                while let Some(piece) = segmenter.poll() {
+                    window.push(piece);
+                }
+                let parts = window.parts() - before + state.renditions.take(&mut segmenter);
+                state.renditions.bound(window, STREAM_BYTES);
+                self.api.views.muxers.parts.fetch_add(parts, Ordering::Relaxed);
+            });
+        }
+        self.segmenter = Some(segmenter);
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.muxer.lock();
         change(&mut state);
-        state.playlist = None;
+        state.playlists.clear();
         state.rewinding.change();
-        let bytes = state.window.size_bytes() + state.window.log_bytes();
+        let held = state.window.size_bytes() + state.renditions.size_bytes();
+        let bytes = held + state.window.log_bytes();
         let noted = std::mem::replace(&mut state.noted_bytes, bytes);
         // Wraps where it became less, as `fetch_add` does.
         self.api.views.muxers.bytes.fetch_add(bytes.wrapping_sub(noted), Ordering::Relaxed);
@@ -401,6 +426,7 @@ fn options(api: &Api, key: &Key) -> Options {
         key_interval_ms: interval_ms.and_then(|ms| u64::try_from(ms).ok()),
         is_settled: spans.into_iter().any(|(first, newest)| newest - first >= SETTLED_MS),
         start_ms: rewind::START_MS,
+        has_renditions: true,
         ..Options::default()
     }
 }

@@ -4,7 +4,7 @@
 
 #![cfg(unix)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -88,6 +88,39 @@ fn players_of_other_pages_play_every_view() {
     let mut server = builder().start();
     let Some((ffmpeg, mut command)) = script(&server, "players.mjs") else { return };
     run(&server, &ffmpeg, &mut command);
+    server.stop();
+}
+
+/// Two pictures and two tones, of 400 and of 1600 Hz.
+fn two_of_each(nine: &Ffmpeg, dir: &Path) -> PathBuf {
+    let file = dir.join("tracks.mkv");
+    let mut command = nine.command::<&str>([]);
+    for input in [
+        "testsrc2=s=640x360:r=25",
+        "testsrc2=s=320x180:r=25",
+        "sine=400:r=48000",
+        "sine=1600:r=48000",
+    ] {
+        command.args(["-f", "lavfi", "-i"]).arg(format!("{input}:d=20"));
+    }
+    command.args(["-map", "0", "-map", "1", "-map", "2", "-map", "3", "-pix_fmt", "yuv420p"]);
+    command.args(["-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "50"]);
+    command.args(["-keyint_min", "50", "-sc_threshold", "0", "-b:v:0", "800k", "-b:v:1", "200k"]);
+    let _ = tools::run(command.args(["-c:a", "aac"]).arg(&file), tool::LONGEST).success();
+    file
+}
+
+#[test]
+fn players_of_other_pages_choose_pictures_and_sound() {
+    let mut server = builder().start();
+    let Some((_, mut command)) = script(&server, "renditions.mjs") else { return };
+    let Some(nine) = Ffmpeg::nine() else { return };
+    let (file, url) = (two_of_each(&nine, server.dir()), server.url("live/tracks"));
+    let endless = ["-re", "-stream_loop", "-1"];
+    let publisher = nine.publish_with(&file, &endless, &["-map", "0"], &url);
+    server.wait_for_log("stream codecs", &[("stream_key", "live/tracks")]);
+    assert_done(&tools::run(&mut command, LONGEST));
+    let _ = publisher.interrupt(tool::LONGEST);
     server.stop();
 }
 

@@ -27,7 +27,12 @@ pub(super) fn begin_at(http: &Http, query: &str) -> String {
 
 /// What is named beside a playlist.
 pub(super) fn beside(playlist: &str, name: &str) -> String {
-    format!("{}/{name}", playlist.split('?').next().unwrap().rsplit_once('/').unwrap().0)
+    let mut folder = playlist.split('?').next().unwrap().rsplit_once('/').unwrap().0;
+    let mut name = name;
+    while let Some(above) = name.strip_prefix("../") {
+        (folder, name) = (folder.rsplit_once('/').unwrap().0, above);
+    }
+    format!("{folder}/{name}")
 }
 
 /// A publisher of a stream that a muxer makes segments of, and its playlist, which came with the first segment.
@@ -54,11 +59,12 @@ pub(super) fn all_samples(http: &Http, url: &str, text: &str) -> samples::Sample
     for line in text.lines() {
         if let Some((_, rest)) = line.split_once("#EXT-X-MAP:URI=\"") {
             let init = http.get(&beside(url, rest.trim_end_matches('"')));
-            assert_eq!(init.header("content-type").unwrap(), "video/mp4");
+            let kind = if url.contains("/audio-") { "audio/mp4" } else { "video/mp4" };
+            assert_eq!(init.header("content-type").unwrap(), kind);
             bytes.extend(init.body);
-        } else if let Some((_, rest)) = line.split_once(",URI=\"part-") {
-            let name = format!("part-{}", rest.split('"').next().unwrap());
-            parts.extend(http.get(&beside(url, &name)).body);
+        } else if line.starts_with("#EXT-X-PART:") {
+            let (_, name) = line.split_once(",URI=\"").unwrap();
+            parts.extend(http.get(&beside(url, name.split('"').next().unwrap())).body);
         } else if !line.starts_with('#') {
             let segment = http.get(&beside(url, line));
             assert_eq!(segment.status, 200, "{line}");
