@@ -84,18 +84,22 @@ fn frames<'a>(packets: impl IntoIterator<Item = &'a Packet>) -> BTreeMap<(Kind, 
     frames
 }
 
+/// The clip with two tracks of pictures and two of sound.
+fn twice() -> impl Iterator<Item = Packet> + Send + 'static {
+    sender::endless().flat_map(|packet| {
+        let second = (packet.kind != Kind::Data).then(|| of_track(&packet, 1));
+        std::iter::chain([packet], second)
+    })
+}
+
 #[test]
 fn ffmpeg_9_gets_every_packet_of_every_track_of_hls() {
     let Some(ffmpeg) = Ffmpeg::nine() else { return };
     let mut server = super::builder().start();
-    let twice = sender::endless().flat_map(|packet| {
-        let second = (packet.kind != Kind::Data).then(|| of_track(&packet, 1));
-        std::iter::chain([packet], second)
-    });
     let dump = server.dir().join("dump.flv");
     let url = url(&server, ".m3u8");
     let mut command = ffmpeg.command(["-i", &url, "-map", "0", "-c", "copy"]);
-    let (sent, output) = play_of(&server, twice, command.arg(&dump));
+    let (sent, output) = play_of(&server, twice(), command.arg(&dump));
     assert_usual(&output);
     let dump = testkit::flv::Flv::read(&dump).unwrap();
     let (found, sent) = (frames(dump.tags.iter().map(|tag| &tag.packet)), frames(&sent));
@@ -117,14 +121,14 @@ fn ffmpeg_9_gets_every_packet_of_flv() {
     dumps(Ffmpeg::nine(), ".flv");
 }
 
-fn mpv_plays(view: &str) {
+fn mpv_plays(view: &str, packets: impl Iterator<Item = Packet> + Send + 'static) {
     let Some([mpv]) = judge::programs(["mpv"]) else { return };
     let mut server = super::builder().start();
     let log = server.dir().join("mpv.log");
     let mut command = Command::new(mpv);
     command.args(["--no-config", "--no-terminal", "--vo=null", "--ao=null"]);
     command.arg(format!("--log-file={}", log.display()));
-    let _ = play(&server, command.arg(url(&server, view)));
+    let _ = play_of(&server, packets, command.arg(url(&server, view)));
     let log = std::fs::read_to_string(log).unwrap();
     for told in [
         "(h264 640x360",
@@ -141,15 +145,15 @@ fn mpv_plays(view: &str) {
 
 #[test]
 fn mpv_plays_flv_to_its_end() {
-    mpv_plays(".flv");
+    mpv_plays(".flv", sender::endless());
 }
 
-fn vlc_plays(view: &str) {
+fn vlc_plays(view: &str, packets: impl Iterator<Item = Packet> + Send + 'static) {
     let Some(vlc) = Vlc::new() else { return };
     let mut server = super::builder().start();
     let outputs = ["--vout=vdummy", "--aout=adummy"];
     let mut command = vlc.command(outputs, url(&server, view));
-    let log = play(&server, &mut command).1.stderr;
+    let log = play_of(&server, packets, &mut command).1.stderr;
     let tracks = match view {
         ".flv" => ["adding es: video codec = h264", "adding es: audio codec = mp4a"],
         _ => ["adding track[Id 0x1] video", "adding track[Id 0x2] audio"],
@@ -162,7 +166,7 @@ fn vlc_plays(view: &str) {
 
 #[test]
 fn vlc_plays_flv_to_its_end() {
-    vlc_plays(".flv");
+    vlc_plays(".flv", sender::endless());
 }
 
 fn gstreamer_plays(view: &str, source: &str) {
@@ -208,22 +212,32 @@ fn ffmpeg_9_gets_every_packet_of_hls() {
 
 #[test]
 fn mpv_plays_mp4_to_its_end() {
-    mpv_plays(".mp4");
+    mpv_plays(".mp4", sender::endless());
 }
 
 #[test]
 fn vlc_plays_mp4_to_its_end() {
-    vlc_plays(".mp4");
+    vlc_plays(".mp4", sender::endless());
 }
 
 #[test]
 fn mpv_plays_hls_to_its_end() {
-    mpv_plays(".m3u8");
+    mpv_plays(".m3u8", sender::endless());
+}
+
+#[test]
+fn mpv_plays_hls_of_several_tracks_to_its_end() {
+    mpv_plays(".m3u8", twice());
+}
+
+#[test]
+fn vlc_plays_hls_of_several_tracks_to_its_end() {
+    vlc_plays(".m3u8", twice());
 }
 
 #[test]
 fn vlc_plays_hls_to_its_end() {
-    vlc_plays(".m3u8");
+    vlc_plays(".m3u8", sender::endless());
 }
 
 #[test]
