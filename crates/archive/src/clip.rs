@@ -15,7 +15,7 @@ use media::{Header, Kind, Packet, Role};
 use crate::events::{Completed, Event, Started};
 use crate::label::{Labels, check_labels, check_text};
 use crate::path::Facts;
-use crate::range::{self, Cause, Item, Range, Source, Timed};
+use crate::range::{self, Cause, Item, Range, Source, Timed, clock};
 use crate::recorder::rfc3339;
 use crate::segment::{End, Form, SAMPLES_MAX, Segment};
 use crate::{
@@ -44,6 +44,15 @@ pub enum ClipError {
     /// There is less free space than is kept.
     #[error("there is less free space than is kept")]
     Space,
+    /// A track becomes another, which a clip cannot tell: it is one file of one configuration.
+    #[error(
+        "the configuration changes at {}, and a clip has one: make a clip of the time before it \
+         and one of the time after it", clock(*unix_ms)
+    )]
+    Changes {
+        /// When, in ms since 1970.
+        unix_ms: i64,
+    },
     /// There are no such packets, or they cannot be written.
     #[error(transparent)]
     Range(#[from] range::Error),
@@ -51,14 +60,16 @@ pub enum ClipError {
 
 /// Bytes that are written at once.
 const BLOCK_BYTES: u64 = 1 << 20;
+/// Bytes of the first packets that are held until it is known which tracks there are.
+const HELD_BYTES: usize = 8 << 20;
 
 impl Archive {
-    /// Keeps what is in a range, cut at key frames, as a finished recording of one file. `go_on` is asked after each MiB. It blocks as the disks do. No
-    /// file is left where it fails, as far as the disk allows.
+    /// Keeps what is in a range, cut at key frames, as a finished recording of one file. `go_on` is asked
+    /// after each MiB. It blocks as the disks do. No file is left where it fails, as far as the disk allows.
     ///
     /// # Errors
     /// [`ClipError`]. A clip has one configuration and nothing that was lost:
-    /// [`range::Error::Changes`], [`range::Error::Lost`].
+    /// [`ClipError::Changes`], [`range::Error::Lost`].
     pub fn keep(
         &self,
         source: &Source,
@@ -90,9 +101,12 @@ struct Copy<'a> {
     clip: &'a Clip,
     key: Key,
     id: RecordingId,
+    /// What a decoder needs before the file; then the newest configuration of each track, also where
+    /// its sequence has ended, for a publisher that comes back goes on with it.
     header: Header,
     /// Packets before the file, which tell what is in it.
     held: Vec<Timed>,
+    held_bytes: usize,
     open: Option<Open>,
     gaps: Vec<range::Gap>,
 }
@@ -111,8 +125,8 @@ struct Open {
 impl<'a> Copy<'a> {
     fn new(archive: &'a Archive, clip: &'a Clip, key: Key) -> Self {
         let id = archive.new_id(&key);
-        let (header, held, open, gaps) = Default::default();
-        Self { archive, clip, key, id, header, held, open, gaps }
+        let (header, held, held_bytes, open, gaps) = Default::default();
+        Self { archive, clip, key, id, header, held, held_bytes, open, gaps }
     }
 
     fn take(&mut self, item: Item, go_on: &mut dyn FnMut() -> bool) -> Result<(), ClipError> {
@@ -128,12 +142,15 @@ impl<'a> Copy<'a> {
                 self.header.push(&timed.packet);
             }
             Item::Packet(timed) => {
+                self.held_bytes += timed.packet.body.len();
                 self.held.push(timed);
-                let most = match self.clip.plan.format {
-                    Format::Flv => 1,
-                    Format::Mp4 => Movie::LOOK_MAX,
+                let is_told = match self.clip.plan.format {
+                    Format::Flv => true,
+                    Format::Mp4 => {
+                        self.held.len() >= Movie::LOOK_MAX || self.held_bytes >= HELD_BYTES
+                    }
                 };
-                if self.held.len() >= most {
+                if is_told {
                     self.begin(go_on)?;
                 }
             }
@@ -146,6 +163,12 @@ impl<'a> Copy<'a> {
         let held = std::mem::take(&mut self.held);
         if let Some(first) = held.first() {
             self.open = Some(self.create(first, &held)?);
+            // The head of the file names these tracks too.
+            for Timed { packet, .. } in &held {
+                if packet.role == Role::Config && !self.header.differs(packet) {
+                    self.header.push(packet);
+                }
+            }
         }
         held.iter().try_for_each(|timed| self.write(timed, go_on))
     }
@@ -214,9 +237,13 @@ impl<'a> Copy<'a> {
     fn write(&mut self, timed: &Timed, go_on: &mut dyn FnMut() -> bool) -> Result<(), ClipError> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let packet = &timed.packet;
-        let is_config = packet.role == Role::Config;
-        if self.header.push(packet) && is_config {
-            return Err(range::Error::Changes { unix_ms: timed.unix_ms }.into());
+        if packet.role == Role::Config {
+            let is_other = self.header.differs(packet);
+            // A track that the head of an MP4 file does not name has no place in it.
+            let is_late = self.header.push(packet) && self.clip.plan.format == Format::Mp4;
+            if is_other || is_late {
+                return Err(ClipError::Changes { unix_ms: timed.unix_ms });
+            }
         }
         let since_ms = packet.dts_ms.saturating_sub(open.origin_ms);
         let mut time_ms = u64::try_from(since_ms).unwrap_or(0);

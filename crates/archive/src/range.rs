@@ -30,6 +30,7 @@ mod tags;
 mod trace;
 
 pub use error::Error;
+pub(crate) use error::clock;
 pub use export::{Exported, Progress, export};
 pub use flv::Flv;
 pub use hls::{Fragments, Hls, HlsSegment, LeadIn, Place};

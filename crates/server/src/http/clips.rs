@@ -82,6 +82,7 @@ async fn clip(
     let id = id.map_err(|error| match error {
         ClipError::Label(error) => bad_value("labels", error),
         ClipError::Space => Problem::new(Code::DiskFailed, error.to_string()),
+        ClipError::Changes { .. } => Problem::new(Code::ConfigurationChanges, error.to_string()),
         ClipError::Range(error) => refused(Refusal::Range(error)),
     })?;
     // The catalog is told, and may be busy.

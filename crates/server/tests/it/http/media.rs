@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use media::{Kind, Packet};
+use media::{Kind, Packet, Role};
 use serde_json::{Value, json};
 use testkit::server::Server;
 use testkit::{Http, Publisher, block_on, tools};
@@ -369,6 +369,71 @@ fn clip_is_a_recording_of_its_own() {
     });
     judge::sound(clip.unwrap());
     assert_eq!(clips_in(server.record_dir()), [place.rsplit('/').next().unwrap()]);
+}
+
+/// An encoder says that its sequences end, comes back with the same, and at last with something else.
+fn assert_clip_over_reconnects(format: &str) {
+    let options = ["-record-rejoin", "60s", "-record-flush", "20ms", "-record-format", format];
+    let mut server = recording().args(options).http().start();
+    let http = server.api();
+    let same = sender::clip();
+    let ends = |packet: &Packet| packet.kind == Kind::Video && packet.body.get(1) == Some(&2);
+    assert!(same.iter().any(ends), "its pictures say that they end");
+    let mut other = same.clone();
+    let config = |p: &&mut Packet| (p.kind, p.role) == (Kind::Video, Role::Config);
+    let config = other.iter_mut().find(config).unwrap();
+    let mut parameters = config.body.to_vec();
+    *parameters.last_mut().unwrap() ^= 0x04;
+    config.body = parameters.into();
+    let mut path = String::new();
+    let publish = |packets: &[Packet]| {
+        block_on(async {
+            let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
+            publisher.send_all(packets).await.unwrap();
+            publisher.close().await.unwrap();
+        });
+        closed(&server, "live/test");
+    };
+    let count = same.iter().filter(|packet| packet.is_media()).count();
+    let written = |path: &str, runs: usize| {
+        until("all is written", || {
+            let file = http.get(&format!("{path}/media.flv"));
+            let media = (file.status == 200).then(|| media_of(&file.body))?;
+            (media.len() == runs * count).then_some(media)
+        })
+    };
+    for runs in 1..=2 {
+        publish(&same);
+        path = path_of(&http);
+        written(&path, runs);
+    }
+    let clip = |path: &str| {
+        let start = http.get(path).ok()["start"].clone();
+        http.send("POST", &format!("{path}/clips"), Some(&json!({"from": start})))
+    };
+    let made = clip(&path);
+    assert_eq!(made.status, 201, "{}", made.text());
+    assert_eq!(made.json()["gaps"], 1);
+    let place = made.header("location").unwrap();
+    assert_eq!(media_of(&http.get(&format!("{place}/media.flv")).body), written(&path, 2));
+
+    publish(&other);
+    written(&path, 3);
+    let refused = clip(&path);
+    assert_eq!(refused.problem(), (422, "configuration-changes".to_owned()));
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("and a clip has one"), "{detail}");
+    server.stop();
+}
+
+#[test]
+fn clip_goes_over_an_encoder_that_came_back_and_not_over_another_configuration() {
+    assert_clip_over_reconnects("flv");
+}
+
+#[test]
+fn clip_as_mp4_goes_over_an_encoder_that_came_back() {
+    assert_clip_over_reconnects("mp4");
 }
 
 #[test]
