@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::archive::Shared;
 use crate::catalog::{Catalog, Error, Segment};
 use crate::retention::{self, Cause};
-use crate::{Notice, telemetry};
+use crate::{Notice, RecordingId, telemetry};
 
 /// Most that are entered together: a crash has them found missing at the next start.
 const PENDING_MAX: usize = 64;
@@ -19,8 +19,8 @@ const UNSETTLED_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Deletions {
     pending: Vec<(Segment, Cause)>,
-    /// By their ids, those of which the disk did not say that they last.
-    unsettled: BTreeMap<i64, (Segment, Cause)>,
+    /// Those of which the disk did not say that they last. Another catalog may have other rows for them.
+    unsettled: BTreeMap<(RecordingId, u32), (Segment, Cause)>,
     /// That files cannot be deleted is logged.
     is_told: bool,
 }
@@ -28,7 +28,7 @@ pub(super) struct Deletions {
 impl Deletions {
     /// Whether the file of a segment was deleted, as far as is known.
     pub(super) fn has(&self, segment: &Segment) -> bool {
-        self.unsettled.contains_key(&segment.id)
+        self.unsettled.contains_key(&(segment.recording, segment.number))
     }
 
     /// A file was deleted.
@@ -59,10 +59,28 @@ impl Deletions {
         now_unix_ms: i64,
     ) -> Result<(), Error> {
         let unsettled = std::mem::take(&mut self.unsettled).into_values();
-        // What is there again is deleted again.
-        let is_gone = |(segment, _): &(Segment, Cause)| shared.disk.entry(&segment.path).is_err();
-        self.pending.extend(unsettled.filter(is_gone));
+        for (segment, cause) in unsettled {
+            match shared.disk.entry(&segment.path) {
+                // What is there again is deleted again.
+                Ok(_) => continue,
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    self.keep(segment, cause);
+                    continue;
+                }
+                Err(_) => {}
+            }
+            let known = catalog.reader().of_recording(segment.recording)?;
+            let known = known.into_iter().find(|known| known.number == segment.number);
+            self.pending.extend(known.map(|known| (known, cause)));
+        }
         self.enter(shared, catalog, now_unix_ms)
+    }
+
+    /// Tries it again later.
+    fn keep(&mut self, segment: Segment, cause: Cause) {
+        if self.unsettled.len() < UNSETTLED_MAX {
+            self.unsettled.insert((segment.recording, segment.number), (segment, cause));
+        }
     }
 
     /// Enters what lasts.
@@ -88,9 +106,7 @@ impl Deletions {
             let error = dir(segment).and_then(|dir| doubtful.get(&dir));
             if let Some(error) = error {
                 self.failed(segment, error);
-                if self.unsettled.len() < UNSETTLED_MAX {
-                    self.unsettled.insert(segment.id, (segment.clone(), *cause));
-                }
+                self.keep(segment.clone(), *cause);
             }
             error.is_none()
         });

@@ -166,14 +166,12 @@ impl<'a> File<'a> {
 
     /// Whether its times go on from the file before.
     fn follows(&self, before: &Part) -> bool {
-        let (segment, before) = (&self.part.segment, &before.segment);
         let about = &self.head.about;
-        let is_next = segment.recording == before.recording && segment.number == before.number + 1;
         let is_same = matches!(
             about.cut,
             Cut::Duration | Cut::Size | Cut::Mark | Cut::Schedule | Cut::Format | Cut::Request
         );
-        is_next && is_same && about.gap_before.is_none()
+        self.part.follows(before) && is_same && about.gap_before.is_none()
     }
 
     /// The places of a range in it; the last one is where the last segment ends. And whether there

@@ -10,7 +10,7 @@
 //! Where two recordings of one recorder do, by some seconds, the first had ended before the second began, and the
 //! times of its last packets are ahead: its window ends where that of the second begins, and what is behind that is at
 //! its last ms. Else the one that began first goes on to its end, and the other joins at its first key frame after that.
-//! Clips are made of what others recorded: they have what is left.
+//! Clips are made of what others recorded: they fill in the first stretch that others leave of them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -92,7 +92,7 @@ impl Part {
     }
 
     /// Whether it goes on with what another one has, if nothing was lost.
-    fn follows(&self, before: &Self) -> bool {
+    pub(super) fn follows(&self, before: &Self) -> bool {
         let (this, before) = (&self.segment, &before.segment);
         this.recording == before.recording && this.number == before.number.saturating_add(1)
     }
@@ -343,6 +343,7 @@ fn settle(segments: impl Iterator<Item = Segment>) -> Vec<Part> {
 /// Where a part goes among those that there are, with what they leave of its window.
 fn fit(all: &mut [Part], mut part: Part) -> Option<(usize, Part)> {
     let is_clip = part.segment.is_clip;
+    let window = (part.begin_unix_ms, part.end_unix_ms);
     let mut at = all.partition_point(|known| known.end_unix_ms <= part.begin_unix_ms);
     while let (before, [known, ..]) = all.split_at_mut(at) {
         // The end of one that was left unfinished is not known: it must not hide what came later. One that
@@ -363,8 +364,9 @@ fn fit(all: &mut [Part], mut part: Part) -> Option<(usize, Part)> {
         part.begin_unix_ms = known.end_unix_ms;
         at += 1;
     }
-    // Less than clocks may be apart is no hole.
-    let least_ms = if is_clip { DRIFT_MS } else { 1 };
+    // Less than clocks may be apart is no hole that a clip fills in; one beside which there is nothing is all there.
+    let is_narrower = (part.begin_unix_ms, part.end_unix_ms) != window;
+    let least_ms = if is_clip && is_narrower { DRIFT_MS } else { 1 };
     (part.end_unix_ms.saturating_sub(part.begin_unix_ms) >= least_ms).then_some((at, part))
 }
 

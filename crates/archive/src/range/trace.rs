@@ -290,10 +290,7 @@ impl<'a> Walk<'a> {
                 Next::Tag(_) | Next::Damage => {}
                 Next::End => {
                     let next = self.segment + 1;
-                    let follows = |next: &&Part| {
-                        let (next, this) = (&next.segment, &part.segment);
-                        next.recording == this.recording && next.number == this.number + 1
-                    };
+                    let follows = |next: &&Part| next.follows(part);
                     if self.source.parts.get(next).filter(follows).is_none() {
                         return Ok(None);
                     }

@@ -10,6 +10,8 @@ use super::{Init, Segment, Trace};
 const ENTRIES: usize = 50_000;
 /// How long they are together, in ms: what a playlist may reach back, and what is in memory beside.
 const LONGEST_MS: u64 = 25 * 3_600_000;
+/// Bytes of the initializations: one has some hundred, unless somebody sends others all the time.
+const INIT_BYTES: usize = 8 << 20;
 
 /// A segment that was live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,7 @@ impl From<&Segment> for Logged {
 pub(super) struct Log {
     entries: VecDeque<Logged>,
     inits: VecDeque<(u64, Arc<Init>)>,
+    init_bytes: usize,
     length_ms: u64,
 }
 
@@ -59,14 +62,19 @@ impl Log {
         self.length_ms += entry.duration_ms;
         self.entries.push_back(entry);
         if self.inits.back().is_none_or(|(number, _)| *number != entry.init) {
+            self.init_bytes += segment.begin.init.bytes.len();
             self.inits.push_back((entry.init, segment.begin.init.clone()));
         }
-        while self.entries.len() > ENTRIES || self.length_ms > LONGEST_MS {
+        let is_over = |log: &Self| {
+            let is_long = log.entries.len() > ENTRIES || log.length_ms > LONGEST_MS;
+            is_long || log.init_bytes > INIT_BYTES && log.inits.len() > 1
+        };
+        while is_over(self) {
             let Some(gone) = self.entries.pop_front() else { return };
             self.length_ms -= gone.duration_ms;
             let oldest = self.entries.front().map_or(u64::MAX, |oldest| oldest.init);
-            while self.inits.front().is_some_and(|(number, _)| *number < oldest) {
-                self.inits.pop_front();
+            while let Some((_, init)) = self.inits.pop_front_if(|(number, _)| *number < oldest) {
+                self.init_bytes -= init.bytes.len();
             }
         }
     }
@@ -94,7 +102,6 @@ impl Log {
 
     /// Bytes that it takes.
     pub(super) fn size_bytes(&self) -> u64 {
-        let inits: usize = self.inits.iter().map(|(_, init)| init.bytes.len()).sum();
-        (self.entries.len() * size_of::<Logged>() + inits) as u64
+        (self.entries.len() * size_of::<Logged>() + self.init_bytes) as u64
     }
 }

@@ -222,6 +222,18 @@ fn a_clip_is_there_where_what_it_was_made_of_is_gone() {
     }
 }
 
+#[test]
+fn a_clip_alone_is_there_however_short_it_is() {
+    for format in Format::ALL {
+        let mut made = Made::new();
+        clip(&mut made, 1, 0, 1, format);
+        made.segments[0].length_ms = Some(700);
+        let (packets, _) = read(&source(&made), range(0, 700, Cut::KeyFrame));
+        let packets = packets_of(&packets);
+        assert!(!packets.is_empty() && made.sent.len() >= packets.len(), "{format}");
+    }
+}
+
 fn recordings() -> impl Strategy<Value = Vec<(i64, i64)>> {
     let recording = (1..14_i64, -3_000..=OVERLAP_MS);
     prop::collection::vec(recording, 2..5).prop_map(|mut recordings| {

@@ -65,6 +65,21 @@ fn bytes_are_bounded_and_the_newest_stays() {
 }
 
 #[test]
+fn initializations_of_what_has_left_are_bounded() {
+    let mut window = Window::new(1 << 30);
+    for number in 0..40_u8 {
+        let bytes = vec![number; 1 << 20].into();
+        let init = Arc::new(Init { bytes, movie: Movie::default() });
+        segments(&mut window, &init, number.into()..u64::from(number) + 1);
+    }
+    // Twelve segments are in memory, the eight before them are remembered.
+    assert!((8 << 20..9 << 20).contains(&window.log_bytes()), "{}", window.log_bytes());
+    assert!(window.logged(27).is_some() && window.logged(20).is_some());
+    assert!(window.logged(19).is_none());
+    assert!(window.init(20).is_some() && window.init(19).is_none());
+}
+
+#[test]
 fn discontinuities_are_counted_when_they_leave() {
     let (mut window, first, second) = (Window::new(1 << 30), init(), init());
     segments(&mut window, &first, 0..3);

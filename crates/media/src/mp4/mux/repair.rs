@@ -1,7 +1,9 @@
 //! Mends MP4 recordings of this server, torn and damaged ones: the bytes of a file in, the bytes of a
 //! sound one out, and a list of what was wrong.
 //!
-//! Every message of every whole part is in the new file, in its order, bit for bit and at its time.
+//! Every message of every whole part is in the new file, in its order, bit for bit and at its time;
+//! what is
+//! behind more than an hour of damage moves up to it, as behind a jump of a publisher's clock.
 //! What is no whole part is not carried over, and is a gap in the new file; the old one still has it.
 
 use std::mem;
