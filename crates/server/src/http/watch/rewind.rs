@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use archive::range::{self, Found, HlsSegment, Place, Source};
-use archive::{RecordingId, Status, SystemDisk, catalog};
+use archive::{Plan, RecordingId, Status, SystemDisk, catalog};
 use axum::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 use axum::http::{Method, Uri};
 use axum::response::Response;
@@ -182,7 +182,7 @@ async fn look(api: &Api, muxer: &Muxer) -> Result<Looked, Problem> {
     // The catalog may not have heard of it.
     let runs = |known: &Status| known.key == muxer.key;
     let is_growing = api.context.archive.list().iter().any(runs);
-    for file in files_of(api, muxer, None).await? {
+    for file in files_of(api, muxer, None).await?.unwrap_or_default() {
         files.entry(file.recorder.clone()).or_default().push((&file).into());
     }
     let anchors = anchors(&muxer.lock(), &files);
@@ -201,17 +201,17 @@ fn oldest_ms() -> i64 {
     Timestamp::now().as_millisecond().saturating_sub(longest_ms)
 }
 
-/// The files that a playlist may reach into.
+/// The files that a playlist may reach into; `None` where the catalog is away, as with a disk.
 async fn files_of(
     api: &Api,
     muxer: &Muxer,
     recorder: Option<String>,
-) -> Result<Vec<catalog::Segment>, Problem> {
+) -> Result<Option<Vec<catalog::Segment>>, Problem> {
     let key = muxer.key.clone();
     let question = move |reader: &catalog::Reader| {
         reader.segments_between(key.as_str(), oldest_ms(), i64::MAX, recorder.as_deref())
     };
-    Ok(ask(api, question).await?.unwrap_or_default())
+    ask(api, question).await
 }
 
 /// The first live segments that may be in the files.
@@ -235,7 +235,10 @@ fn search(
     anchors: &[(Logged, Arc<Init>)],
     from_ms: i64,
 ) -> Result<Option<Rewind>, range::Error> {
-    for (recorder, files) in files {
+    // What somebody asked for by a call is often short: a recorder of the configuration comes first.
+    let is_api = |(recorder, _): &(&String, _)| *recorder == Plan::API;
+    let (asked_for, configured): (Vec<_>, Vec<_>) = files.iter().partition(is_api);
+    for (recorder, files) in configured.into_iter().chain(asked_for) {
         let source = Source::new(Arc::new(SystemDisk), files.iter().cloned());
         for (live, init) in anchors {
             let Some(trace) = &live.trace else { continue };
@@ -411,7 +414,8 @@ pub(super) fn refresh(api: &Arc<Api>, muxer: &Arc<Muxer>) {
     let (of_task, muxer) = (api.clone(), muxer.clone());
     api.views.tasks.spawn(async move {
         let files = files_of(&of_task, &muxer, Some(recorder.clone())).await;
-        let Ok(files) = files else { return };
+        // Without a catalog nothing is known to be deleted.
+        let Ok(Some(files)) = files else { return };
         note_deleted(&mut muxer.lock(), muxer.first, &files);
         lost::look(&of_task, &muxer, &recorder, &files).await;
     });
@@ -445,7 +449,7 @@ pub(super) async fn file(
     let segment = at(&muxer.lock(), muxer.first, number);
     let answer = match segment {
         None => return Ok(None),
-        Some(Segment::Live(kind, bytes)) => return Ok(Some(ranged(kind, bytes, headers))),
+        Some(Segment::Live(kind, bytes)) => Ok(ranged(kind, bytes, headers)),
         Some(Segment::Logged(live, init)) => again(api, muxer, number, &live, &init, headers).await,
         Some(Segment::Recorded(Recorded { recording, number, place, shift_ms, .. })) => {
             let file = file_of(api, recording, number).await?;
@@ -501,7 +505,8 @@ async fn again(
     let unix_ms = live.unix_ms.saturating_sub(drift_ms);
     let until = Instant::now() + AGAIN_TIME;
     loop {
-        let files = files_of(api, muxer, Some(recorder.clone())).await?;
+        let away = || Problem::new(Code::CatalogUnavailable, "the catalog is not there");
+        let files = files_of(api, muxer, Some(recorder.clone())).await?.ok_or_else(away)?;
         if let Some((_, bytes)) = made_of(api, &files, trace, init, unix_ms).await? {
             return Ok(ranged(mp4::media_type(init), bytes, headers));
         }
@@ -510,8 +515,8 @@ async fn again(
         }
         tokio::time::sleep(RETRY).await;
     }
-    // A recorder whose disk was in trouble may be so far behind.
-    if is_late(live) {
+    // A recorder whose disk is in trouble may be so far behind.
+    if is_late(live) && !lost::is_behind(api, muxer, &recorder, unix_ms) {
         muxer.lock().rewinding.lose([number]);
     }
     Err(gone())

@@ -108,13 +108,20 @@ pub(super) async fn look(
     let recorded = files.iter().filter(|file| !file.is_clip);
     let newest = recorded.max_by_key(|file| file.start_unix_ms).map(|file| file.recording);
     let doing = doing(api, muxer, recorder, newest);
+    // What it does is of what is live now, not of what is when the catalog has answered.
+    let open = muxer.lock().window.open_segment();
     let is_over = is_over(api, doing).await;
-    let Some((mut look, pending)) = begin(muxer, doing, is_over) else { return };
+    let Some((mut look, pending)) = begin(muxer, doing, open, is_over) else { return };
     let (mut next, mut lost, until) = (0, Vec::new(), Instant::now() + LOOK_TIME);
     for (live, init, fate) in pending {
         let fate = match fate {
             Some(fate) => Some(fate),
-            None => look.search(api, files, &live, init.as_ref()).await,
+            None => {
+                let unix_ms = live.unix_ms.saturating_sub(look.drift_ms);
+                let is_behind = is_behind(api, muxer, recorder, unix_ms);
+                let found = look.search(api, files, &live, init.as_ref()).await;
+                found.filter(|is_there| *is_there || !is_behind)
+            }
         };
         let Some(is_there) = fate else { break };
         next = live.number + 1;
@@ -137,9 +144,8 @@ pub(super) async fn look(
 type Pending = (Logged, Option<Arc<Init>>, Option<bool>);
 
 /// Notes what the recorder does. What is not decided yet, unless that is looked for already.
-fn begin(muxer: &Muxer, doing: Doing, is_over: bool) -> Option<(Look, Vec<Pending>)> {
+fn begin(muxer: &Muxer, doing: Doing, open: u64, is_over: bool) -> Option<(Look, Vec<Pending>)> {
     let mut state = muxer.lock();
-    let open = state.window.open_segment();
     let found = state.rewinding.found.as_mut()?;
     found.fates.note(doing, open);
     if std::mem::replace(&mut found.fates.is_busy, true) {
@@ -224,6 +230,18 @@ fn doing(api: &Api, muxer: &Muxer, recorder: &str, newest: Option<RecordingId>) 
         Some(known) => Doing::Tries(known.id),
         None => Doing::Nothing(newest),
     }
+}
+
+/// Whether a recorder has yet to write what was live at a moment.
+pub(super) fn is_behind(api: &Api, muxer: &Muxer, recorder: &str, unix_ms: i64) -> bool {
+    let all = api.context.archive.list();
+    let of_it = |known: &&archive::Status| {
+        known.key == muxer.key && known.plan.recorder == recorder && known.waiting_bytes > 0
+    };
+    all.iter().filter(of_it).any(|known| {
+        let length_ms = i64::try_from(known.length_ms).unwrap_or(i64::MAX);
+        known.started_unix_ms.saturating_add(length_ms) <= unix_ms
+    })
 }
 
 #[cfg(test)]
