@@ -120,8 +120,8 @@ impl Poke {
         let now = self.ask(api, books, "GET", &recording)?.json();
         let is_deleted = deleted(&now) > deleted(&known);
         let stream = known.get("stream").and_then(Value::as_str).unwrap_or_default();
-        if !stream.starts_with("weak/") && !is_deleted {
-            books.problem(format!("GET {path}: {error}"));
+        if !stream.starts_with("weak-") && !is_deleted {
+            books.problem(format!("GET {path} of {stream}: {error}"));
         }
         Ok(())
     }
