@@ -57,7 +57,7 @@ pub enum Command {
     Recordings(Box<Recordings>),
     /// Show what a running server does, live
     Status(Status),
-    /// Tell what is in FLV files and everything that is wrong with them
+    /// Tell what is in FLV files and MP4 recordings, and what is wrong with them
     Probe(Probe),
     /// Tell what retention would delete now, and when the disk will be full
     Retention(Retention),
@@ -65,7 +65,7 @@ pub enum Command {
     Catalog(Catalog),
     /// Prove that the files of a recording are the stream: nothing lost, twice or changed
     Verify(Verify),
-    /// Mend FLV files: torn ones, and those of other servers
+    /// Mend torn files: FLV of any server, and MP4 recordings of this one
     Repair(Repair),
     /// Make an MP4 file of an FLV file, or FLV of an MP4 recording, without encoding anything
     Remux(Remux),

@@ -147,7 +147,7 @@ pub struct Config {
     pub record_sync: Duration,
 
     /// What files recordings are: flv, or mp4, which browsers and phones play
-    #[arg(long, value_name = "FORMAT", default_value = "flv", value_parser = format)]
+    #[arg(long, value_name = "FORMAT", default_value = "flv", value_parser = format())]
     pub record_format: Format,
 
     /// Names of files, below the record directory; docs/ref/names.md has all parts

@@ -69,7 +69,7 @@ struct Probed {
 /// Why nothing can be told of a file.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("not an FLV file")]
+    #[error("neither an FLV nor an MP4 file")]
     NotFlv,
     #[error("{}", archive::words(.0))]
     Read(#[from] io::Error),
@@ -232,7 +232,7 @@ fn grows(file: &File, size_bytes: u64) -> io::Result<bool> {
 }
 
 /// What a fault means to whoever plays the file.
-fn meaning(fault: &FaultKind) -> &'static str {
+fn meaning(fault: &FaultKind, report: &Report) -> &'static str {
     match fault {
         FaultKind::Signature => "this is not an FLV file, or its start is lost",
         FaultKind::Version(_) => "players may refuse the file",
@@ -249,6 +249,9 @@ fn meaning(fault: &FaultKind) -> &'static str {
         }
         FaultKind::Truncated { .. } => "the writer was stopped here; all before it plays",
         FaultKind::Mp4(Mp4Fault::NotOurs) => "ffprobe may tell more of it",
+        FaultKind::Mp4(Mp4Fault::Torn) if report.tags == 0 => {
+            "the end is missing, and there is no whole part before it"
+        }
         FaultKind::Mp4(Mp4Fault::Torn) => {
             "the end is missing; all whole parts are there, and repair makes a file of them"
         }

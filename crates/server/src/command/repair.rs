@@ -90,7 +90,7 @@ enum Failure {
     Read(#[from] io::Error),
     #[error("another program is writing it")]
     InUse,
-    #[error("not an FLV file")]
+    #[error("neither an FLV nor an MP4 file")]
     NotFlv,
     #[error(
         "an MP4 file that no rtmp-server recorded, or whose beginning is lost; ffmpeg -i IN -c copy \

@@ -23,7 +23,12 @@ pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, Str
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-pub(super) fn format(text: &str) -> Result<Format, String> {
+/// Of the command line and the environment, whose words shells complete.
+pub(super) fn format() -> impl clap::builder::TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|word| word.parse::<Format>())
+}
+
+pub(super) fn format_of(text: &str) -> Result<Format, String> {
     text.parse().map_err(|_| "expected flv or mp4".to_owned())
 }
 

@@ -18,7 +18,7 @@ pub(super) fn object(probed: &Probed) -> Value {
             json!({
                 "offset_bytes": fault.offset,
                 "text": fault.kind.to_string(),
-                "meaning": meaning(&fault.kind),
+                "meaning": meaning(&fault.kind, report),
             })
         })
         .collect();

@@ -213,8 +213,8 @@ fn what_is_no_flv_file_is_not_called_a_damaged_one() {
     for bytes in [&b"not a video, whatever its name says"[..], b"", &[0; 100_000]] {
         let probed = probe(&files.add("clip.flv", bytes)).unwrap();
         let failure = probed.of_flv().err().expect("nothing of an FLV file");
-        assert_eq!(failure.to_string(), "not an FLV file");
-        assert_eq!(json::unreadable("x", &failure)["error"], "not an FLV file");
+        assert_eq!(failure.to_string(), "neither an FLV nor an MP4 file");
+        assert_eq!(json::unreadable("x", &failure)["error"], "neither an FLV nor an MP4 file");
     }
     let clip = clip();
     let headless = [b"XYZ", &clip[3..]].concat();

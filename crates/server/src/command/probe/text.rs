@@ -368,7 +368,7 @@ fn faults(out: &mut String, probed: &Probed) {
     }
     for (i, fault) in shown.iter().take(FAULTS_SHOWN).enumerate() {
         let label = if i == 0 { "faults" } else { "" };
-        let (at, meaning) = (number(fault.offset), meaning(&fault.kind));
+        let (at, meaning) = (number(fault.offset), meaning(&fault.kind, report));
         line(out, label, &format!("byte {at}: {}: {meaning}", fault.kind));
     }
     let more = report.fault_count.saturating_sub(FAULTS_SHOWN as u64);

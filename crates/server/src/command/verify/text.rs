@@ -31,8 +31,10 @@ pub(super) fn report(verified: &Verified) -> String {
         out,
         "{}",
         match verified.verdict() {
-            Verdict::Whole => format!("proven whole: {recordings}"),
-            Verdict::Partial => format!("proven, but not whole: {recordings}"),
+            Verdict::Whole => format!("proven whole: {recordings}{}", but_for(&report.recordings)),
+            Verdict::Partial => {
+                format!("proven, but not whole: {recordings}{}", but_for(&report.recordings))
+            }
             Verdict::Unproven => "NOT PROVEN".to_owned(),
         }
     );
@@ -115,6 +117,16 @@ fn hashes(out: &mut String, proof: &Proof) {
     }
 }
 
+/// What is proven of no file whose hash nobody tells.
+fn but_for(proofs: &[Proof]) -> String {
+    let files = proofs.iter().flat_map(|proof| &proof.files);
+    match files.filter(|checked| is_untold(checked)).count() {
+        0 => String::new(),
+        1 => "; the hash of 1 file is unchecked".to_owned(),
+        n => format!("; the hashes of {} files are unchecked", number(n as u64)),
+    }
+}
+
 /// Whether nobody tells the hash of a finished file.
 fn is_untold(checked: &Checked) -> bool {
     let Checked { file, agreed, .. } = checked;
@@ -124,7 +136,10 @@ fn is_untold(checked: &Checked) -> bool {
 fn result(proof: &Proof) -> String {
     let segments = count(proof.files.len() as u64, "segment");
     match proof.verdict() {
-        Verdict::Whole => format!("proven whole: {segments}, no packet lost, none twice"),
+        Verdict::Whole => {
+            let but_for = but_for(std::slice::from_ref(proof));
+            format!("proven whole: {segments}, no packet lost, none twice{but_for}")
+        }
         Verdict::Partial => {
             format!("proven, but not whole: {segments}, nothing is missing but what is told above")
         }

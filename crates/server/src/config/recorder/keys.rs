@@ -123,7 +123,7 @@ impl Recorder {
             }
             "exclude" => self.exclude = list(key, value, Pattern::from_str)?,
             "enabled" => self.enabled = scalar(key, value, boolean)?,
-            "format" => self.format = scalar(key, value, value::format)?,
+            "format" => self.format = scalar(key, value, value::format_of)?,
             "dir" => self.dir = Some(scalar(key, value, dir)?),
             "path" => self.path = scalar(key, value, value::parsed)?,
             "tracks" => self.tracks = scalar(key, value, tracks)?,

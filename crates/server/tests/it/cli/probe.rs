@@ -151,8 +151,8 @@ fn a_file_of_another_kind_is_not_called_a_damaged_one() {
     let file = dir.path().join("notes.txt");
     std::fs::write(&file, "no pictures\n".repeat(1_000)).unwrap();
     let line = error_line(&probe(&[], &file), 1);
-    assert_eq!(line, format!("{} is not an FLV file", file.display()));
+    assert_eq!(line, format!("{} is neither an FLV nor an MP4 file", file.display()));
     let output = probe(&["--json"], &file);
     assert_eq!(code(&output), Some(1));
-    assert_eq!(json(&output)["error"], "not an FLV file");
+    assert_eq!(json(&output)["error"], "neither an FLV nor an MP4 file");
 }

@@ -215,13 +215,13 @@ fn what_cannot_be_repaired_is_told_and_the_others_are_repaired() {
         path
     };
     for (path, why) in [
-        (other("notes.txt", &b"no pictures".repeat(100)), "not an FLV file"),
+        (other("notes.txt", &b"no pictures".repeat(100)), "neither an FLV nor an MP4 file"),
         (
             other("x.mp4", b"\0\0\0\x18ftypiso6\0\0\0\0iso6mp41"),
             "an MP4 file that no rtmp-server recorded, or whose beginning is lost; ffmpeg -i IN -c \
              copy OUT may read it",
         ),
-        (other("empty.flv", b""), "not an FLV file"),
+        (other("empty.flv", b""), "neither an FLV nor an MP4 file"),
         (other("head.flv", &FILE_HEADER), "no tag is left in it that could be saved"),
         (dir.path().join("gone.flv"), "cannot read it: no such file or directory"),
     ] {
