@@ -27,8 +27,8 @@ macro_rules! files {
 /// Names and texts.
 const FILES: &[(&str, &str)] = &files! {
     "index.html" "style.css" "icon.svg"
-    "app.js" "api.js" "dom.js" "streams.js" "player.js" "recordings.js" "recording.js"
-    "timeline.js" "events.js" "disks.js"
+    "app.js" "api.js" "dom.js" "streams.js" "player.js" "buffer.js" "past.js" "recordings.js"
+    "recording.js" "timeline.js" "events.js" "disks.js"
 };
 
 /// The page runs its own scripts and styles, asks its own server, and nothing else. Pictures that

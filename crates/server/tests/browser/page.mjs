@@ -2,36 +2,9 @@
 
 import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
-import { assertQuiet, open, played, plays, run, shot, SITE, until } from "./browser.mjs";
+import { assertFits, assertQuiet, open, played, plays, run, shot, SITE, tabTo, until } from "./browser.mjs";
 
 const go = (page, place) => page.goto(`${SITE}/#/${place}`);
-
-/** What is true of every view: nothing is wider than the screen, and what is touched is large enough. */
-async function assertFits(page, what) {
-  const { width, inner, small } = await page.evaluate(() => ({
-    width: document.documentElement.scrollWidth,
-    inner: window.innerWidth,
-    small: [...document.querySelectorAll("button, nav a, input:not([type=checkbox])")]
-      .filter((element) => element.offsetParent && element.getBoundingClientRect().height < 32)
-      .map((element) => element.outerHTML),
-  }));
-  assert.ok(width <= inner, `${what}: ${width} px on a screen of ${inner}`);
-  assert.deepEqual(small, [], what);
-}
-
-/** Presses Tab until a control has the focus; every one on the way is named. */
-async function tabTo(page, name) {
-  for (let n = 0; n < 60; n += 1) {
-    await page.keyboard.press("Tab");
-    const found = await page.evaluate(() => {
-      const element = document.activeElement;
-      return element.getAttribute("aria-label") || element.labels?.[0]?.textContent || element.textContent.trim();
-    });
-    if (found === name) return;
-    assert.ok(found, `what has the focus on the way to ${name} has no name`);
-  }
-  assert.fail(`${name} cannot be reached by Tab`);
-}
 
 let page;
 

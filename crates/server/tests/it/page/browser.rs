@@ -70,6 +70,20 @@ fn the_page_asks_for_the_token_that_the_server_has() {
 }
 
 #[test]
+fn the_player_of_the_page_goes_back_over_the_recording_and_returns_to_live() {
+    const TOKEN: &str = "a-token-that-nobody-guesses";
+    let mut server = builder().args(["-api-token", TOKEN, "-record-all", "true"]).start();
+    let Some((ffmpeg, mut command)) = script(&server, "past.mjs") else { return };
+    // The clip once, in real time.
+    let first = ffmpeg.publish_with(&sender::demo(), &["-re"], &[], &server.url("live/test"));
+    assert_done(&first.wait(tool::LONGEST));
+    let publisher = publish(&server, &ffmpeg, 2);
+    assert_done(&tools::run(command.env("TOKEN", TOKEN), LONGEST));
+    let _ = publisher.interrupt(tool::LONGEST);
+    server.stop();
+}
+
+#[test]
 fn the_player_of_the_page_goes_on_when_the_stream_comes_back() {
     let mut server = builder().start();
     let Some((ffmpeg, mut command)) = script(&server, "again.mjs") else { return };
