@@ -370,11 +370,11 @@ async fn media_playlist(
         if !msn.is_none_or(|msn| window.has(msn, query.part)) {
             return None;
         }
-        if let Some(dvr) = query.dvr {
-            return rewind::playlist(state, first, dvr, query.skips);
+        if query.dvr.is_some() {
+            return Some(None);
         }
         if let Some(known) = state.playlists.get(&query.track) {
-            return Some(known.clone());
+            return Some(Some(known.clone()));
         }
         let media = match query.track {
             Some(track) => state.renditions.playlist(track),
@@ -382,9 +382,13 @@ async fn media_playlist(
         };
         let playlist = Playlist::of(&media?);
         state.playlists.insert(query.track, playlist.clone());
-        Some(playlist)
+        Some(Some(playlist))
     };
-    let Some(playlist) = muxer.wait_for(BLOCK_TIME, find).await else {
+    let playlist = match (muxer.wait_for(BLOCK_TIME, find).await, query.dvr) {
+        (Some(None), Some(dvr)) => rewind::playlist(muxer, dvr, query.skips).await,
+        (found, _) => found.flatten(),
+    };
+    let Some(playlist) = playlist else {
         return Err(Problem::new(Code::NothingToWatch, "it has not come in time"));
     };
     let takes = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("gzip"));

@@ -105,6 +105,7 @@ impl Muxers {
             }),
             changed: watch::Sender::new(()),
             rewinds: tokio::sync::Mutex::default(),
+            lists: tokio::sync::Mutex::default(),
         });
         state.entry(key.clone()).or_default().push(muxer.clone());
         drop(state);
@@ -166,6 +167,8 @@ pub(super) struct Muxer {
     changed: watch::Sender<()>,
     /// Held by who looks what the stream can be rewound into.
     pub(super) rewinds: tokio::sync::Mutex<()>,
+    /// Held by who has a list that reaches back written out.
+    pub(super) lists: tokio::sync::Mutex<()>,
 }
 
 /// What it has made, and who watches. The lock is held for memory work only.

@@ -97,6 +97,8 @@ pub(super) struct Rewinding {
     nothing: Option<Instant>,
     /// The lists of now, by their length and whether they are updates.
     lists: HashMap<(Duration, bool), Playlist>,
+    /// How often there was something new.
+    changes: u64,
 }
 
 impl Rewinding {
@@ -107,12 +109,13 @@ impl Rewinding {
 
     /// There is something new.
     pub(super) fn change(&mut self) {
+        self.changes += 1;
         self.lists.clear();
     }
 
     /// Segments, by their numbers in lists, are nowhere.
     fn lose(&mut self, numbers: impl IntoIterator<Item = u64>) {
-        self.lists.clear();
+        self.change();
         if let Some(found) = &mut self.found {
             found.lost.extend(numbers);
             found.fates.tell();
@@ -381,20 +384,21 @@ impl Rewind {
     }
 }
 
-/// The list of now; `None` where the stream cannot be rewound.
-pub(super) fn playlist(
-    state: &mut State,
-    first: u64,
-    length: Duration,
-    skips: bool,
-) -> Option<Playlist> {
-    let State { window, rewinding, .. } = state;
-    if let Some(known) = rewinding.lists.get(&(length, skips)) {
-        return Some(known.clone());
-    }
-    let list = window.rewind(&rewinding.found.as_ref()?.reach(first, length, skips))?;
-    let list = Playlist::of(&list);
-    if rewinding.lists.len() < LISTS {
+/// The list of now; `None` where the stream cannot be rewound. One of a day takes a while to write out: live viewers do
+/// not wait for that, and who wants the same gets what one had written out.
+pub(super) async fn playlist(muxer: &Muxer, length: Duration, skips: bool) -> Option<Playlist> {
+    let _turn = muxer.lists.lock().await;
+    let (list, changes) = {
+        let State { window, rewinding, .. } = &mut *muxer.lock();
+        if let Some(known) = rewinding.lists.get(&(length, skips)) {
+            return Some(known.clone());
+        }
+        let reach = rewinding.found.as_ref()?.reach(muxer.first, length, skips);
+        (window.rewind(&reach)?, rewinding.changes)
+    };
+    let list = tokio::task::spawn_blocking(move || Playlist::of(&list)).await.ok()?;
+    let rewinding = &mut muxer.lock().rewinding;
+    if rewinding.changes == changes && rewinding.lists.len() < LISTS {
         rewinding.lists.insert((length, skips), list.clone());
     }
     Some(list)
