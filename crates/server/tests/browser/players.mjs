@@ -1,21 +1,11 @@
-// Players that pages of other sites use, each on a page of its own that this script serves from the packages that
-// `package.json` pins. Every one plays the views of live/test, from another origin than the server's.
+// Players that pages of other sites use, each on a page of another site. Every one plays the views of live/test.
 
 import assert from "node:assert/strict";
-import { createReadStream } from "node:fs";
-import { createServer } from "node:http";
-import { dirname, join } from "node:path";
 import { assertQuiet, open, plays, run, SITE } from "./browser.mjs";
+import { SCRIPTS, serve } from "./site.mjs";
 
-const modules = dirname(dirname(process.env.PLAYWRIGHT));
 /** So much is played: two seconds. */
 const FRAMES = 50;
-
-const SCRIPTS = {
-  "hls.js": "hls.js/dist/hls.min.js",
-  "mpegts.js": "mpegts.js/dist/mpegts.js",
-  shaka: "shaka-player/dist/shaka-player.compiled.js",
-};
 
 /** What makes each play, with `video` and `fail`. */
 const PLAYERS = {
@@ -63,7 +53,7 @@ const PLAYERS = {
 const html = (name) => {
   const script = SCRIPTS[name.split(" ")[0]];
   return `<!doctype html><link rel="icon" href="data:,"><video muted></video>
-    ${script ? `<script src="/modules/${script}"></script>` : ""}
+    ${script ? `<script src="${script}"></script>` : ""}
     <script>
       const site = ${JSON.stringify(SITE)};
       const video = document.querySelector("video");
@@ -72,22 +62,11 @@ const html = (name) => {
     </script>`;
 };
 
-const server = createServer((request, answer) => {
-  const [, place, ...rest] = decodeURIComponent(request.url).split("/");
-  if (place === "modules") {
-    answer.setHeader("Content-Type", "text/javascript");
-    createReadStream(join(modules, ...rest)).pipe(answer);
-  } else {
-    answer.setHeader("Content-Type", "text/html");
-    answer.end(html(place));
-  }
-});
-await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-const own = `http://127.0.0.1:${server.address().port}`;
+const site = await serve(html);
 
 const steps = Object.keys(PLAYERS).map((name) => [name, async (browser) => {
   const page = await open(browser);
-  await page.goto(`${own}/${encodeURIComponent(name)}`);
+  await page.goto(`${site.address}/${encodeURIComponent(name)}`);
   if (name === "HLS of the browser") {
     const can = await page.evaluate(() => document.createElement("video").canPlayType("application/vnd.apple.mpegurl"));
     assert.notEqual(can, "", "this Chromium has no HLS");
@@ -98,4 +77,4 @@ const steps = Object.keys(PLAYERS).map((name) => [name, async (browser) => {
   await page.context().close();
 }]);
 await run(Object.fromEntries(steps));
-server.close();
+site.close();

@@ -2,20 +2,12 @@
 // 1600 Hz. What is shown and what is heard is looked at, not what the player says of it.
 
 import assert from "node:assert/strict";
-import { createReadStream } from "node:fs";
-import { createServer } from "node:http";
-import { dirname, join } from "node:path";
 import { assertQuiet, open, plays, played, run, SITE, until } from "./browser.mjs";
+import { SCRIPTS, serve } from "./site.mjs";
 
-const modules = dirname(dirname(process.env.PLAYWRIGHT));
 /** So much is played of each choice: two seconds. */
 const FRAMES = 50;
 const TONES = [400, 1600];
-
-const SCRIPTS = {
-  "hls.js": "hls.js/dist/hls.min.js",
-  shaka: "shaka-player/dist/shaka-player.compiled.js",
-};
 
 /** What makes each play and choose, with `video`, `url` and `fail`. */
 const PLAYERS = {
@@ -45,7 +37,7 @@ const PLAYERS = {
 };
 
 const html = (name) => `<!doctype html><link rel="icon" href="data:,"><video></video>
-  <script src="/modules/${SCRIPTS[name]}"></script>
+  <script src="${SCRIPTS[name]}"></script>
   <script>
     const url = ${JSON.stringify(SITE + "/live/live/tracks.m3u8")};
     const video = document.querySelector("video");
@@ -62,22 +54,11 @@ const html = (name) => `<!doctype html><link rel="icon" href="data:,"><video></v
     ${PLAYERS[name]}
   </script>`;
 
-const server = createServer((request, answer) => {
-  const [, place, ...rest] = decodeURIComponent(request.url).split("/");
-  if (place === "modules") {
-    answer.setHeader("Content-Type", "text/javascript");
-    createReadStream(join(modules, ...rest)).pipe(answer);
-  } else {
-    answer.setHeader("Content-Type", "text/html");
-    answer.end(html(place));
-  }
-});
-await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-const own = `http://127.0.0.1:${server.address().port}`;
+const site = await serve(html);
 
 const steps = Object.keys(PLAYERS).map((name) => [name, async (browser) => {
   const page = await open(browser);
-  await page.goto(`${own}/${encodeURIComponent(name)}`);
+  await page.goto(`${site.address}/${encodeURIComponent(name)}`);
   await until("the first pictures", async () => (await played(page)).frames > FRAMES);
   const { heights, sounds } = await page.evaluate(() => window.choices());
   assert.deepEqual(heights.sort(), [180, 360]);
@@ -97,4 +78,4 @@ const steps = Object.keys(PLAYERS).map((name) => [name, async (browser) => {
   await page.context().close();
 }]);
 await run(Object.fromEntries(steps));
-server.close();
+site.close();
