@@ -379,12 +379,12 @@ impl Disk for Roomy {
     }
 }
 
-#[test]
-fn what_a_disk_may_bring_back_is_not_forgotten() {
-    let dir = tempfile::tempdir().unwrap();
-    let paths = recorded(dir.path());
-    let copy = |path: &PathBuf| fs::write(path.with_extension("flv.copied"), b"").unwrap();
-    paths.iter().for_each(copy);
+fn copy(path: &Path) {
+    fs::write(path.with_extension("flv.copied"), b"").unwrap();
+}
+
+/// Deletes all that is copied, on a disk that does not say that it lasts while it is broken.
+fn forgetful(dir: &Path) -> (Steps, Arc<AtomicBool>) {
     let broken = Arc::new(AtomicBool::new(true));
     let is_broken = broken.clone();
     let fake = FakeDisk::failing(move |_, call| {
@@ -392,8 +392,40 @@ fn what_a_disk_may_bring_back_is_not_forgotten() {
         fails.then_some(Fault::Error(std::io::ErrorKind::ReadOnlyFilesystem))
     });
     let retention = Rules { total_bytes: Some(0), copied_only: true, ..Rules::default() };
-    let config = Config { record_dir: dir.path().into(), retention, ..Config::default() };
-    let mut steps = Steps::new(config, Roomy { fake });
+    let config = Config { record_dir: dir.into(), retention, ..Config::default() };
+    (Steps::new(config, Roomy { fake }), broken)
+}
+
+#[test]
+fn deletions_that_may_not_last_are_of_no_other_file_in_a_catalog_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = recorded(dir.path());
+    paths.iter().for_each(|path| copy(path));
+    let (mut steps, broken) = forgetful(dir.path());
+    let mut clerk = steps.clerk();
+    turn(&mut clerk);
+    assert!(paths.iter().all(|path| !path.exists()));
+    // The disk comes back with a damaged catalog, whose first rows are of others now.
+    let others = [1, 2].map(|n| write(dir.path(), &format!("other/{n}.flv"), &about_of(2, n, 0)));
+    let file = dir.path().join(".rtmp-server/catalog.sqlite");
+    fs::write(&file, "not a database".repeat(100)).unwrap();
+    broken.store(false, Ordering::Relaxed);
+    for _ in 0..4 {
+        steps.pass(60);
+        turn(&mut clerk);
+    }
+    assert!(file.with_extension("sqlite.broken-1").exists());
+    let states = others.map(|path| (path.exists(), state(dir.path(), &path)));
+    assert_eq!(states, [(true, Some(State::Finished)); 2]);
+    assert!(catalog(dir.path()).deletions(20).unwrap().is_empty());
+}
+
+#[test]
+fn what_a_disk_may_bring_back_is_not_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = recorded(dir.path());
+    paths.iter().for_each(|path| copy(path));
+    let (mut steps, broken) = forgetful(dir.path());
     let mut clerk = steps.clerk();
     for _ in 0..2 {
         turn(&mut clerk);
@@ -410,7 +442,7 @@ fn what_a_disk_may_bring_back_is_not_forgotten() {
     recorded(dir.path());
     fs::remove_file(&paths[0]).unwrap();
     fs::remove_dir_all(paths[3].parent().unwrap()).unwrap();
-    paths[1..3].iter().for_each(copy);
+    paths[1..3].iter().for_each(|path| copy(path));
     broken.store(false, Ordering::Relaxed);
     turn(&mut clerk);
     for path in &paths {
