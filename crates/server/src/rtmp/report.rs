@@ -25,6 +25,8 @@ pub(super) struct Report {
     before: (Instant, Stats),
     video: Option<VideoInfo>,
     audio: Option<AudioInfo>,
+    /// The tracks of pictures and of sound that those are of: the first of several.
+    tracks: [u8; 2],
     /// Whether the codecs differ from those that were logged.
     news: bool,
 }
@@ -46,6 +48,7 @@ impl Report {
             before: (now, Stats::default()),
             video: None,
             audio: None,
+            tracks: [u8::MAX; 2],
             news: false,
         }
     }
@@ -53,18 +56,20 @@ impl Report {
     /// Notices codecs. Looks into a packet only where it has something to tell: a configuration, or the first frame
     /// of a codec that has none.
     pub(super) fn see(&mut self, packet: &Packet) {
-        let config = packet.role == Role::Config;
+        let [video, audio] = self.tracks;
+        let known = if packet.kind == Kind::Video { video } else { audio };
+        let config = packet.role == Role::Config && packet.track <= known;
         match packet.kind {
             Kind::Video if config || (self.video.is_none() && packet.role == Role::Key) => {
                 if let Some(info) = codec::video_info(&packet.body) {
                     self.news |= self.video.as_ref() != Some(&info);
-                    self.video = Some(info);
+                    (self.video, self.tracks) = (Some(info), [packet.track, audio]);
                 }
             }
             Kind::Audio if config || (self.audio.is_none() && packet.is_media()) => {
                 if let Some(info) = codec::audio_info(&packet.body) {
                     self.news |= self.audio.as_ref() != Some(&info);
-                    self.audio = Some(info);
+                    (self.audio, self.tracks) = (Some(info), [video, packet.track]);
                 }
             }
             _ => {}
