@@ -59,21 +59,30 @@ impl Deletions {
         now_unix_ms: i64,
     ) -> Result<(), Error> {
         let unsettled = std::mem::take(&mut self.unsettled).into_values();
+        let mut failure = None;
         for (segment, cause) in unsettled {
             match shared.disk.entry(&segment.path) {
                 // What is there again is deleted again.
-                Ok(_) => continue,
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    self.keep(segment, cause);
-                    continue;
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    match catalog.reader().of_recording(segment.recording) {
+                        Ok(all) => {
+                            let known = all.into_iter().find(|one| one.number == segment.number);
+                            self.pending.extend(known.map(|known| (known, cause)));
+                        }
+                        Err(error) => {
+                            failure = Some(error);
+                            self.keep(segment, cause);
+                        }
+                    }
                 }
-                Err(_) => {}
+                Err(_) => self.keep(segment, cause),
             }
-            let known = catalog.reader().of_recording(segment.recording)?;
-            let known = known.into_iter().find(|known| known.number == segment.number);
-            self.pending.extend(known.map(|known| (known, cause)));
         }
-        self.enter(shared, catalog, now_unix_ms)
+        match failure {
+            Some(error) => Err(error),
+            None => self.enter(shared, catalog, now_unix_ms),
+        }
     }
 
     /// Tries it again later.

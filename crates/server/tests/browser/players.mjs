@@ -1,8 +1,8 @@
 // Players that pages of other sites use, each on a page of another site. Every one plays the views of live/test.
 
 import assert from "node:assert/strict";
-import { assertQuiet, open, plays, run, SITE } from "./browser.mjs";
-import { SCRIPTS, serve } from "./site.mjs";
+import { plays, SITE } from "./browser.mjs";
+import { SCRIPTS, onPages } from "./site.mjs";
 
 /** So much is played: two seconds. */
 const FRAMES = 50;
@@ -62,19 +62,11 @@ const html = (name) => {
     </script>`;
 };
 
-const site = await serve(html);
-
-const steps = Object.keys(PLAYERS).map((name) => [name, async (browser) => {
-  const page = await open(browser);
-  await page.goto(`${site.address}/${encodeURIComponent(name)}`);
+await onPages(Object.keys(PLAYERS), html, async (page, name) => {
   if (name === "HLS of the browser") {
     const can = await page.evaluate(() => document.createElement("video").canPlayType("application/vnd.apple.mpegurl"));
     assert.notEqual(can, "", "this Chromium has no HLS");
   }
   const now = await plays(page, FRAMES);
   console.log(`${name}: ${JSON.stringify(now)}`);
-  assertQuiet(page);
-  await page.context().close();
-}]);
-await run(Object.fromEntries(steps));
-site.close();
+});

@@ -2,8 +2,8 @@
 // 1600 Hz. What is shown and what is heard is looked at, not what the player says of it.
 
 import assert from "node:assert/strict";
-import { assertQuiet, open, plays, played, run, SITE, until } from "./browser.mjs";
-import { SCRIPTS, serve } from "./site.mjs";
+import { plays, played, SITE, until } from "./browser.mjs";
+import { SCRIPTS, onPages } from "./site.mjs";
 
 /** So much is played of each choice: two seconds. */
 const FRAMES = 50;
@@ -54,11 +54,7 @@ const html = (name) => `<!doctype html><link rel="icon" href="data:,"><video></v
     ${PLAYERS[name]}
   </script>`;
 
-const site = await serve(html);
-
-const steps = Object.keys(PLAYERS).map((name) => [name, async (browser) => {
-  const page = await open(browser);
-  await page.goto(`${site.address}/${encodeURIComponent(name)}`);
+await onPages(Object.keys(PLAYERS), html, async (page, name) => {
   await until("the first pictures", async () => (await played(page)).frames > FRAMES);
   const { heights, sounds } = await page.evaluate(() => window.choices());
   assert.deepEqual(heights.sort(), [180, 360]);
@@ -74,8 +70,4 @@ const steps = Object.keys(PLAYERS).map((name) => [name, async (browser) => {
     const now = await plays(page, FRAMES, height * 16 / 9);
     console.log(`${name}: ${height} lines, ${heard} Hz: ${JSON.stringify(now)}`);
   }
-  assertQuiet(page);
-  await page.context().close();
-}]);
-await run(Object.fromEntries(steps));
-site.close();
+});

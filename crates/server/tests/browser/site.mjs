@@ -3,6 +3,7 @@
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import { dirname, join } from "node:path";
+import { assertQuiet, open, run } from "./browser.mjs";
 
 const modules = dirname(dirname(process.env.PLAYWRIGHT));
 
@@ -13,8 +14,8 @@ export const SCRIPTS = {
   shaka: "/modules/shaka-player/dist/shaka-player.compiled.js",
 };
 
-/** Serves `html(NAME)` as `/NAME`. Returns its address, and what ends it. */
-export async function serve(html) {
+/** Serves `html(NAME)` as `/NAME`. */
+async function serve(html) {
   const server = createServer((request, answer) => {
     const [, place, ...rest] = decodeURIComponent(request.url).split("/");
     if (place === "modules") {
@@ -26,5 +27,19 @@ export async function serve(html) {
     }
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { address: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+  return server;
+}
+
+/** Opens `html(NAME)` for each name, does `step` with the page and the name, and sees that nothing was complained of. */
+export async function onPages(names, html, step) {
+  const server = await serve(html);
+  const steps = names.map((name) => [name, async (browser) => {
+    const page = await open(browser);
+    await page.goto(`http://127.0.0.1:${server.address().port}/${encodeURIComponent(name)}`);
+    await step(page, name);
+    assertQuiet(page);
+    await page.context().close();
+  }]);
+  await run(Object.fromEntries(steps));
+  server.close();
 }
