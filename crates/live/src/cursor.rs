@@ -1,5 +1,7 @@
 //! A reader's position on the timeline of one run.
 
+mod lead;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -101,6 +103,8 @@ pub struct Cursor {
     recorder: Option<usize>,
     /// Key frames of the run when everything was read the last time.
     seen_keys: Option<u64>,
+    /// Whether it reads for others and is no player itself.
+    is_lead: bool,
     control: Arc<Control>,
 }
 
@@ -124,6 +128,8 @@ enum Place {
     Reserved,
     /// Likewise, a recorder that was overrun: counted in the block it will resume at.
     Displaced,
+    /// Another cursor reads for this one, which is counted in no block.
+    Following,
     At {
         block: u64,
         index: usize,
@@ -196,14 +202,26 @@ impl Cursor {
         let begin_bytes = match place {
             Place::Begin(block) => state.block(block).map(|b| b.begin.bytes),
             Place::At { .. } => Some(0),
-            Place::Out | Place::Reserved | Place::Displaced => None,
+            Place::Out | Place::Reserved | Place::Displaced | Place::Following => None,
         };
         let control = Arc::new(Control::default());
         let seen_bytes = begin_bytes.unwrap_or(state.end.bytes);
         control.seen_bytes.store(seen_bytes, Ordering::Relaxed);
         drop(state);
-        let (began, waker, waiting, seen_keys) = Default::default();
-        Self { timeline, class, place, seen, began, waker, waiting, recorder, seen_keys, control }
+        let (began, waker, waiting, seen_keys, is_lead) = Default::default();
+        Self {
+            timeline,
+            class,
+            place,
+            seen,
+            began,
+            waker,
+            waiting,
+            recorder,
+            seen_keys,
+            is_lead,
+            control,
+        }
     }
 
     /// A handle that ends this reader's part of the run.
@@ -333,8 +351,8 @@ impl Cursor {
 
     fn block(&self) -> Option<u64> {
         match self.place {
-            Place::Out | Place::Reserved | Place::Displaced | Place::Begin(_) => None,
             Place::At { block, .. } => Some(block),
+            _ => None,
         }
     }
 
@@ -386,6 +404,9 @@ impl Cursor {
     fn advance(&mut self, state: &mut State, batch: &mut Vec<Packet>, most: usize) -> Option<Read> {
         let stop = self.control.stop.get().copied();
         let stop_at = stop.map_or(u64::MAX, |stop| stop.packets);
+        if matches!(self.place, Place::Following) {
+            return None;
+        }
         self.settle(state);
         if self.block().is_none() {
             let joined = self.join(state, stop_at);
@@ -481,7 +502,7 @@ impl Drop for Cursor {
             state.note_recorder(recorder, None);
         }
         match self.place {
-            Place::Out => {}
+            Place::Out | Place::Following => {}
             Place::Reserved => state.count_reader(0, self.class, false),
             Place::Displaced => {
                 let count = state.displaced();
@@ -491,7 +512,7 @@ impl Drop for Cursor {
                 state.count_reader(block, self.class, false);
             }
         }
-        if self.class == Class::Play {
+        if self.class == Class::Play && !self.is_lead {
             state.stats.players = state.stats.players.saturating_sub(1);
         }
         timeline.trim(state);

@@ -14,6 +14,8 @@ enum Step {
     PreRoll(usize, i64),
     Close(usize),
     Stop(usize),
+    Follow(usize),
+    Unfollow(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -27,12 +29,16 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(run, ms)| Step::PreRoll(run, ms)),
         1 => (0usize..6).prop_map(Step::Close),
         1 => (0usize..6).prop_map(Step::Stop),
+        2 => (0usize..6).prop_map(Step::Follow),
+        1 => (0usize..6).prop_map(Step::Unfollow),
     ]
 }
 
 /// What a reader must have: the number of the packet it wants next, and what it was given or told is lost.
 struct Reader {
     cursor: Cursor,
+    /// The player itself, while `cursor` reads for it.
+    follower: Option<Cursor>,
     run: usize,
     next: Option<u32>,
     had: Position,
@@ -81,6 +87,31 @@ impl Reader {
             assert_eq!(self.cursor.position(), self.had);
         }
         false
+    }
+
+    /// Reads all there is, then has another cursor read for it.
+    fn follow(&mut self, all: &[Packet]) {
+        if self.stop_at.is_some() || self.follower.is_some() || self.check(all) {
+            return;
+        }
+        let lead = self.cursor.lead();
+        let mut player = std::mem::replace(&mut self.cursor, lead);
+        if player.follow(&self.cursor) {
+            assert!(self.next.is_some(), "only who has begun stands somewhere");
+            self.follower = Some(player);
+        } else {
+            self.cursor = player;
+        }
+    }
+
+    /// Reads by itself again.
+    fn unfollow(&mut self) {
+        if self.stop_at.is_none()
+            && let Some(mut player) = self.follower.take()
+        {
+            player.unfollow(&mut self.cursor);
+            self.cursor = player;
+        }
     }
 
     /// Goes on at `next`, where exactly what is between was told to be lost.
@@ -180,9 +211,9 @@ proptest! {
                     };
                     let whole = record && runs[run].timeline.lock().first_block() == 0;
                     let cursor = runs[run].cursor(class, start);
-                    let (had, first, stop_at) = Default::default();
+                    let (follower, had, first, stop_at) = Default::default();
                     let next = whole.then_some(0);
-                    readers.push(Reader { cursor, run, next, had, first, stop_at });
+                    readers.push(Reader { cursor, follower, run, next, had, first, stop_at });
                 },
                 Step::OpenBack(run, ms) => if readers.len() < 6 {
                     let state = runs[run].timeline.lock();
@@ -194,8 +225,8 @@ proptest! {
                     let first = starts.iter().rev().find(is_old).or(starts.first());
                     let first = first.map(|first| u32::try_from(*first).unwrap());
                     let cursor = runs[run].cursor(Class::Record, Start::Back { ms });
-                    let (had, next, stop_at) = Default::default();
-                    readers.push(Reader { cursor, run, next, had, first, stop_at });
+                    let (follower, had, next, stop_at) = Default::default();
+                    readers.push(Reader { cursor, follower, run, next, had, first, stop_at });
                 },
                 Step::PreRoll(run, ms) => runs[run].timeline.set_pre_roll(ms),
                 Step::Close(i) => if i < readers.len() {
@@ -204,6 +235,12 @@ proptest! {
                 Step::Stop(i) => if let Some(reader) = readers.get_mut(i) {
                     reader.cursor.stop_handle().stop();
                     reader.stop_at.get_or_insert(runs[reader.run].next);
+                },
+                Step::Follow(i) => if let Some(reader) = readers.get_mut(i) {
+                    reader.follow(&all[reader.run]);
+                },
+                Step::Unfollow(i) => if let Some(reader) = readers.get_mut(i) {
+                    reader.unfollow();
                 },
             }
             check_bounds(&runs, &backlogs, &limits);
@@ -220,6 +257,7 @@ proptest! {
             let state = run.timeline.lock();
             prop_assert!(state.blocks.iter().all(|b| b.players == 0 && b.recorders == 0));
             prop_assert_eq!(state.displaced, 0);
+            prop_assert_eq!(state.stats.players, 0);
         }
     }
 }
