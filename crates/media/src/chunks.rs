@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 /// Bytes on their way out: small pieces (headers) gathered in one buffer of its own, payloads shared.
 ///
 /// Reused from batch to batch, it allocates nothing but what it grows to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Chunks {
     own: Vec<u8>,
     parts: Vec<Part>,
@@ -17,7 +17,7 @@ pub struct Chunks {
     len: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Part {
     Own { start: usize, end: usize },
     Shared(Bytes),

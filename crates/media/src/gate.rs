@@ -19,7 +19,7 @@ pub fn first_video_track(known: &mut Option<u8>, packet: &Packet) -> Option<u8> 
 ///
 /// A player begins where decoding of the first video track can start, and goes on there after a
 /// loss. Each other track begins at a key frame of its own.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Gate {
     first: Option<u8>,
     /// Of the first track, something was left out.

@@ -45,7 +45,7 @@ pub struct Message {
 }
 
 /// Finds the slot of a chunk stream: the ids that fit in one byte by array, the others by map.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Slots {
     small: [Option<u16>; 64],
     large: BTreeMap<u32, u16>,
@@ -54,6 +54,11 @@ struct Slots {
 impl Slots {
     fn new() -> Self {
         Self { small: [None; 64], large: BTreeMap::new() }
+    }
+
+    fn clear(&mut self) {
+        self.small = [None; 64];
+        self.large.clear();
     }
 
     fn find(&self, chunk_stream_id: u32) -> Option<usize> {

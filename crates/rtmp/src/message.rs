@@ -16,7 +16,7 @@ use media::amf0;
 use crate::chunk::Message;
 use crate::error::{Error, Protocol};
 
-pub(crate) use link::{Incoming, Link, after};
+pub(crate) use link::{Incoming, Link, after, write_media};
 
 /// Message types (RTMP 5.4, 6.2, 7.1).
 pub mod message_type {

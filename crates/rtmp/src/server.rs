@@ -22,6 +22,7 @@
 //! Source: RTMP 5.2, 5.4, 7.2.
 
 mod commands;
+mod feed;
 mod output;
 mod streams;
 
@@ -38,6 +39,7 @@ use crate::handshake::{ENTROPY_BYTES, Handshake};
 use crate::message::{Incoming, Link, after};
 use crate::{Error, Limits};
 
+pub use feed::Feed;
 pub use output::{CloseCode, RejectCode};
 use streams::Streams;
 

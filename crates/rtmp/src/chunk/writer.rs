@@ -13,7 +13,7 @@ use super::{CHUNK_SIZE_MAX, DEFAULT_CHUNK_SIZE, MESSAGE_BYTES_MAX, Slots};
 use crate::Error;
 
 /// Cuts the messages of one direction of a connection into chunks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ChunkWriter {
     chunk_size: usize,
     slots: Slots,
@@ -43,6 +43,12 @@ impl ChunkWriter {
     pub fn set_chunk_size(&mut self, size: u32) {
         let size = size.clamp(1, CHUNK_SIZE_MAX);
         self.chunk_size = usize::try_from(size).unwrap_or(usize::MAX);
+    }
+
+    /// The next message of each chunk stream has a full header: somebody else has written meanwhile.
+    pub fn begin_anew(&mut self) {
+        self.slots.clear();
+        self.sent.clear();
     }
 
     /// Appends a message to `out`. `chunk_stream_id` is from 2 to 65,599; `timestamp` is in

@@ -176,14 +176,12 @@ impl Link {
     /// Sends audio, video or data with the packet's time; `body` instead of the packet's own.
     /// Whether it could be sent: a body of more than 24 bits of length cannot.
     pub(crate) fn media(&mut self, stream: u32, packet: &Packet, body: &Bytes) -> bool {
-        let chunk_stream_id = match packet.kind {
-            Kind::Audio => chunk_stream::AUDIO,
-            Kind::Video => chunk_stream::VIDEO,
-            Kind::Data => chunk_stream::DATA,
-        };
-        let (kind, timestamp) = (packet.kind.number(), packet.timestamp());
-        let out = &mut self.out;
-        self.writer.write(out, chunk_stream_id, stream, kind, timestamp, body).is_ok()
+        write_media(&mut self.writer, &mut self.out, stream, packet, body)
+    }
+
+    /// Media was written by somebody else: see [`ChunkWriter::begin_anew`].
+    pub(crate) fn begin_anew(&mut self) {
+        self.writer.begin_anew();
     }
 
     /// Sends data that is no packet of the stream, at time 0.
@@ -215,6 +213,23 @@ impl Link {
         self.out.clear();
         self.answer_bytes = 0;
     }
+}
+
+/// Writes audio, video or data: see [`Link::media`].
+pub(crate) fn write_media(
+    writer: &mut ChunkWriter,
+    out: &mut Chunks,
+    stream: u32,
+    packet: &Packet,
+    body: &Bytes,
+) -> bool {
+    let chunk_stream_id = match packet.kind {
+        Kind::Audio => chunk_stream::AUDIO,
+        Kind::Video => chunk_stream::VIDEO,
+        Kind::Data => chunk_stream::DATA,
+    };
+    let (kind, timestamp) = (packet.kind.number(), packet.timestamp());
+    writer.write(out, chunk_stream_id, stream, kind, timestamp, body).is_ok()
 }
 
 /// When to acknowledge (RTMP 5.4.3): each half window, so that a peer that stops at the end of its

@@ -152,6 +152,16 @@ impl Player {
         self.gate.wait_for_key();
     }
 
+    /// Its gate, if it wants all that passes there.
+    pub(super) fn open_gate(&self) -> Option<&Gate> {
+        (!self.paused && self.audio && self.video).then_some(&self.gate)
+    }
+
+    /// What went through the gate elsewhere has gone through it here.
+    pub(super) fn set_gate(&mut self, gate: Gate) {
+        self.gate = gate;
+    }
+
     /// Another stream begins.
     pub(super) fn begin(&mut self) {
         self.gate.begin();

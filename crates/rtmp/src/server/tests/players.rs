@@ -282,3 +282,65 @@ fn each_video_track_begins_at_a_key_frame_of_its_own() {
     run.feed(&peer.take()).unwrap();
     assert!(!run.session.send(1, &track(frame_1)));
 }
+
+#[test]
+fn what_a_feed_writes_is_what_the_session_would_have_sent() {
+    let packets = [key(0), audio(5), inter(40), config(), audio(45), inter(80), key(120)];
+    let (mut alone, _, before) = player();
+    let (mut fed, _, _) = player();
+    for from in 0..packets.len() {
+        for packet in &packets {
+            alone.session.send(1, packet);
+        }
+        // In turns: the session, the feed, the session.
+        let (first, rest) = packets.split_at(from);
+        let (second, third) = rest.split_at(rest.len() / 2);
+        first.iter().for_each(|packet| assert!(fed.session.send(1, packet)));
+        fed.drain();
+        let mut feed = fed.session.feed(1).unwrap();
+        let mut out = media::Chunks::new();
+        second.iter().for_each(|packet| assert!(feed.send(packet, &mut out)));
+        fed.output.extend(out.to_vec());
+        fed.session.take_back(&feed);
+        third.iter().for_each(|packet| assert!(fed.session.send(1, packet)));
+    }
+    alone.drain();
+    fed.drain();
+    assert_eq!(alone.replies_from(before), fed.replies_from(before));
+}
+
+#[test]
+fn feeds_are_alike_when_the_same_went_through_them() {
+    let feed = |packets: &[Packet]| {
+        let (mut run, _, _) = player();
+        packets.iter().for_each(|packet| assert!(run.session.send(1, packet)));
+        run.drain();
+        run.session.feed(1).unwrap()
+    };
+    let mut one = feed(&[config(), key(0), inter(40)]);
+    let other = feed(&[config(), key(80)]);
+    assert!(one.is_like(&other));
+    // Another picture, which not all of them have had a key frame of.
+    let second = packet(Kind::Video, 80, b"\x96\x01avc1\x01\0\0\0k");
+    assert!(one.send(&second, &mut media::Chunks::new()));
+    assert!(!one.is_like(&other));
+}
+
+#[test]
+fn a_player_that_does_not_want_all_or_waits_for_an_answer_has_no_feed() {
+    let (mut run, mut peer, _) = player();
+    assert!(run.session.feed(1).is_some());
+    assert!(run.session.feed(2).is_none(), "nobody plays there");
+    for (off, on) in [("receiveAudio", "receiveAudio"), ("receiveVideo", "receiveVideo")] {
+        peer.call(1, off, 0.0, vec![false.into()]);
+        run.feed(&peer.take()).unwrap();
+        assert!(run.session.feed(1).is_none(), "{off}");
+        peer.call(1, on, 0.0, vec![true.into()]);
+        run.feed(&peer.take()).unwrap();
+        assert!(run.session.feed(1).is_some(), "{on}");
+    }
+    run.session.begin(1);
+    assert!(run.session.feed(1).is_none(), "there is something to send");
+    run.drain();
+    assert!(run.session.feed(1).is_some());
+}
