@@ -4,6 +4,7 @@
 //! become publishers and cursors of `live`.
 
 mod connection;
+mod fanout;
 mod listener;
 pub(crate) mod play;
 mod publish;
@@ -27,6 +28,7 @@ use crate::hub::Hub;
 use crate::pictures::Pictures;
 use crate::sessions::Sessions;
 
+pub(crate) use fanout::Fanout;
 pub(crate) use listener::{Listener, accept, bind};
 pub(crate) use report::{Rates, rates};
 
@@ -39,6 +41,8 @@ pub(crate) struct Context {
     pub(crate) archive: Arc<Archive>,
     /// What is recorded of what.
     pub(crate) director: Arc<Director>,
+    /// Groups of players.
+    pub(crate) fanout: Arc<Fanout>,
     /// Who is connected.
     pub(crate) sessions: Arc<Sessions>,
     /// Whether the server is being emptied.

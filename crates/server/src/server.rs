@@ -158,6 +158,7 @@ impl Server {
         let settings = ArcSwap::from_pointee(settings);
         let sessions = Arc::new(Sessions::new(hub.clone()));
         let context = Arc::new(Context {
+            fanout: Arc::default(),
             config,
             settings,
             registry,

@@ -4,6 +4,8 @@
 //! or the server's end. What a connection publishes and plays is in `publish` and `play`, what the server's operator
 //! wants of it in `operator`.
 
+mod end;
+mod group;
 mod operator;
 
 use std::cell::RefCell;
@@ -24,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::Context;
+use super::fanout::{Back, Membership};
 use super::listener::Handshake;
 use super::play::{Play, Plays};
 use super::publish::Publish;
@@ -31,6 +34,7 @@ use super::quiet::Quiet;
 use super::socket::{Got, Socket};
 use crate::sessions::Connected;
 use crate::telemetry;
+pub(super) use end::End;
 
 /// Read at once. One buffer a thread serves all connections: nothing is kept in it between two reads.
 const READ_BYTES: usize = 256 << 10;
@@ -51,45 +55,6 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
-/// Why a connection ended.
-#[derive(Debug)]
-pub(super) enum End {
-    /// The peer closed it.
-    Closed,
-    /// The system says that it is gone.
-    Socket(io::Error),
-    /// The peer broke the protocol, a limit or a time limit.
-    Session(rtmp::Error),
-    /// It sent no media for too long.
-    PublisherSilent,
-    /// It read nothing, or not enough, for too long.
-    PlayerStalled,
-    /// It made room for newer connections.
-    Handshakes,
-    /// It was refused.
-    Refused,
-    /// Somebody ended it through the API.
-    Kicked,
-    /// The server stops.
-    Stopping,
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("connection closed by peer"),
-            Self::Socket(error) => write!(f, "connection lost: {error}"),
-            Self::Session(error) => write!(f, "{error}"),
-            Self::PublisherSilent => f.write_str("no data within -publish-timeout"),
-            Self::PlayerStalled => f.write_str("player too slow for -play-timeout"),
-            Self::Handshakes => f.write_str("too many handshakes"),
-            Self::Refused => f.write_str("refused"),
-            Self::Kicked => f.write_str("kicked"),
-            Self::Stopping => f.write_str("server stopping"),
-        }
-    }
-}
-
 /// Serves one connection until it ends.
 pub(super) async fn serve(
     socket: TcpStream,
@@ -108,13 +73,14 @@ pub(super) async fn serve(
     let config = ServerConfig { limits, ..ServerConfig::default() };
     let now = Instant::now();
     let mut connection = Connection {
-        socket: Socket::Awake(socket),
+        socket: Socket::Awake(Arc::new(socket)),
         quiet: Quiet::new(now, context.config.record_flush),
         session: ServerSession::new(config, &entropy, now),
         output: Chunks::new(),
         blocked_since: None,
         publishes: Vec::new(),
         plays: Plays::default(),
+        membership: None,
         batch: Vec::new(),
         handshake: Some(handshake),
         refused: None,
@@ -148,6 +114,20 @@ impl Client {
     }
 }
 
+/// What a connection is woken for.
+enum Turn {
+    Read(u32, Read),
+    Ready(io::Result<Ready>),
+    /// There is room for a publisher that was held.
+    Room,
+    Time,
+    Stop,
+    Kick,
+    Cut,
+    /// The group has let go of the player.
+    Back(Option<Back>),
+}
+
 struct Connection {
     socket: Socket,
     quiet: Quiet,
@@ -157,6 +137,8 @@ struct Connection {
     blocked_since: Option<Instant>,
     publishes: Vec<Publish>,
     plays: Plays,
+    /// While others write for its player; everything else begins with leaving.
+    membership: Option<Membership>,
     /// Packets on their way to a player; empty between two turns.
     batch: Vec<Packet>,
     handshake: Option<Handshake>,
@@ -218,34 +200,46 @@ impl Connection {
             }
             let held = self.is_held(now);
             arm(timer.as_mut(), self.deadline(held), now);
+            self.join_group();
             let cut = async {
                 match &self.handshake {
                     Some(handshake) => handshake.cut().await,
                     None => std::future::pending().await,
                 }
             };
+            let reads = self.output.is_empty() && self.membership.is_none();
             // Everything here is cancel safe. What wakes a task most often comes first.
             let turn = tokio::select! {
                 biased;
-                (play, read) = self.plays.next(&mut self.batch), if self.output.is_empty() => {
-                    self.on_read(play, read)
-                }
-                ready = self.socket.ready(interest(&self.output, held)) => match ready {
-                    Ok(ready) => self.on_ready(ready),
-                    Err(error) => Err(End::Socket(error)),
-                },
-                () = room(&self.publishes), if held => Ok(()),
-                () = timer.as_mut() => Ok(()),
-                () = &mut stopped, if self.closing.is_none() => Ok(()),
-                () = std::future::poll_fn(|cx| peer.poll_kick(cx)) => {
-                    self.on_kick();
-                    Ok(())
-                }
-                () = cut, if self.handshake.is_some() => Err(End::Handshakes),
+                (play, read) = self.plays.next(&mut self.batch), if reads => Turn::Read(play, read),
+                ready = self.socket.ready(interest(&self.output, held)) => Turn::Ready(ready),
+                () = room(&self.publishes), if held => Turn::Room,
+                () = timer.as_mut() => Turn::Time,
+                () = &mut stopped, if self.closing.is_none() => Turn::Stop,
+                () = std::future::poll_fn(|cx| peer.poll_kick(cx)) => Turn::Kick,
+                () = cut, if self.handshake.is_some() => Turn::Cut,
+                back = group::back(&mut self.membership) => Turn::Back(back),
             };
-            if let Err(end) = turn {
+            if let Err(end) = self.on_turn(turn) {
                 return end;
             }
+        }
+    }
+
+    fn on_turn(&mut self, turn: Turn) -> Result<(), End> {
+        if let Turn::Back(back) = turn {
+            return self.take_back(back);
+        }
+        self.leave_group()?;
+        match turn {
+            Turn::Read(play, read) => self.on_read(play, read),
+            Turn::Ready(ready) => self.on_ready(ready.map_err(End::Socket)?),
+            Turn::Kick => {
+                self.on_kick();
+                Ok(())
+            }
+            Turn::Cut => Err(End::Handshakes),
+            Turn::Room | Turn::Time | Turn::Stop | Turn::Back(_) => Ok(()),
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use live::{Cursor, Key, Lost, Read, Watcher};
 use media::{Header, Kind, Packet};
 
-use clock::Clock;
+pub(super) use clock::Clock;
 
 use crate::sessions::Playing;
 
@@ -71,6 +71,21 @@ impl Play {
     /// Whether it reads a run now.
     pub(crate) fn reads(&self) -> bool {
         self.cursor.is_some()
+    }
+
+    /// Whether it has everything and goes on as it does.
+    pub(super) fn is_steady(&self) -> bool {
+        self.behind.is_none() && self.cursor.as_ref().is_some_and(Cursor::is_at_end)
+    }
+
+    /// What somebody else needs to read for it; until [`Play::take_back`] it must not be polled.
+    pub(super) fn lend(&mut self) -> Option<(Cursor, Clock)> {
+        Some((self.cursor.take()?, self.clock.clone()))
+    }
+
+    /// Reads by itself again.
+    pub(super) fn take_back(&mut self, cursor: Cursor, clock: Clock) {
+        (self.cursor, self.clock) = (Some(cursor), clock);
     }
 
     /// The run is over; the next one is waited for. If it comes before `held_until`, it goes on for this one.
@@ -171,6 +186,14 @@ impl Plays {
 
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// The one play of a connection that has no other.
+    pub(super) fn only(&mut self) -> Option<&mut Play> {
+        match self.list.as_mut_slice() {
+            [play] => Some(play),
+            _ => None,
+        }
     }
 
     pub(super) fn get_mut(&mut self, stream: u32) -> Option<&mut Play> {

@@ -5,6 +5,7 @@
 //! the rest; a *quiet* socket is not watched at all. When it is one is decided in `quiet`.
 
 use std::io::{self, IoSlice, Read as _, Write as _};
+use std::sync::Arc;
 
 use socket2::SockRef;
 use tokio::io::{Interest, Ready};
@@ -13,8 +14,8 @@ use tokio::net::TcpStream;
 /// A socket that does not block.
 #[derive(Debug)]
 pub(super) enum Socket {
-    /// Watched: it wakes the task.
-    Awake(TcpStream),
+    /// Watched: it wakes the task. Shared while a group of players writes to it.
+    Awake(Arc<TcpStream>),
     /// Not watched.
     Quiet(std::net::TcpStream),
     /// Between the two, or after that has failed.
@@ -43,8 +44,11 @@ impl Socket {
     pub(super) fn set_quiet(&mut self, quiet: bool) -> io::Result<()> {
         if cfg!(unix) && quiet != self.is_quiet() {
             *self = match std::mem::replace(self, Self::Gone) {
-                Self::Awake(socket) => Self::Quiet(socket.into_std()?),
-                Self::Quiet(socket) => Self::Awake(TcpStream::from_std(socket)?),
+                Self::Awake(socket) => match Arc::try_unwrap(socket) {
+                    Ok(socket) => Self::Quiet(socket.into_std()?),
+                    Err(shared) => Self::Awake(shared),
+                },
+                Self::Quiet(socket) => Self::Awake(Arc::new(TcpStream::from_std(socket)?)),
                 Self::Gone => Self::Gone,
             };
         }
@@ -63,7 +67,7 @@ impl Socket {
                 let mut bytes = None;
                 // An error of this kind says that the system will tell when there is more.
                 let tried = socket.try_io(Interest::READABLE, || {
-                    let n = (&*SockRef::from(socket)).read(buffer)?;
+                    let n = (&*SockRef::from(&**socket)).read(buffer)?;
                     bytes = Some(n);
                     if (1..room).contains(&n) {
                         Err(io::ErrorKind::WouldBlock.into())

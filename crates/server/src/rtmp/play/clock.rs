@@ -6,8 +6,8 @@ use media::Packet;
 
 /// Times of the first run are the publisher's own. Those of a run that goes on for it have one offset for sound and
 /// pictures, so that the player's time goes on too; the encoder's own jumps within a run are passed on.
-#[derive(Debug, Default)]
-pub(super) struct Clock {
+#[derive(Debug, Clone, Default)]
+pub(in super::super) struct Clock {
     /// What is added to the publisher's times.
     offset_ms: i64,
     /// In a run that goes on for another: what is a little before this is sent at it.
@@ -20,9 +20,18 @@ impl Clock {
     /// A longer step back is a jump of the encoder's clock.
     const STEP_MS: i64 = 1_000;
 
+    /// Whether both give every packet that follows the same time.
+    pub(in super::super) fn is_like(&self, other: &Self) -> bool {
+        let terms = |clock: &Self| {
+            let newest_ms = clock.newest.map(|(newest_ms, _)| newest_ms);
+            (clock.offset_ms, clock.floor_ms, newest_ms)
+        };
+        terms(self) == terms(other)
+    }
+
     /// Goes on with a run that begins at `dts_ms`: after the newest packet by the time that has passed since, and by
     /// 1 ms at least.
-    pub(super) fn resume(&mut self, dts_ms: i64, now: Instant) {
+    pub(in super::super) fn resume(&mut self, dts_ms: i64, now: Instant) {
         let Some((newest_ms, sent)) = self.newest else { return };
         let passed = now.saturating_duration_since(sent).as_millis();
         let begin_ms = newest_ms.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX).max(1));
@@ -44,7 +53,7 @@ impl Clock {
     }
 
     /// Gives a packet that is sent now the player's time.
-    pub(super) fn map(&mut self, packet: &mut Packet, now: Instant) {
+    pub(in super::super) fn map(&mut self, packet: &mut Packet, now: Instant) {
         if packet.is_media() {
             packet.dts_ms = self.at(packet.dts_ms);
             let newest_ms = self.newest.map_or(i64::MIN, |(newest_ms, _)| newest_ms);

@@ -1,0 +1,209 @@
+//! One group: where it stands, and its members.
+
+use std::io::IoSlice;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use live::{Cursor, Read};
+use media::{Chunks, Packet};
+use rtmp::server::Feed;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use super::super::play::Clock;
+use crate::sessions::Peer;
+
+/// Members of one group: written to in a row, so that others get their turn after some hundred microseconds, and
+/// that a machine with many processors has several groups of a large audience to work at.
+pub(super) const MEMBERS: usize = 64;
+/// Batches of packets in a row, for the same reason.
+const BATCHES: usize = 4;
+/// Parts of one vectored write. A batch that has more is finished by the members themselves.
+const SLICES: usize = 128;
+
+/// A player's side of a membership.
+#[derive(Debug)]
+pub(in super::super) struct Member {
+    pub(in super::super) socket: Arc<TcpStream>,
+    pub(in super::super) peer: Arc<Peer>,
+    pub(in super::super) standing: Box<Standing>,
+}
+
+/// Where a player stands: what it reads next, at what time it gets that, and what that looks like.
+#[derive(Debug)]
+pub(in super::super) struct Standing {
+    pub(in super::super) cursor: Cursor,
+    pub(in super::super) clock: Clock,
+    pub(in super::super) feed: Feed,
+}
+
+/// What a player that leaves goes on with.
+#[derive(Debug)]
+pub(in super::super) struct Back {
+    pub(in super::super) standing: Box<Standing>,
+    /// What the group has read last, which is for each member to act upon.
+    pub(in super::super) read: Option<Read>,
+    /// What the socket has not taken yet, and is to get first.
+    pub(in super::super) rest: Chunks,
+}
+
+/// Players that stand at the same place.
+#[derive(Debug)]
+pub(super) struct Group {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    lead: Cursor,
+    clock: Clock,
+    feed: Feed,
+    seats: Vec<Seat>,
+    next_id: u64,
+    /// The group's task.
+    waker: Option<Waker>,
+    /// It has no members, and admits none any more.
+    is_over: bool,
+    /// Both empty between two turns.
+    batch: Vec<Packet>,
+    output: Chunks,
+}
+
+#[derive(Debug)]
+struct Seat {
+    id: u64,
+    member: Member,
+    back: oneshot::Sender<Back>,
+}
+
+impl Group {
+    /// A group that stands where `member` does; empty yet.
+    pub(super) fn around(member: &Member) -> Self {
+        let Standing { cursor, clock, feed } = &*member.standing;
+        let (lead, clock, feed) = (cursor.lead(), clock.clone(), feed.clone());
+        let (seats, next_id, waker, is_over, batch, output) = Default::default();
+        let state = State { lead, clock, feed, seats, next_id, waker, is_over, batch, output };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// Admits a player that stands where the group does.
+    ///
+    /// # Errors
+    /// The player, if it does not, or if the group is full or over.
+    pub(super) fn admit(&self, member: Member) -> Result<(u64, oneshot::Receiver<Back>), Member> {
+        let mut state = self.lock();
+        let mut admitted = state.admit(member);
+        // Both were woken by the same packet, and the player was first.
+        if admitted.is_err()
+            && state.has_room()
+            && let Some(waker) = state.waker.clone()
+        {
+            if state.turn(&mut Context::from_waker(&waker)).is_ready() {
+                waker.wake();
+            }
+            admitted = admitted.or_else(|member| state.admit(member));
+        }
+        admitted
+    }
+
+    /// Lets a member go; `None` if it has gone.
+    pub(super) fn release(&self, id: u64) -> Option<Back> {
+        let mut state = self.lock();
+        let at = state.seats.iter().position(|seat| seat.id == id)?;
+        let seat = state.seats.swap_remove(at);
+        Some(state.back(seat.member, None, Chunks::new()))
+    }
+
+    /// Writes what there is; ready when the group is over.
+    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        state.waker = Some(cx.waker().clone());
+        state.turn(cx)
+    }
+
+    /// Held for system calls that do not wait.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn has_room(&self) -> bool {
+        !self.is_over && self.seats.len() < MEMBERS
+    }
+
+    fn admit(&mut self, mut member: Member) -> Result<(u64, oneshot::Receiver<Back>), Member> {
+        let Standing { cursor, clock, feed } = &mut *member.standing;
+        let is_like = self.clock.is_like(clock) && self.feed.is_like(feed);
+        if !self.has_room() || !is_like || !cursor.follow(&self.lead) {
+            return Err(member);
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        let (back, returned) = oneshot::channel();
+        self.seats.push(Seat { id, member, back });
+        Ok((id, returned))
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..BATCHES {
+            self.is_over |= self.seats.is_empty();
+            if self.is_over {
+                return Poll::Ready(());
+            }
+            match self.lead.poll_read(cx, &mut self.batch) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Read::Packets) => self.send(Instant::now()),
+                Poll::Ready(Read::Idle) => {}
+                Poll::Ready(read @ (Read::Joined { .. } | Read::Ended { .. })) => {
+                    for Seat { member, back, .. } in std::mem::take(&mut self.seats) {
+                        // Who is gone needs nothing.
+                        let _ = back.send(self.back(member, Some(read.clone()), Chunks::new()));
+                    }
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Writes a batch to everybody. Who does not take all of it at once goes on alone.
+    fn send(&mut self, now: Instant) {
+        self.batch.iter_mut().for_each(|packet| self.clock.map(packet, now));
+        for packet in &self.batch {
+            self.feed.send(packet, &mut self.output);
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = self.output.fill(&mut slices);
+        let slices = slices.get(..filled).unwrap_or_default();
+        let mut behind = Vec::new();
+        for (at, seat) in self.seats.iter().enumerate() {
+            let Member { socket, peer, .. } = &seat.member;
+            // An error is found again by who goes on alone.
+            let written = socket.try_write_vectored(slices).unwrap_or(0);
+            peer.traffic.write_bytes(written);
+            peer.traffic.send(self.batch.len());
+            if written < self.output.len() {
+                behind.push((at, written));
+            }
+        }
+        for (at, written) in behind.into_iter().rev() {
+            let Seat { member, back, .. } = self.seats.swap_remove(at);
+            let mut rest = self.output.clone();
+            rest.advance(written);
+            let _ = back.send(self.back(member, None, rest));
+        }
+        self.batch.clear();
+        self.output.clear();
+    }
+
+    /// What a member goes on with.
+    fn back(&mut self, member: Member, read: Option<Read>, rest: Chunks) -> Back {
+        let mut standing = member.standing;
+        standing.cursor.unfollow(&mut self.lead);
+        standing.clock = self.clock.clone();
+        standing.feed = self.feed.clone();
+        Back { standing, read, rest }
+    }
+}
