@@ -1,6 +1,7 @@
 //! One group: where it stands, and its members.
 
 use std::io::IoSlice;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -52,6 +53,8 @@ pub(in super::super) struct Back {
 #[derive(Debug)]
 pub(super) struct Group {
     state: Mutex<State>,
+    /// Whether there was room when the state was last let go of: who looks for a place need not wait for a full group.
+    has_room: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -84,7 +87,7 @@ impl Group {
         let (lead, clock, feed) = (cursor.lead(), clock.clone(), feed.clone());
         let (seats, next_id, waker, is_over, batch, output) = Default::default();
         let state = State { lead, clock, feed, seats, next_id, waker, is_over, batch, output };
-        Self { state: Mutex::new(state) }
+        Self { state: Mutex::new(state), has_room: AtomicBool::new(true) }
     }
 
     /// Admits a player that stands where the group does.
@@ -92,6 +95,9 @@ impl Group {
     /// # Errors
     /// The player, if it does not, or if the group is full or over.
     pub(super) fn admit(&self, member: Member) -> Result<(u64, oneshot::Receiver<Back>), Member> {
+        if !self.has_room.load(Ordering::Relaxed) {
+            return Err(member);
+        }
         let mut state = self.lock();
         let mut admitted = state.admit(member);
         // Both were woken by the same packet, and the player was first.
@@ -104,6 +110,7 @@ impl Group {
             }
             admitted = admitted.or_else(|member| state.admit(member));
         }
+        self.note_room(&state);
         admitted
     }
 
@@ -112,6 +119,7 @@ impl Group {
         let mut state = self.lock();
         let at = state.seats.iter().position(|seat| seat.id == id)?;
         let seat = state.seats.swap_remove(at);
+        self.note_room(&state);
         Some(state.back(seat.member, None, Chunks::new()))
     }
 
@@ -119,7 +127,13 @@ impl Group {
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         state.waker = Some(cx.waker().clone());
-        state.turn(cx)
+        let turn = state.turn(cx);
+        self.note_room(&state);
+        turn
+    }
+
+    fn note_room(&self, state: &State) {
+        self.has_room.store(state.has_room(), Ordering::Relaxed);
     }
 
     /// Held for system calls that do not wait.
