@@ -151,13 +151,14 @@ fn gap(missing: &Missing) -> String {
 }
 
 fn file(file: &File) -> [String; 6] {
-    let is_open = file.state == "open";
+    // What its recorder does not tell of any more.
+    let is_unknown = file.state == "open" && file.length_ms == 0;
     [
         printable(&file.file),
         number(file.number.into()),
         printable(&file.state),
         local(&file.start),
-        if is_open { none() } else { time(file.length_ms) },
+        if is_unknown { none() } else { time(file.length_ms) },
         size(file.size_bytes),
     ]
 }

@@ -135,13 +135,13 @@ struct Segment {
     file: String,
     /// When it begins.
     start: String,
-    /// When its last packet came, once it is whole.
+    /// When its last packet came, once it is whole; before that its start.
     end: String,
     /// When it begins on the recording's clock.
     start_ms: u64,
-    /// Its length.
+    /// Its length; until now, while it is open.
     length_ms: u64,
-    /// Bytes of the file.
+    /// Bytes of the file; until now, while it is open.
     size_bytes: u64,
     /// Its BLAKE3 hash, as `b3sum` computes it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -258,16 +258,12 @@ pub(super) async fn whole(api: &Arc<Api>, id: RecordingId) -> Result<Whole, Prob
     Ok(Whole::new(recording, &segments, &gaps))
 }
 
-impl Whole {
-    /// With what the catalog knows of its files and gaps.
-    pub(super) fn new(
-        recording: Recording,
-        segments: &[catalog::Segment],
-        gaps: &[catalog::SegmentGap],
-    ) -> Self {
-        let id = &recording.id;
-        let files = segments.iter().map(|segment| Segment {
-            number: segment.number,
+impl Segment {
+    /// One as the catalog knows it.
+    fn new(recording: &Recording, segment: &catalog::Segment) -> Self {
+        let (id, number) = (&recording.id, segment.number);
+        Self {
+            number,
             state: segment.state.name(),
             file: shape::path(&segment.path),
             start: time::of_ms(segment.start_unix_ms),
@@ -276,9 +272,33 @@ impl Whole {
             length_ms: segment.length_ms,
             size_bytes: segment.size_bytes,
             hash: segment.hash.map(|hash| hash.to_string()),
-            url: format!("/api/v1/recordings/{id}/segments/{}/file", segment.number),
-        });
-        let files = files.collect();
+            url: format!("/api/v1/recordings/{id}/segments/{number}/file"),
+        }
+    }
+
+    /// It is being written: what its recorder knows of it, which the catalog is told at its end.
+    fn grow(&mut self, recording_ms: u64, size_bytes: u64) {
+        self.length_ms = recording_ms.saturating_sub(self.start_ms);
+        self.size_bytes = size_bytes.max(self.size_bytes);
+    }
+}
+
+impl Whole {
+    /// With what the catalog knows of its files and gaps.
+    pub(super) fn new(
+        recording: Recording,
+        segments: &[catalog::Segment],
+        gaps: &[catalog::SegmentGap],
+    ) -> Self {
+        let mut files: Vec<_> = segments.iter().map(|s| Segment::new(&recording, s)).collect();
+        let is_open = segments.last().is_some_and(|s| s.state == catalog::State::Open);
+        if let Some((last, before)) = files.split_last_mut()
+            && is_open
+            && recording.state.is_active()
+        {
+            let written: u64 = before.iter().map(|file| file.size_bytes).sum();
+            last.grow(recording.length_ms, recording.size_bytes.saturating_sub(written));
+        }
         let missing = gaps.iter().map(|gap| Gap {
             segment: gap.segment,
             inside: gap.is_inside,

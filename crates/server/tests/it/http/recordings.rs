@@ -67,6 +67,9 @@ fn a_recording_waits_for_its_stream_and_is_found_again() {
             shown(&http, &asked, |r| r["state"] == "recording" && r["files"][0] != json!(null));
         assert_eq!(running["labels"], json!({"event": "concert"}));
         assert_eq!(running["files"][0]["state"], "open");
+        for grown in ["length_ms", "size_bytes"] {
+            assert_eq!(running["files"][0][grown], running[grown], "{grown}");
+        }
         publisher.close().await.unwrap();
         let stop = format!("{}/stop", path_of(&asked));
         let (status, ended) = ask(&http, "POST", &stop, &json!({}));
