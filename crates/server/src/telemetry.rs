@@ -21,8 +21,9 @@ use crate::config::{Ffmpeg, LogFormat, LogLevel, Problem};
 use crate::pictures::Program;
 use crate::rtmp::Rates;
 
-/// Lines that wait for a reader of the log that does not read; beyond it lines are lost, never a stream.
-const LINES: usize = 20_000;
+/// Lines that wait for a reader of the log that does not read; beyond it lines are lost, never a stream. Their places
+/// are there from the beginning, of 32 bytes each.
+const LINES: usize = 10_000;
 
 /// Writes what is left of the log when it is dropped, waiting a second at most.
 #[derive(Debug)]

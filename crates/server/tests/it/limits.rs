@@ -36,9 +36,10 @@ async fn admitted(server: &Server) -> Wire {
     panic!("nobody is let in");
 }
 
-/// Waits until the server has no more descriptors than it had once: until others are gone.
+/// Waits until the server has no more descriptors than it had once: until others are gone. Over HTTP that may be at
+/// their time limits, of which the longest is 30 s.
 pub(crate) async fn settled(server: &Server, descriptors: usize) {
-    for _ in 0..1_000 {
+    for _ in 0..4_500 {
         if server.usage().descriptors <= descriptors {
             return;
         }
