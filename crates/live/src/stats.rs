@@ -11,9 +11,9 @@ pub struct Stats {
     pub video: TrackStats,
     /// Data messages.
     pub data: TrackStats,
-    /// Key frames.
+    /// Key frames, of the first video track.
     pub key_frames: u64,
-    /// Longest distance of two key frames in ms.
+    /// Longest distance of two of them in ms.
     pub key_interval_max_ms: i64,
     /// Unwrapped time of the first and the newest key frame.
     pub key_dts_ms: Option<(i64, i64)>,
@@ -30,7 +30,7 @@ pub struct TrackStats {
     pub packets: u64,
     /// Bytes of their bodies.
     pub bytes: u64,
-    /// Coded frames among them.
+    /// Coded frames among them; of several video tracks those of the first.
     pub frames: u64,
     /// Unwrapped time of the first and the newest coded frame.
     pub dts_ms: Option<(i64, i64)>,
@@ -44,7 +44,9 @@ impl Stats {
         newest_ms.saturating_sub(first_ms).checked_div(intervals)
     }
 
-    pub(crate) fn count(&mut self, packet: &Packet) {
+    /// Counts a packet. Frames of a video track that `is_other` than the first are bytes and nothing else: they come
+    /// beside those of the first, and begin at key frames of their own.
+    pub(crate) fn count(&mut self, packet: &Packet, is_other: bool) {
         let track = match packet.kind {
             Kind::Audio => &mut self.audio,
             Kind::Video => &mut self.video,
@@ -52,7 +54,7 @@ impl Stats {
         };
         track.packets += 1;
         track.bytes += packet.body.len() as u64;
-        if !packet.is_media() {
+        if is_other || !packet.is_media() {
             return;
         }
         let dts_ms = packet.dts_ms;

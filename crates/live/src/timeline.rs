@@ -288,13 +288,14 @@ impl State {
     }
 
     fn append(&mut self, packet: Packet) {
-        self.stats.count(&packet);
         // What a frame says of the header is so before that frame already.
         let is_frame = packet.is_media();
         if is_frame {
             self.note_header(&packet);
         }
         let start = self.is_start(&packet);
+        let is_first = self.video_track.is_none_or(|track| packet.has_track(track));
+        self.stats.count(&packet, packet.kind == Kind::Video && !is_first);
         let full = self.blocks.back().is_none_or(|b| b.packets.is_empty() || b.is_full());
         if start || full {
             self.begin_block(start, packet.dts_ms);

@@ -185,6 +185,28 @@ fn stats_count_what_was_pushed() {
 }
 
 #[test]
+fn frames_and_key_frames_are_those_of_the_first_video_track() {
+    let registry = Registry::new(Limits::default());
+    let mut publisher = registry.publish(&key("a")).unwrap();
+    let video =
+        |dts_ms, body: &'static [u8]| Packet::new(Kind::Video, dts_ms, Bytes::from_static(body));
+    let [other_key, other_frame] = [&b"\x96\x01avc1\x01\0\0\0A"[..], b"\xA6\x01avc1\x01\0\0\0A"];
+    publisher.push(&mut vec![
+        video(0, b"\x17\0\0\0\0"),
+        video(0, b"\x17\x01\0\0\0A"),
+        video(0, other_key),
+        video(1_000, other_key),
+        video(1_000, b"\x27\x01\0\0\0A"),
+        video(1_500, other_frame),
+        video(4_000, b"\x17\x01\0\0\0A"),
+    ]);
+    let stats = publisher.stats();
+    assert_eq!((stats.video.packets, stats.video.frames), (7, 3));
+    assert_eq!((stats.key_frames, stats.key_interval_max_ms), (2, 4_000));
+    assert_eq!(stats.key_dts_ms, Some((0, 4_000)));
+}
+
+#[test]
 fn what_is_published_can_be_had_by_others() {
     let registry = Registry::new(Limits::default());
     let watcher = registry.watch(&key("waited")).unwrap();
