@@ -8,6 +8,7 @@ mod bench;
 mod checks;
 mod clip;
 mod longer;
+mod obs;
 mod run;
 mod test;
 mod tidy;
@@ -47,6 +48,8 @@ enum Task {
     },
     /// Have 200 publishers and 400 players come, go, stall and break while a disk fails: what is left
     Soak(longer::Soak),
+    /// Run the tests with OBS by one that knows Enhanced RTMP, and install that. Needs root
+    Obs,
     /// Check licences, origins and duplicates of the dependencies
     Deny,
     /// Check the concurrency of timelines, cursors and the registry in every order of threads
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Task::Crash { kills } => ("crash", longer::crash(kills)),
         Task::Trouble { seconds } => ("trouble", longer::trouble(seconds)),
         Task::Soak(options) => ("soak", longer::soak(&options)),
+        Task::Obs => ("obs", obs::tests()),
         Task::Deny => ("deny", run::Workspace::find().and_then(|w| checks::deny(&w))),
         Task::Loom => ("loom", run::Workspace::find().and_then(|w| checks::loom(&w))),
         Task::Fuzz { seconds, targets } => {

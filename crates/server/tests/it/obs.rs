@@ -10,10 +10,10 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use media::flv::probe::Codec;
+use media::flv::probe::{Codec, Track};
 use media::{Kind, Packet, Role};
 use testkit::flv::Flv;
-use testkit::{Player, PlayerEvent, Server, block_on};
+use testkit::{Player, PlayerEvent, Server, block_on, tools};
 
 use crate::files::judge;
 use crate::support::recording;
@@ -144,7 +144,8 @@ fn what_obs_streams_is_recorded_and_watched_bit_for_bit() {
 fn assert_watched(got: &[Packet], recorded: &[Packet]) {
     let media: Vec<_> = got.iter().skip_while(|packet| !packet.is_media()).collect();
     assert!(media.len() >= PICTURES, "{} of {} packets", media.len(), recorded.len());
-    assert_eq!(media.first().map(|packet| packet.role), Some(Role::Key));
+    let first = media.iter().find(|packet| packet.kind == Kind::Video);
+    assert_eq!(first.map(|packet| packet.role), Some(Role::Key));
     let is_same = |a: &Packet, b: &Packet| a.kind == b.kind && a.body == b.body;
     let tail = recorded.iter().rev().zip(media.iter().rev());
     assert!(media.len() <= recorded.len() && tail.clone().all(|(a, b)| is_same(a, b)));
@@ -170,6 +171,44 @@ fn a_recording_of_obs_that_is_killed_is_whole() {
     let told = server.wait_for_log("publish ended", &[("stream_key", "live/test")]);
     let reason = told.field("reason").unwrap();
     assert!(reason.starts_with("connection "), "{reason}");
+    assert_watched(&viewer.finish(), &Flv::read(&file).unwrap().media());
+    server.stop();
+}
+
+#[test]
+fn av1_and_a_second_sound_of_obs_are_recorded_and_watched_bit_for_bit() {
+    enhanced(&[(320, 180)]);
+}
+
+#[test]
+fn two_pictures_and_two_sounds_of_obs_are_recorded_and_watched_bit_for_bit() {
+    enhanced(&[(320, 180), (160, 90)]);
+}
+
+/// OBS streams AV1, one track of each size, and two of AAC, to the file and to who watches from the beginning.
+fn enhanced(sizes: &[(u32, u32)]) {
+    let Some(nine) = Studio::is_enhanced().then(tools::ffmpeg9).flatten() else { return };
+    let mut server = recording().deadline(START).start();
+    let viewer = Viewer::start(&server);
+    server.wait_for_log("play started", &[]);
+    let studio = Studio::stream_enhanced(&server.url("live"), "test", sizes).unwrap();
+    viewer.wait_for_pictures();
+    studio.stop_streaming();
+    let file = assert_told(&server, "ended");
+    server.wait_for_log("publish ended", &[("reason", "ended by the publisher")]);
+
+    let report = judge::sound(&file);
+    let expected = sizes.iter().map(|(width, height)| format!("AV1 {width}x{height}"));
+    let expected: Vec<_> = expected.chain(["AAC 2".to_owned(), "AAC 2".to_owned()]).collect();
+    let codec = |track: &Track| match &track.codec {
+        Codec::Video(info) => format!("{} {}x{}", info.codec, info.width, info.height),
+        Codec::Audio(info) => format!("{} {}", info.codec, info.channels),
+        Codec::Unknown => "unknown".to_owned(),
+    };
+    assert_eq!(report.tracks.iter().map(codec).collect::<Vec<_>>(), expected);
+    let pictures = report.tracks.iter().filter(|track| track.kind == Kind::Video);
+    let frames: u64 = pictures.map(|track| track.frames).sum();
+    assert_eq!(judge::pictures(&nine, &file).len() as u64, frames);
     assert_watched(&viewer.finish(), &Flv::read(&file).unwrap().media());
     server.stop();
 }
