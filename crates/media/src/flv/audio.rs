@@ -124,12 +124,8 @@ pub fn read(body: &[u8]) -> impl Iterator<Item = Result<AudioTag<'_>, Malformed>
 
 /// Whether the head tells what the message is: it has one track, and no modifiers that go beyond it.
 pub(super) fn is_told_by(head: &[u8]) -> bool {
-    use Multitrack::{ManyTracks, ManyTracksManyCodecs};
     let Some((&first, rest)) = head.split_first() else { return true };
-    first >> 4 != ENHANCED
-        || parse_enhanced(first, rest).is_ok_and(|(_, tracks)| {
-            !matches!(tracks.multitrack, Some(ManyTracks | ManyTracksManyCodecs))
-        })
+    first >> 4 != ENHANCED || parse_enhanced(first, rest).is_ok_and(|(_, tracks)| tracks.is_told())
 }
 
 /// The modifiers of an audio message, in their order; none in a legacy one.

@@ -196,6 +196,15 @@ impl<'a> Tracks<'a> {
         (size <= data.len().saturating_add(missing)).then_some(id)
     }
 
+    /// Whether the head of a message, which this was read from, tells its track: there is one, and its id is there.
+    pub(super) fn is_told(&self) -> bool {
+        match self.multitrack {
+            None => true,
+            Some(Multitrack::OneTrack) => !self.rest.is_empty(),
+            Some(Multitrack::ManyTracks | Multitrack::ManyTracksManyCodecs) => false,
+        }
+    }
+
     fn read(&mut self) -> Result<Track<'a>, Malformed> {
         let Some(multitrack) = self.multitrack else {
             self.done = true;

@@ -150,14 +150,11 @@ pub fn recomposed(body: &[u8], composition_time_ms: i32) -> Option<Vec<u8>> {
 
 /// Whether the head tells what the message is: it has one track, and no modifiers that go beyond it.
 pub(super) fn is_told_by(head: &[u8]) -> bool {
-    use Multitrack::{ManyTracks, ManyTracksManyCodecs};
     let Some((&first, rest)) = head.split_first() else { return true };
     first & ENHANCED == 0
         || parse_enhanced(first, rest).is_ok_and(|message| match message {
-            Message::Many(tag, _) => {
-                !matches!(tag.multitrack, Some(ManyTracks | ManyTracksManyCodecs))
-            }
-            _ => true,
+            Message::Many(_, tracks) => tracks.is_told(),
+            Message::One(_) => true,
         })
 }
 

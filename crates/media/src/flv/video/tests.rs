@@ -194,3 +194,12 @@ fn composition_time_is_changed_where_there_is_one() {
         assert_eq!(recomposed(body, 40), None, "{body:x?}");
     }
 }
+
+#[test]
+fn a_head_that_ends_before_the_track_tells_nothing() {
+    let one_track = b"\x96\x00avc1\x01\x01\x42";
+    assert!(is_told_by(one_track) && is_told_by(&one_track[..7]));
+    assert!(!is_told_by(&one_track[..6]), "the track is missing");
+    assert!(!is_told_by(b"\x96\x10avc1\x01\x00\x00\x01\x42"), "several tracks");
+    assert!(is_told_by(b"\x90avc1") && !is_told_by(b"\x90avc"));
+}
