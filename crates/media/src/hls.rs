@@ -18,10 +18,10 @@ mod segmenter;
 mod trace;
 mod window;
 
-pub use lanes::{LeftOut, TrackName};
+pub use lanes::{LANES_MAX, LeftOut, TrackName};
 pub use log::Logged;
-pub use renditions::{Renditions, playlist_name};
+pub use renditions::{Offered, Renditions, offer, playlist_name};
 pub use rewind::{Before, Map, Reach, rewind_init_name, rewind_name};
-pub use segmenter::{Begin, Init, Options, Piece, Segmenter};
+pub use segmenter::{Begin, Init, JITTER_MS, Options, Piece, Segmenter};
 pub use trace::{Trace, Tracer};
-pub use window::{Part, Segment, Window, init_name, part_name, segment_name};
+pub use window::{Part, Rates, Segment, Window, init_name, part_name, segment_name};

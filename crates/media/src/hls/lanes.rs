@@ -8,12 +8,12 @@ use std::str::FromStr;
 
 use super::Piece;
 use super::lane::{Lane, Limits};
-use crate::mp4::{Movie, Refusal};
+use crate::mp4::{Movie, Refusal, Refused, Track};
 use crate::{Kind, Packet};
 
 /// Tracks of pictures, and of sound, that are renditions. Encoders send six at most, and each playlist tells of all of the
 /// others, so that their lengths grow with the square.
-pub(super) const LANES_MAX: usize = 8;
+pub const LANES_MAX: usize = 8;
 
 /// A track by the name that addresses have: `video-0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +22,18 @@ pub struct TrackName {
     pub kind: Kind,
     /// The E-RTMP track id.
     pub id: u8,
+}
+
+impl From<&Track> for TrackName {
+    fn from(track: &Track) -> Self {
+        Self { kind: track.kind, id: track.id }
+    }
+}
+
+impl From<&Refused> for TrackName {
+    fn from(refused: &Refused) -> Self {
+        Self { kind: refused.kind, id: refused.id }
+    }
 }
 
 impl Display for TrackName {
@@ -50,6 +62,14 @@ pub struct LeftOut {
     pub track: TrackName,
     /// Why.
     pub reason: String,
+}
+
+impl LeftOut {
+    /// One beyond [`LANES_MAX`].
+    pub fn beyond(track: TrackName) -> Self {
+        let kind = if track.kind == Kind::Video { "pictures" } else { "sound" };
+        Self { track, reason: format!("more than {LANES_MAX} tracks of {kind}") }
+    }
 }
 
 /// The lanes of a stream, over all of its runs. There is none while no kind has several tracks.
@@ -109,7 +129,7 @@ impl Lanes {
     pub(super) fn change(&mut self, movie: Movie) {
         let is_new = self.list.is_empty();
         let movie = movie.going_on(&self.movie);
-        let of = |lane: &Lane| movie.select(|track| lane.name == name(track));
+        let of = |lane: &Lane| movie.select(|track| lane.name == track.into());
         let is_other = |lane: &Lane| {
             let of_lane = of(lane);
             !of_lane.is_empty() && lane.is_other(&of_lane)
@@ -235,40 +255,29 @@ impl Lanes {
         for refused in movie.refused() {
             // One that is without a configuration may get it yet.
             if !matches!(refused.reason, Refusal::NoConfig { .. }) {
-                let track = TrackName { kind: refused.kind, id: refused.id };
-                self.leave_out(track, refused.reason.to_string());
+                let track = TrackName::from(refused);
+                self.leave_out(LeftOut { track, reason: refused.reason.to_string() });
             }
         }
         if has_several || !self.is_empty() {
-            for name in movie.tracks().iter().map(name) {
-                let of_track = movie.select(|track| self::name(track) == name);
+            for name in movie.tracks().iter().map(TrackName::from) {
+                let of_track = movie.select(|track| name == track.into());
                 let known = self.list.iter().filter(|lane| lane.name.kind == name.kind).count();
                 match self.list.iter_mut().find(|lane| lane.name == name) {
                     Some(lane) if lane.is_other(&of_track) => lane.describe(&of_track),
                     Some(_) => {}
                     None if known < LANES_MAX => self.list.push(Lane::new(name, of_track, first)),
-                    None => {
-                        let reason = format!("more than {LANES_MAX} tracks of {}", kind(name.kind));
-                        self.leave_out(name, reason);
-                    }
+                    None => self.leave_out(LeftOut::beyond(name)),
                 }
             }
         }
         self.movie = movie;
     }
 
-    fn leave_out(&mut self, track: TrackName, reason: String) {
-        if !self.told.contains(&track) {
-            self.told.push(track);
-            self.untold.push(LeftOut { track, reason });
+    fn leave_out(&mut self, left: LeftOut) {
+        if !self.told.contains(&left.track) {
+            self.told.push(left.track);
+            self.untold.push(left);
         }
     }
-}
-
-fn name(track: &crate::mp4::Track) -> TrackName {
-    TrackName { kind: track.kind, id: track.id }
-}
-
-fn kind(kind: Kind) -> &'static str {
-    if kind == Kind::Video { "pictures" } else { "sound" }
 }

@@ -6,7 +6,7 @@
 //! which all viewers share; so every playlist is the same text for all of them, and reports name the others exactly.
 
 use super::playlist::{self, Media, Multivariant, Report, Variant};
-use super::{Segmenter, TrackName, Window};
+use super::{Rates, Segmenter, TrackName, Window};
 use crate::Kind;
 use crate::mp4::Track;
 
@@ -27,9 +27,11 @@ struct Rendition {
 
 impl Rendition {
     /// What is shown of it; nothing while all that it has is gaps.
-    fn track(&self) -> Option<&Track> {
-        self.window.rates().filter(|_| self.window.is_ready())?;
-        self.window.newest()?.begin.init.movie.track(self.name.kind, self.name.id)
+    fn offered(&self) -> Option<Offered<'_>> {
+        let rates = self.window.rates().filter(|_| self.window.is_ready())?;
+        let movie = &self.window.newest()?.begin.init.movie;
+        let track = movie.track(self.name.kind, self.name.id)?;
+        Some(Offered { name: self.name, track, rates })
     }
 
     fn report(&self) -> Option<Report> {
@@ -121,68 +123,82 @@ impl Renditions {
         Some(media)
     }
 
-    /// What there is to choose from, its playlists in a folder: a variant for each track of pictures and each codec of
-    /// sound, which players may know or not. `None` while a track that was there from the start has no segment.
+    /// What there is to choose from ([`offer`]), its playlists in a folder. `None` while a track that was there from the
+    /// start has no segment.
     pub fn multivariant(&self, folder: &str) -> Option<Multivariant> {
         let oldest = self.list.iter().map(|rendition| rendition.first).min()?;
         let mut from_start = self.list.iter().filter(|rendition| rendition.first == oldest);
         if !from_start.all(|rendition| rendition.window.is_ready()) {
             return None;
         }
-        let uri = |name: TrackName| format!("{folder}{}", playlist_name(name));
-        let of = |kind: Kind| {
-            let known = self.list.iter().filter(move |rendition| rendition.name.kind == kind);
-            known.filter_map(|rendition| Some((rendition, rendition.track()?)))
-        };
-        let mut audio: Vec<playlist::Rendition> = Vec::new();
-        let mut groups: Vec<Group> = Vec::new();
-        for (rendition, track) in of(Kind::Audio) {
-            let codec = track.codec_string.split('.').next().unwrap_or_default();
-            if !groups.iter().any(|group| group.codec == codec) {
-                groups.push(Group::new(rendition.name, codec));
-            }
-            let Some(group) = groups.iter_mut().find(|group| group.codec == codec) else {
-                continue;
-            };
-            group.add(rendition, track);
-            let id = group.id();
-            let is_default = !audio.iter().any(|sound| sound.group == id);
-            let name = title(track, audio.iter().filter(|sound| sound.group == id));
-            audio.push(playlist::Rendition {
-                name,
-                group: id,
-                language: track.language.clone().filter(|language| is_tag(language)),
-                is_default,
-                channels: Some(track.channels).filter(|channels| *channels > 0),
-                uri: Some(uri(rendition.name)),
-            });
-        }
-        let mut variants: Vec<Variant> = Vec::new();
-        for (rendition, track) in of(Kind::Video) {
-            let Some(rates) = rendition.window.rates() else { continue };
-            let alone = Variant {
-                uri: uri(rendition.name),
-                bandwidth: rates.peak,
-                average_bandwidth: Some(rates.average),
-                codecs: track.codec_string.clone(),
-                resolution: (track.width > 0).then_some((track.width, track.height)),
-                frame_rate: track.frame_rate.or(Some(rates.samples_per_s)),
-                audio: None,
-            };
-            match groups.is_empty() {
-                true => variants.push(alone),
-                false => variants.extend(groups.iter().map(|group| group.with(alone.clone()))),
-            }
-        }
-        if variants.is_empty() {
-            // Without pictures the first sound of a group stands for all of it.
-            variants.extend(groups.iter().map(|group| {
-                let uri = uri(group.first);
-                group.with(Variant { uri, average_bandwidth: Some(0), ..Variant::default() })
-            }));
-        }
-        (!variants.is_empty()).then_some(Multivariant { variants, audio })
+        let offered: Vec<_> = self.list.iter().filter_map(Rendition::offered).collect();
+        offer(&offered, |name| format!("{folder}{}", playlist_name(name)))
     }
+}
+
+/// A track that is there to be chosen.
+#[derive(Debug, Clone, Copy)]
+pub struct Offered<'a> {
+    /// Its name.
+    pub name: TrackName,
+    /// What it is.
+    pub track: &'a Track,
+    /// What it takes to play it.
+    pub rates: Rates,
+}
+
+/// What there is to choose from, of tracks in their order, each with a playlist: a variant for each track of pictures and
+/// each codec of sound, which players may know or not.
+pub fn offer(tracks: &[Offered<'_>], uri: impl Fn(TrackName) -> String) -> Option<Multivariant> {
+    let of = |kind: Kind| tracks.iter().filter(move |offered| offered.name.kind == kind);
+    let mut audio: Vec<playlist::Rendition> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for offered in of(Kind::Audio) {
+        let Offered { name, track, .. } = *offered;
+        let codec = track.codec_string.split('.').next().unwrap_or_default();
+        if !groups.iter().any(|group| group.codec == codec) {
+            groups.push(Group::new(name, codec));
+        }
+        let Some(group) = groups.iter_mut().find(|group| group.codec == codec) else {
+            continue;
+        };
+        group.add(offered);
+        let id = group.id();
+        let is_default = !audio.iter().any(|sound| sound.group == id);
+        let title = title(track, audio.iter().filter(|sound| sound.group == id));
+        audio.push(playlist::Rendition {
+            name: title,
+            group: id,
+            language: track.language.clone().filter(|language| is_tag(language)),
+            is_default,
+            channels: Some(track.channels).filter(|channels| *channels > 0),
+            uri: Some(uri(name)),
+        });
+    }
+    let mut variants: Vec<Variant> = Vec::new();
+    for Offered { name, track, rates } in of(Kind::Video) {
+        let alone = Variant {
+            uri: uri(*name),
+            bandwidth: rates.peak,
+            average_bandwidth: Some(rates.average),
+            codecs: track.codec_string.clone(),
+            resolution: (track.width > 0).then_some((track.width, track.height)),
+            frame_rate: track.frame_rate.or(Some(rates.samples_per_s)),
+            audio: None,
+        };
+        match groups.is_empty() {
+            true => variants.push(alone),
+            false => variants.extend(groups.iter().map(|group| group.with(alone.clone()))),
+        }
+    }
+    if variants.is_empty() {
+        // Without pictures the first sound of a group stands for all of it.
+        variants.extend(groups.iter().map(|group| {
+            let uri = uri(group.first);
+            group.with(Variant { uri, average_bandwidth: Some(0), ..Variant::default() })
+        }));
+    }
+    (!variants.is_empty()).then_some(Multivariant { variants, audio })
 }
 
 /// Sound of one codec: whoever plays any of it plays all.
@@ -207,13 +223,12 @@ impl Group {
         format!("audio-{}", self.codec)
     }
 
-    fn add(&mut self, rendition: &Rendition, track: &Track) {
+    fn add(&mut self, Offered { track, rates, .. }: &Offered<'_>) {
         if !self.codecs.contains(&track.codec_string) {
             self.codecs.push(track.codec_string.clone());
         }
-        let rates = rendition.window.rates();
-        self.peak = self.peak.max(rates.map_or(0, |rates| rates.peak));
-        self.average = self.average.max(rates.map_or(0, |rates| rates.average));
+        self.peak = self.peak.max(rates.peak);
+        self.average = self.average.max(rates.average);
     }
 
     /// Pictures with this sound.

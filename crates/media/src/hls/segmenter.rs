@@ -135,8 +135,9 @@ pub struct Segmenter {
     lanes: Lanes,
 }
 
-/// How much older (ms) than its usual length a segment may end, so that jitter makes none twice as long.
-pub(super) const JITTER_MS: u64 = 100;
+/// How much older (ms) than its usual length a segment may end, so that jitter makes none twice as long; and how far apart
+/// the key frames of tracks may be that are about the same moment.
+pub const JITTER_MS: u64 = 100;
 /// Without a frame of the leading track for so long (ms) others decide where parts end.
 pub(super) const SILENCE_MS: u64 = 1_000;
 /// A kind of media that has not come in this time (ms) is not there.

@@ -75,12 +75,23 @@ impl Segment {
     }
 }
 
-/// Bits, and samples, in a second.
+/// What a track takes in a second.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rates {
-    pub(super) peak: u64,
-    pub(super) average: u64,
-    pub(super) samples_per_s: f64,
+pub struct Rates {
+    /// The most bits that a segment is thought to have.
+    pub peak: u64,
+    /// Bits of all that is known.
+    pub average: u64,
+    /// How many there are of it.
+    pub samples_per_s: f64,
+}
+
+impl Rates {
+    /// The rates of what has these bits in a second where it has most, and all in all.
+    pub fn new(peak: u64, average: u64, samples_per_s: f64) -> Self {
+        let peak = (peak.saturating_mul(PEAK_PERCENT) / 100).max(1);
+        Self { peak, average: average.max(1), samples_per_s }
+    }
 }
 
 /// The window.
@@ -337,11 +348,8 @@ impl Window {
         let bytes = parts().map(|part| part.size_bytes).sum();
         let ms = parts().map(mp4::Part::duration_ms).sum::<u64>();
         let samples = parts().map(|part| part.samples).sum::<usize>();
-        Some(Rates {
-            peak: (peak * PEAK_PERCENT / 100).max(1),
-            average: rate(bytes, ms).max(1),
-            samples_per_s: samples as f64 * 1_000.0 / ms.max(1) as f64,
-        })
+        let samples_per_s = samples as f64 * 1_000.0 / ms.max(1) as f64;
+        Some(Rates::new(peak, rate(bytes, ms), samples_per_s))
     }
 
     pub(super) fn at(&self, number: u64) -> Option<&Segment> {

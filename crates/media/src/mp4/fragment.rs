@@ -205,6 +205,26 @@ impl Fragmenter {
         }
     }
 
+    /// A file of its own for a time in which the tracks have nothing.
+    pub fn nothing(&self, sequence: u32, time_ms: u64) -> Vec<u8> {
+        const DURATION_IS_EMPTY: u32 = 0x01_0000;
+        let mut boxes = Boxes::default();
+        styp(&mut boxes);
+        boxes.put(b"moof", |boxes| {
+            boxes.full(b"mfhd", 0, 0, |boxes| boxes.u32(sequence));
+            for track in &self.movie.tracks {
+                boxes.put(b"traf", |boxes| {
+                    let flags = DURATION_IS_EMPTY | DEFAULT_BASE_IS_MOOF;
+                    boxes.full(b"tfhd", 0, flags, |boxes| boxes.u32(track.mp4_id()));
+                    let time = time_ms.saturating_mul(track.per_ms().into());
+                    boxes.full(b"tfdt", 1, 0, |boxes| boxes.u64(time));
+                });
+            }
+        });
+        boxes.put(b"mdat", |_| {});
+        boxes.bytes
+    }
+
     /// Whether something was pushed since the last cut.
     pub fn has_open(&self) -> bool {
         self.open.bytes() > 0
@@ -260,8 +280,8 @@ impl Fragmenter {
         run.push(Entry { time_ms, composition_ms, is_key, data });
     }
 
-    /// The stream has come to a time: tracks that are far behind pause.
-    pub(crate) fn pass(&mut self, time_ms: u64) {
+    /// The stream has come to a time, with packets of others: tracks that are far behind pause.
+    pub fn pass(&mut self, time_ms: u64) {
         for closing in &mut self.closing {
             closing.pass(&self.movie, time_ms);
         }
@@ -371,6 +391,9 @@ struct Run<'a> {
     end_ms: u64,
 }
 
+/// Of `tfhd`: places are counted from the `moof`.
+const DEFAULT_BASE_IS_MOOF: u32 = 0x02_0000;
+
 /// Everything that stands before the samples.
 fn head(cut: &Cut, runs: &[Run<'_>], part: &Open) -> Vec<u8> {
     let mut boxes = Boxes::default();
@@ -381,11 +404,7 @@ fn head(cut: &Cut, runs: &[Run<'_>], part: &Open) -> Vec<u8> {
         return boxes.bytes;
     }
     if cut.styp {
-        boxes.put(b"styp", |boxes| {
-            boxes.slice(b"msdh");
-            boxes.u32(0);
-            boxes.slice(b"msdhiso6");
-        });
+        styp(&mut boxes);
     }
     if let (Some(unix_ms), Some(leading)) = (cut.prft_unix_ms, runs.first()) {
         boxes.full(b"prft", 1, 0, |boxes| {
@@ -417,6 +436,14 @@ fn head(cut: &Cut, runs: &[Run<'_>], part: &Open) -> Vec<u8> {
     boxes.bytes
 }
 
+fn styp(boxes: &mut Boxes) {
+    boxes.put(b"styp", |boxes| {
+        boxes.slice(b"msdh");
+        boxes.u32(0);
+        boxes.slice(b"msdhiso6");
+    });
+}
+
 /// A time as `prft` has it: seconds since 1900, and 2^32 parts of one.
 fn ntp(unix_ms: u64) -> u64 {
     const EPOCH_S: u64 = 2_208_988_800;
@@ -433,7 +460,6 @@ impl Run<'_> {
 
     /// Appends `traf`. Returns where the place of the samples is to be written.
     fn put(&self, boxes: &mut Boxes) -> usize {
-        const DEFAULT_BASE_IS_MOOF: u32 = 0x02_0000;
         const DEFAULT_FLAGS: u32 = 0x20;
         const DATA_OFFSET: u32 = 0x01;
         const DURATION_AND_SIZE: u32 = 0x300;

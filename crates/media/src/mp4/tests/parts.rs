@@ -121,6 +121,27 @@ proptest! {
 }
 
 #[test]
+fn a_time_without_anything_is_a_fragment_without_samples() {
+    let movie = movie();
+    let bytes = Fragmenter::new(movie.clone()).nothing(3, 40);
+    let names: Vec<_> = tree::boxes(&bytes).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["styp", "moof", "mdat"]);
+    let runs = tree::boxes(tree::find(&bytes, "moof").unwrap());
+    let runs: Vec<_> = runs.iter().filter(|(name, _)| name == "traf").collect();
+    assert_eq!(runs.len(), movie.tracks().len());
+    for (track, (_, run)) in movie.tracks().iter().zip(runs) {
+        let boxes = tree::boxes(run);
+        let names: Vec<_> = boxes.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["tfhd", "tfdt"], "no run of samples");
+        // The time is empty, and there is nothing to count places from.
+        assert_eq!(boxes[0].1, [&[0, 3, 0, 0][..], &track.mp4_id().to_be_bytes()].concat());
+        let time = 40 * u64::from(track.timescale()) / 1_000;
+        assert_eq!(boxes[1].1, [&[1, 0, 0, 0][..], &time.to_be_bytes()].concat());
+    }
+    assert_eq!(tree::find(&bytes, "mdat"), Some(&[][..]));
+}
+
+#[test]
 fn a_track_that_pauses_does_not_hold_parts_back() {
     let mut fragmenter = Fragmenter::new(movie());
     for (at, packet) in [(0, audio(0, 1)), (21, audio(21, 2)), (0, video(0, true, 0, 3))] {
