@@ -33,7 +33,7 @@ pub use error::Error;
 pub(crate) use error::clock;
 pub use export::{Exported, Progress, export};
 pub use flv::Flv;
-pub use hls::{Fragments, Hls, HlsSegment, LeadIn, Place};
+pub use hls::{Fragments, Hls, HlsSegment, LeadIn, OfTrack, Place, Rendition, Renditions};
 pub use item::{Cause, Gap, Item, Timed};
 pub use mp4::{Mp4, Mp4Bytes};
 pub use plan::Info;

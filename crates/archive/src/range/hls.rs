@@ -23,8 +23,11 @@ use super::{Cause, Error, Found, Range, Source};
 use crate::{Cut, GapReason};
 
 pub(super) mod fragments;
+mod renditions;
 
 pub use fragments::{Fragments, Place};
+use renditions::Looks;
+pub use renditions::{OfTrack, Rendition, Renditions};
 
 /// Segments of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub struct Hls {
     pub segments: Vec<HlsSegment>,
     /// Whether there may be more: the last file is not finished.
     pub is_growing: bool,
+    /// What was seen of the tracks of the files.
+    looks: Vec<Looks>,
 }
 
 /// A segment.
@@ -98,8 +103,8 @@ impl Hls {
         target_ms: u64,
         end: Option<&Found>,
     ) -> (Self, Option<Cause>, bool) {
-        let mut list = Self { segments: Vec::new(), is_growing: false };
-        let mut before: Option<&Part> = None;
+        let mut list = Self { segments: Vec::new(), is_growing: false, looks: Vec::new() };
+        let mut before: Option<File<'_>> = None;
         let (mut lost, mut goes_on_at_end) = (None, false);
         let first = source.parts.partition_point(|part| part.end_unix_ms <= range.from_unix_ms);
         for (number, part) in source.parts.iter().enumerate().skip(first) {
@@ -112,7 +117,8 @@ impl Hls {
                 Ok(file) => file,
                 Err(cause) => {
                     lost.get_or_insert(cause);
-                    (before, goes_on_at_end) = (None, false);
+                    list.look_at_end(before.take());
+                    goes_on_at_end = false;
                     continue;
                 }
             };
@@ -122,16 +128,31 @@ impl Hls {
                 None => file.places(range, is_last),
             };
             list.is_growing = is_open;
-            let goes_on = before.is_some_and(|before| file.follows(before));
+            let goes_on = before.as_ref().is_some_and(|before| file.follows(before.part));
             let begun = list.segments.len();
             let gap = file.segments(number, (&places, is_open), target_ms, &mut list.segments);
             goes_on_at_end = if list.segments.len() == begun { goes_on } else { !gap };
             if let Some(first) = list.segments.get_mut(begun) {
                 first.is_discontinuous = !goes_on;
-                before = Some(part);
+                let first = first.clone();
+                // What leads to what is live has the first tracks.
+                if end.is_none() {
+                    list.look_at_end(before.take().filter(|_| !goes_on));
+                    list.looks.push(Looks::begin(number, &mut file, &first));
+                }
+                before = Some(file);
             }
         }
+        list.look_at_end(before);
         (list, lost, goes_on_at_end)
+    }
+
+    /// What is at the end of the newest file does not go on in the next.
+    fn look_at_end(&mut self, file: Option<File<'_>>) {
+        let Some((looks, mut file)) = self.looks.last_mut().zip(file) else { return };
+        if let Some(last) = self.segments.iter().rfind(|last| last.segment == looks.file) {
+            looks.end(&mut file, last);
+        }
     }
 
     /// No segment is longer, rounded to whole seconds: of a list that grows, as long as the key

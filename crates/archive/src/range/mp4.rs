@@ -23,6 +23,8 @@ use crate::{DiskFile, words};
 
 mod survey;
 
+pub(super) use survey::samples;
+
 /// A file that can be sent; what is known of it is shared.
 #[derive(Clone)]
 pub struct Mp4(Arc<Plan>);

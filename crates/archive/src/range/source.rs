@@ -18,9 +18,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use media::hls::TrackName;
 
 use super::hls::fragments;
-use super::{Error, Flv, Found, Fragments, Hls, LeadIn, Mp4, Place, Reader, Segment};
+use super::{Error, Flv, Found, Fragments, Hls, LeadIn, Mp4, Place, Reader, Renditions, Segment};
 use crate::{Disk, Format, Plan};
 
 /// A stretch of time: from the first moment to before the last, in ms since 1970.
@@ -224,7 +225,28 @@ impl Source {
         place: Place,
         shift_ms: i64,
     ) -> Result<Fragments, Error> {
-        Fragments::new(self, segment, place, shift_ms)
+        Fragments::new(self, segment, place, None, shift_ms)
+    }
+
+    /// The tracks that a list of its segments has. Looks at some more places of the files that do not have all of them.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn renditions(&self, hls: &Hls) -> Result<Renditions, Error> {
+        Renditions::new(self, hls)
+    }
+
+    /// What is in a segment of a track.
+    ///
+    /// # Errors
+    /// As those of [`Source::fragments`]; [`Error::NoTrack`].
+    pub fn fragments_of(
+        &self,
+        segment: usize,
+        place: Place,
+        track: TrackName,
+    ) -> Result<Fragments, Error> {
+        Fragments::new(self, segment, place, Some(track), 0)
     }
 
     /// What a player needs before segments whose place has this [`Place::settled`].
@@ -232,7 +254,20 @@ impl Source {
     /// # Errors
     /// As those of [`Source::fragments`].
     pub fn hls_init(&self, segment: usize, settled: u64) -> Result<Bytes, Error> {
-        fragments::init(self, segment, settled)
+        fragments::init(self, segment, settled, None)
+    }
+
+    /// The same of a track.
+    ///
+    /// # Errors
+    /// As those of [`Source::fragments_of`].
+    pub fn hls_init_of(
+        &self,
+        segment: usize,
+        settled: u64,
+        track: TrackName,
+    ) -> Result<Bytes, Error> {
+        fragments::init(self, segment, settled, Some(track))
     }
 }
 

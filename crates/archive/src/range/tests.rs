@@ -21,6 +21,7 @@ mod model;
 mod mp4;
 mod overlap;
 mod parts;
+mod renditions;
 mod trace;
 mod trouble;
 mod views;

@@ -35,7 +35,7 @@ pub(super) mod part;
 pub(super) use condition::has_tag;
 use condition::{Validators, is_unchanged};
 use mp4::Plans;
-pub(crate) use mp4::{MP4, Made};
+pub(crate) use mp4::{M4A, MP4, Made};
 use name::disposition;
 use part::{Part, asked};
 
@@ -239,12 +239,25 @@ impl Downloads {
         make: impl FnOnce() -> Result<Bytes, Refusal> + Send + 'static,
         kind: &'static str,
     ) -> Result<Response, Refusal> {
+        self.small_of(move || Ok((make()?, Vec::new())), kind).await
+    }
+
+    /// The same, of which it is told what is not in it.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub(crate) async fn small_of(
+        &self,
+        make: impl FnOnce() -> Result<(Bytes, Vec<String>), Refusal> + Send + 'static,
+        kind: &'static str,
+    ) -> Result<Response, Refusal> {
         let place = self.place()?;
-        let bytes = self.wait(&place, self.limits.plan_time, make).await??;
-        let answer = vec![
+        let (bytes, left_out) = self.wait(&place, self.limits.plan_time, make).await??;
+        let mut answer = vec![
             (CONTENT_TYPE, HeaderValue::from_static(kind)),
             (CONTENT_LENGTH, HeaderValue::from(bytes.len())),
         ];
+        answer.extend(mp4::refused(&left_out));
         Ok(respond(StatusCode::OK, answer, bytes.into()))
     }
 
@@ -255,6 +268,7 @@ impl Downloads {
     pub(crate) async fn fragments(
         &self,
         make: impl FnOnce() -> Result<range::Fragments, range::Error> + Send + 'static,
+        kind: &'static str,
         method: &Method,
     ) -> Result<Response, Refusal> {
         let place = self.place()?;
@@ -264,7 +278,7 @@ impl Downloads {
             Ok::<_, range::Error>((first, fragments))
         };
         let (first, fragments) = self.wait(&place, self.limits.plan_time, begin).await??;
-        let answer = vec![(CONTENT_TYPE, HeaderValue::from_static(MP4))];
+        let answer = vec![(CONTENT_TYPE, HeaderValue::from_static(kind))];
         let body = match *method == Method::HEAD {
             true => Body::empty(),
             false => body::of(&self.limits, place, std::iter::once(Ok(first)).chain(fragments)),

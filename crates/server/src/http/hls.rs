@@ -7,12 +7,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use archive::SystemDisk;
-use archive::range::{self, Hls, HlsSegment, Place, Source};
+use archive::range::{self, Hls, HlsSegment, OfTrack, Place, Rendition, Source};
 use archive::{RecordingId, catalog};
-use axum::extract::State as Shared;
+use axum::extract::{RawQuery, State as Shared};
 use axum::http::Method;
 use axum::response::Response;
 use bytes::Bytes;
+use media::Kind;
+use media::hls::TrackName;
 use media::hls::playlist::{self, Media};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -21,7 +23,7 @@ use utoipa_axum::routes;
 
 use super::Api;
 use super::extract::{Params, PathParts, StreamKey, bad_value};
-use super::files::{MP4, Made, Refusal};
+use super::files::{M4A, MP4, Made, Refusal};
 use super::media::{StreamStretch, Stretch, of_recording, of_stream, refused, segments_of};
 use super::problem::{Code, Problem};
 use super::recordings::Id;
@@ -32,6 +34,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(stream))
         .routes(routes!(init))
         .routes(routes!(segment))
+        .routes(routes!(track_init))
+        .routes(routes!(track_segment))
 }
 
 /// A segment is about so long, in ms.
@@ -49,6 +53,9 @@ struct Span {
     /// The moment after the last; the end, unless said.
     #[param(format = DateTime)]
     to: Option<String>,
+    /// One track alone, as the multivariant playlist says.
+    #[param(example = "video-1", pattern = "^(video|audio)-[0-9]+$")]
+    track: Option<String>,
 }
 
 /// A stretch of time of a stream.
@@ -63,6 +70,9 @@ struct StreamSpan {
     to: Option<String>,
     /// Only what this recorder made; needed where several recorded the stream at that time.
     recorder: Option<String>,
+    /// One track alone, as the multivariant playlist says.
+    #[param(example = "video-1", pattern = "^(video|audio)-[0-9]+$")]
+    track: Option<String>,
 }
 
 /// A recording as HLS
@@ -70,6 +80,9 @@ struct StreamSpan {
 /// A playlist of segments of about 6 s, each beginning with a key frame. While the recording runs it
 /// grows: players begin near its end, and go back as far as they like. Gaps, reconnects and changes
 /// of the configuration are discontinuities.
+///
+/// Where there are several tracks of a kind it is a multivariant playlist, which names one for each
+/// track; `X-Refused-Tracks` says which are not among them.
 #[utoipa::path(get, path = "/recordings/{id}/media.m3u8", tag = "recordings",
     operation_id = "playRecording", params(Id, Span),
     responses(
@@ -81,11 +94,13 @@ struct StreamSpan {
 async fn recording(
     Shared(api): Shared<Arc<Api>>,
     PathParts(id): PathParts<Id>,
-    Params(Span { from, to }): Params<Span>,
+    RawQuery(query): RawQuery,
+    Params(Span { from, to, track }): Params<Span>,
 ) -> Result<Response, Problem> {
     let id = id.read()?;
+    let asked = Asked::of(track, query)?;
     let made = of_recording(&api, id, Stretch { from, to, cut: None }).await?;
-    play(&api, made, "").await
+    play(&api, made, "", asked).await
 }
 
 /// A stretch of time of a stream as HLS
@@ -104,16 +119,48 @@ async fn recording(
 async fn stream(
     Shared(api): Shared<Arc<Api>>,
     StreamKey(key): StreamKey,
-    Params(StreamSpan { from, to, recorder }): Params<StreamSpan>,
+    RawQuery(query): RawQuery,
+    Params(StreamSpan { from, to, recorder, track }): Params<StreamSpan>,
 ) -> Result<Response, Problem> {
+    let asked = Asked::of(track, query)?;
     let stretch = StreamStretch { from, to, cut: None, recorder };
     let made = of_stream(&api, key, stretch).await?;
-    play(&api, made, "../../recordings/").await
+    play(&api, made, "../../recordings/", asked).await
+}
+
+/// Which playlist is asked for.
+struct Asked {
+    /// That of a track.
+    track: Option<TrackName>,
+    /// The whole query, which the playlists of the tracks have as well.
+    query: String,
+}
+
+impl Asked {
+    fn of(track: Option<String>, query: Option<String>) -> Result<Self, Problem> {
+        let track = track.map(|track| track_of(&track)).transpose()?;
+        Ok(Self { track, query: query.filter(|query| !query.is_empty()).unwrap_or_default() })
+    }
+
+    /// The address of the playlist of a track, beside the one that is asked for.
+    fn uri(&self, track: TrackName) -> String {
+        let and = if self.query.is_empty() { "" } else { "&" };
+        format!("media.m3u8?track={track}{and}{}", self.query)
+    }
+}
+
+fn track_of(text: &str) -> Result<TrackName, Problem> {
+    text.parse().map_err(|()| bad_value("track", "not a track such as video-1"))
 }
 
 /// Sends the playlist of segments, whose recordings are found from it below `recordings`; without
 /// that it is beside those of the only one.
-async fn play(api: &Api, made: Made, recordings: &'static str) -> Result<Response, Problem> {
+async fn play(
+    api: &Api,
+    made: Made,
+    recordings: &'static str,
+    asked: Asked,
+) -> Result<Response, Problem> {
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let runs = |segment: &range::Segment| api.context.archive.status(segment.recording).is_some();
     // Between two of its files a recording runs as well.
@@ -121,44 +168,81 @@ async fn play(api: &Api, made: Made, recordings: &'static str) -> Result<Respons
     let make = move || {
         let source = Source::new(Arc::new(SystemDisk), made.segments);
         let hls = source.hls(made.range, TARGET_MS)?;
-        let media = listed(&source, &hls, recordings, is_running || hls.is_growing);
-        Ok(Bytes::from(media.to_string()))
+        let goes_on = is_running || hls.is_growing;
+        let is_asked = asked.track.is_some() || hls.may_have_several();
+        let renditions = if is_asked { Some(source.renditions(&hls)?) } else { None };
+        let Some(renditions) = renditions.filter(|all| asked.track.is_some() || all.has_several())
+        else {
+            return Ok((text(listed(&source, &hls, recordings, goes_on, None)), Vec::new()));
+        };
+        if let Some(track) = asked.track {
+            let track = renditions.find(track).ok_or(range::Error::Nothing)?;
+            let media = listed(&source, &hls, recordings, goes_on, Some(track));
+            return Ok((text(media), Vec::new()));
+        }
+        let offered = renditions.multivariant(|track| asked.uri(track));
+        let left_out =
+            renditions.left_out().iter().map(|left| format!("{}: {}", left.track, left.reason));
+        Ok((text(offered.ok_or(range::Error::Nothing)?), left_out.collect()))
     };
-    api.downloads.small(make, playlist::MEDIA_TYPE).await.map_err(refused)
+    api.downloads.small_of(make, playlist::MEDIA_TYPE).await.map_err(refused)
 }
 
-fn listed(source: &Source, hls: &Hls, recordings: &str, goes_on: bool) -> Media {
+fn text(playlist: impl fmt::Display) -> Bytes {
+    Bytes::from(playlist.to_string())
+}
+
+/// The segments of a track, or of the first ones together.
+fn listed(
+    source: &Source,
+    hls: &Hls,
+    recordings: &str,
+    goes_on: bool,
+    track: Option<&Rendition>,
+) -> Media {
     let files: Vec<_> = source.segments().collect();
+    let name = track.map(|track| format!("/{}", track.name())).unwrap_or_default();
+    let mut file_before: Option<usize> = None;
+    // Of the newest initialization, and whether it is that of the start of a file.
     let mut before: Option<(usize, u64)> = None;
-    // Whether the initialization is that of the start of a file.
     let mut is_of_start = false;
     let mut segments = Vec::with_capacity(hls.segments.len());
-    for HlsSegment { segment, place, duration_ms, unix_ms, is_discontinuous } in &hls.segments {
+    for of in &hls.segments {
+        let HlsSegment { segment, duration_ms, unix_ms, is_discontinuous, .. } = of;
         let Some(file) = files.get(*segment) else { continue };
+        let found = match track {
+            Some(track) => track.of(of),
+            None => Some(OfTrack { place: of.place, is_gap: false }),
+        };
+        let OfTrack { place, is_gap } = found.unwrap_or(OfTrack { place: of.place, is_gap: true });
         let base = match recordings.is_empty() {
-            true => format!("hls/{}/{}", file.number, place.settled),
+            true => format!("hls/{}/{}{name}", file.number, place.settled),
             false => {
                 let id = file.recording;
-                format!("{recordings}{id}/hls/{}/{}", file.number, place.settled)
+                format!("{recordings}{id}/hls/{}/{}{name}", file.number, place.settled)
             }
         };
-        let is_first = before.is_none();
-        let begins_file = before.is_none_or(|(segment_before, _)| segment_before != *segment);
+        let is_in_new_file = before.is_none_or(|(segment_before, _)| segment_before != *segment);
         let is_settled_anew = before.is_none_or(|(_, settled)| settled != place.settled);
         // What goes on in another file has the configuration of the file before.
-        let is_new = match begins_file {
-            true => is_first || *is_discontinuous || !is_of_start,
+        let is_new = match is_in_new_file {
+            true => before.is_none() || *is_discontinuous || !is_of_start,
             false => is_settled_anew,
         };
-        is_of_start = if is_new { begins_file } else { is_of_start };
-        before = Some((*segment, place.settled));
-        let is_discontinuous = *is_discontinuous && !is_first;
+        if is_new {
+            is_of_start = is_in_new_file && place.settled == of.place.settled;
+        }
+        // Of what is not in the file there is none.
+        before = found.map(|_| (*segment, place.settled));
+        let is_discontinuous = *is_discontinuous && file_before.is_some();
+        let begins_file = file_before.replace(*segment) != Some(*segment);
         segments.push(playlist::Segment {
             uri: Some(format!("{base}/{}-{}.m4s", place.from, place.to)),
             duration_ms: *duration_ms,
             is_discontinuous,
-            map: is_new.then(|| format!("{base}/init.mp4")),
+            map: (is_new && found.is_some()).then(|| format!("{base}/init.mp4")),
             unix_ms: (begins_file || is_discontinuous).then_some(*unix_ms),
+            is_gap,
             ..playlist::Segment::default()
         });
     }
@@ -236,11 +320,106 @@ async fn segment(
     PathParts(Placed { id, number, settled, place }): PathParts<Placed>,
 ) -> Result<Response, Problem> {
     let id = Id { id }.read()?;
-    let place = place_of(&place, settled)
-        .ok_or_else(|| bad_value("place", "not a place such as 32768-1250311.m4s"))?;
+    let place = place_of(&place, settled).ok_or_else(no_place)?;
     let file = file_of(&api, id, number).await?;
     let make = move || source(file).fragments(0, place);
-    api.downloads.fragments(make, &method).await.map_err(unknown)
+    api.downloads.fragments(make, MP4, &method).await.map_err(unknown)
+}
+
+/// A file of a recording, and where in it a track is known.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct SettledTrack {
+    /// 16 hex digits.
+    #[param(example = "8c1f4e2a90b7d635", pattern = "^[0-9a-fA-F]{16}$")]
+    id: String,
+    /// The file's number, from 1.
+    #[param(example = 1, minimum = 1)]
+    number: u32,
+    /// A place in it, as the playlist says.
+    #[param(example = 32768)]
+    settled: u64,
+    /// The track.
+    #[param(example = "video-1", pattern = "^(video|audio)-[0-9]+$")]
+    track: String,
+}
+
+/// What a player needs before segments of a track
+///
+/// Its address is in playlists.
+#[utoipa::path(get, path = "/recordings/{id}/hls/{number}/{settled}/{track}/init.mp4",
+    tag = "recordings", operation_id = "playTrackInit", params(SettledTrack),
+    responses(
+        (status = 200, description = "The initialization", content(
+            ([u8] = "video/mp4"), ([u8] = "audio/mp4"))),
+        (status = 409, description = "`recording-waiting`"),
+        (status = 404, description = "`unknown-recording`, `unknown-segment`, `file-missing`"),
+        (status = 422, description = "`no-mp4`"),
+        (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
+async fn track_init(
+    Shared(api): Shared<Arc<Api>>,
+    PathParts(SettledTrack { id, number, settled, track }): PathParts<SettledTrack>,
+) -> Result<Response, Problem> {
+    let id = Id { id }.read()?;
+    let track = track_of(&track)?;
+    let file = file_of(&api, id, number).await?;
+    let make = move || Ok(source(file).hls_init_of(0, settled, track)?);
+    api.downloads.small(make, kind_of(track)).await.map_err(unknown)
+}
+
+/// A segment of a track.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct PlacedTrack {
+    /// 16 hex digits.
+    #[param(example = "8c1f4e2a90b7d635", pattern = "^[0-9a-fA-F]{16}$")]
+    id: String,
+    /// The file's number, from 1.
+    #[param(example = 1, minimum = 1)]
+    number: u32,
+    /// Where in the file the track is known, as the playlist says.
+    #[param(example = 32768)]
+    settled: u64,
+    /// The track.
+    #[param(example = "video-1", pattern = "^(video|audio)-[0-9]+$")]
+    track: String,
+    /// The first byte and the one after the last of what it is in, as the playlist says.
+    #[param(example = "32768-1250311.m4s")]
+    place: String,
+}
+
+/// A segment of a track
+///
+/// Its address is in playlists. It is the same bytes whenever it is asked for.
+#[utoipa::path(get, path = "/recordings/{id}/hls/{number}/{settled}/{track}/{place}",
+    tag = "recordings", operation_id = "playTrackSegment", params(PlacedTrack),
+    responses(
+        (status = 200, description = "The segment", content(
+            ([u8] = "video/mp4"), ([u8] = "audio/mp4"))),
+        (status = 409, description = "`recording-waiting`"),
+        (status = 404, description = "`unknown-recording`, `unknown-segment`, `file-missing`"),
+        (status = 422, description = "`no-mp4`"),
+        (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
+async fn track_segment(
+    Shared(api): Shared<Arc<Api>>,
+    method: Method,
+    PathParts(PlacedTrack { id, number, settled, track, place }): PathParts<PlacedTrack>,
+) -> Result<Response, Problem> {
+    let id = Id { id }.read()?;
+    let track = track_of(&track)?;
+    let place = place_of(&place, settled).ok_or_else(no_place)?;
+    let file = file_of(&api, id, number).await?;
+    let make = move || source(file).fragments_of(0, place, track);
+    api.downloads.fragments(make, kind_of(track), &method).await.map_err(unknown)
+}
+
+/// The media type of what is in a segment.
+fn kind_of(track: TrackName) -> &'static str {
+    if track.kind == Kind::Audio { M4A } else { MP4 }
+}
+
+fn no_place() -> Problem {
+    bad_value("place", "not a place such as 32768-1250311.m4s")
 }
 
 /// Reads `from-to.m4s`.

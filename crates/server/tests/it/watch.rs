@@ -5,6 +5,7 @@ mod hls;
 mod kicks;
 mod mp4;
 mod open;
+mod past;
 mod players;
 mod renditions;
 mod rewind;

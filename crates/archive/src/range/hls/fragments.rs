@@ -1,6 +1,8 @@
 //! What is in a segment: the packets of a place as fragments of MP4.
 //!
-//! The first video track and the first of audio: what every player understands.
+//! The first video track and the first of audio, which every player understands; or one track, where there are several of a
+//! kind. Of such a track is in a segment what stands in its place, but that pictures begin with the key frame next to it:
+//! what is encoded apart comes a little earlier or later. A track that has nothing there is a fragment that says so.
 
 use std::io;
 use std::sync::Arc;
@@ -8,8 +10,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use media::Chunks;
 use media::flv::scan::Bodies;
+use media::hls::{JITTER_MS, TrackName};
 use media::mp4::{self, Fragmenter, Movie, Track};
-use media::{Header, Kind};
+use media::{Header, Kind, Packet};
 
 use super::super::head::Head;
 use super::super::item::{Item, Timed};
@@ -38,8 +41,12 @@ pub struct Fragments {
     fragmenter: Fragmenter,
     part: Part,
     place: Place,
+    /// The only track; the first ones together without.
+    track: Option<TrackName>,
     /// What is added to the times of the recording.
     shift_ms: i64,
+    /// When it begins.
+    begin_ms: Option<u64>,
     /// Whether the first packet has to be at the place.
     is_checked: bool,
     /// Fragments that were cut, and those that came out.
@@ -61,18 +68,27 @@ impl Fragments {
         source: &Source,
         segment: usize,
         place: Place,
+        track: Option<TrackName>,
         shift_ms: i64,
     ) -> Result<Self, Error> {
-        let (part, head, tags) = open(source, segment)?;
-        let movie = movie(&part, &head, tags, place.settled)?;
+        let (part, head, mut tags) = open(source, segment)?;
+        let all = movie(&part, &head, &mut tags, place.settled)?;
+        let movie = shown(&all, track)?;
+        let is_start = place.from == head.data_start;
+        let mut begin = |at| match track {
+            Some(track) => begin_of(&mut tags, &head, at, track).map_err(|error| lost(&error)),
+            None => Ok(at),
+        };
+        let place = Place { from: begin(place.from)?, to: begin(place.to)?, ..place };
         // All of the file, whatever other recordings have.
         let (begin_unix_ms, end_unix_ms) = (part.start_unix_ms, i64::MAX);
         let part = Part { begin_unix_ms, end_unix_ms, is_cut: false, ..part };
         let parts = Arc::from([part.clone()]);
         let source = Source { disk: source.disk.clone(), parts };
-        let is_start = place.from == head.data_start;
         let start = Start { position: place.from, ..Start::default() };
-        let start = Some(start).filter(|_| !is_start);
+        // The start of a file of few tracks is its first key frame; with others that is not the first one's.
+        let is_found = is_start && track.is_none() && all.tracks().len() == movie.tracks().len();
+        let start = Some(start).filter(|_| !is_found);
         let piece = Piece { segment: 0, start, end: u64::MAX };
         let from_unix_ms = part.start_unix_ms.saturating_add(1);
         let range = Range { from_unix_ms, to_unix_ms: i64::MAX, cut: Cut::KeyFrame };
@@ -81,7 +97,9 @@ impl Fragments {
             fragmenter: Fragmenter::new(movie),
             part,
             place,
+            track,
             shift_ms,
+            begin_ms: None,
             is_checked: is_start,
             cut: 0,
             out: 0,
@@ -100,7 +118,7 @@ impl Fragments {
                 return Ok(Some(bytes.to_vec().into()));
             }
             if self.is_cut && self.out == self.cut || self.is_over {
-                return Ok(None);
+                return Ok(self.nothing());
             }
             match self.reader.step() {
                 Some(Step::Item(Item::Packet(timed))) => self.take(&timed)?,
@@ -124,6 +142,7 @@ impl Fragments {
         let since_ms = timed.packet.dts_ms.saturating_sub(self.part.start_unix_ms);
         let time_ms = millis(self.part.segment.start_ms).saturating_add(since_ms);
         let time_ms = u64::try_from(time_ms.saturating_add(self.shift_ms)).unwrap_or(0);
+        self.begin_ms.get_or_insert(time_ms);
         if timed.position >= self.place.to {
             self.end();
         } else if self.fragmenter.open_bytes() >= FRAGMENT_BYTES {
@@ -136,7 +155,20 @@ impl Fragments {
             self.cut();
             self.fragmenter.push(&timed.packet, time_ms)
         });
-        pushed.map_err(|error| changed(&self.part, &error.to_string()))
+        pushed.map_err(|error| changed(&self.part, &error.to_string()))?;
+        if self.track.is_some() && timed.packet.is_media() {
+            // The others tell how far the stream has come.
+            self.fragmenter.pass(time_ms);
+        }
+        Ok(())
+    }
+
+    /// What there is of a track that has nothing in the place: once.
+    fn nothing(&mut self) -> Option<Bytes> {
+        let begin_ms = self.begin_ms.filter(|_| self.track.is_some() && self.out == 0)?;
+        self.out += 1;
+        self.is_over = true;
+        Some(self.fragmenter.nothing(self.out, begin_ms).into())
     }
 
     /// What was taken is all.
@@ -171,9 +203,81 @@ pub(in super::super) fn init(
     source: &Source,
     segment: usize,
     settled: u64,
+    track: Option<TrackName>,
 ) -> Result<Bytes, Error> {
-    let (part, head, tags) = open(source, segment)?;
-    Ok(movie(&part, &head, tags, settled)?.init_segment().into())
+    Ok(shown(&all_tracks(source, segment, settled)?, track)?.init_segment().into())
+}
+
+/// All tracks as of a place.
+pub(super) fn all_tracks(source: &Source, segment: usize, settled: u64) -> Result<Movie, Error> {
+    let (part, head, mut tags) = open(source, segment)?;
+    movie(&part, &head, &mut tags, settled)
+}
+
+/// What segments have of all tracks.
+fn shown(movie: &Movie, track: Option<TrackName>) -> Result<Movie, Error> {
+    let first = |kind| movie.tracks().iter().find(|track| track.kind == kind).map(Track::mp4_id);
+    let ids = match track {
+        Some(TrackName { kind, id }) => [movie.track(kind, id).map(Track::mp4_id), None],
+        None => [Kind::Video, Kind::Audio].map(first),
+    };
+    let shown = movie.select(|track| ids.contains(&Some(track.mp4_id())));
+    if !shown.is_empty() {
+        return Ok(shown);
+    }
+    let is_meant =
+        |refused: &&mp4::Refused| track.is_none_or(|name| name == TrackName::from(*refused));
+    let refused = movie.refused().iter().filter(is_meant).map(ToString::to_string);
+    let reasons: Vec<_> = refused.collect();
+    Err(Error::NoTrack { reasons: reasons.join("; ") })
+}
+
+/// Where a track begins of what begins at a place.
+fn begin_of(tags: &mut Tags, head: &Head, at: u64, track: TrackName) -> io::Result<u64> {
+    let is_inside = (head.data_start + 1..head.size_bytes).contains(&at);
+    if track.kind == Kind::Audio || !is_inside {
+        return Ok(at);
+    }
+    let jitter_ms = millis(JITTER_MS);
+    let (mut begin_ms, mut behind) = (None, None);
+    tags.seek(at, Bodies::Skip)?;
+    while behind.is_none()
+        && let Found::Tag(tag) = tags.next()?
+    {
+        if !tag.packet.is_media() {
+            continue;
+        }
+        let apart_ms = tag.time_ms - *begin_ms.get_or_insert(tag.time_ms);
+        if apart_ms > jitter_ms {
+            break;
+        }
+        behind = is_key_of(&tag.packet, track).then_some((apart_ms, tag.offset));
+    }
+    let Some(begin_ms) = begin_ms else { return Ok(at) };
+    if let Some((0, offset)) = behind {
+        return Ok(offset);
+    }
+    let mut nearest = behind;
+    let from_ms = begin_ms.saturating_sub(jitter_ms);
+    let entry = head.index.last_at(from_ms).filter(|entry| entry.position < at);
+    tags.seek(entry.map_or(head.data_start, |entry| entry.position), Bodies::Skip)?;
+    while let Found::Tag(tag) = tags.next()? {
+        if tag.offset >= at {
+            break;
+        }
+        let apart_ms = begin_ms.saturating_sub(tag.time_ms);
+        if is_key_of(&tag.packet, track) && nearest.is_none_or(|(known_ms, _)| apart_ms < known_ms)
+        {
+            nearest = Some((apart_ms, tag.offset)).filter(|_| apart_ms <= jitter_ms).or(nearest);
+        }
+    }
+    Ok(nearest.map_or(at, |(_, offset)| offset))
+}
+
+/// Whether pictures of a track can begin with a packet.
+fn is_key_of(packet: &Packet, track: TrackName) -> bool {
+    let mut samples = mp4::samples(packet).filter(|sample| sample.is_key);
+    samples.any(|sample| (sample.kind, sample.track) == (track.kind, track.id))
 }
 
 fn open(source: &Source, segment: usize) -> Result<(Part, Head, Tags), Error> {
@@ -185,11 +289,11 @@ fn open(source: &Source, segment: usize) -> Result<(Part, Head, Tags), Error> {
 }
 
 /// The tracks as of a place.
-fn movie(part: &Part, head: &Head, mut tags: Tags, settled: u64) -> Result<Movie, Error> {
+fn movie(part: &Part, head: &Head, tags: &mut Tags, settled: u64) -> Result<Movie, Error> {
     let failed = |error: io::Error| lost(&error);
     let mut header = match settled == head.data_start {
         true => Header::default(),
-        false => header_before(&mut tags, head, settled).map_err(failed)?,
+        false => header_before(tags, head, settled).map_err(failed)?,
     };
     tags.seek(settled, Bodies::Skip).map_err(failed)?;
     let (mut packets, mut until_ms) = (Vec::new(), i64::MAX);
@@ -212,16 +316,7 @@ fn movie(part: &Part, head: &Head, mut tags: Tags, settled: u64) -> Result<Movie
     // What changes later is not so there.
     let first = packets.iter().take_while(|packet| !packet.is_media());
     first.for_each(|packet| _ = header.push(packet));
-    let movie = Movie::of(&header, &packets);
-    let first = |kind| movie.tracks().iter().find(|track| track.kind == kind).map(Track::mp4_id);
-    let first = [Kind::Video, Kind::Audio].map(first);
-    match movie.is_empty() {
-        true => {
-            let reasons: Vec<_> = movie.refused().iter().map(ToString::to_string).collect();
-            Err(Error::NoTrack { reasons: reasons.join("; ") })
-        }
-        false => Ok(movie.select(|track| first.contains(&Some(track.mp4_id())))),
-    }
+    Ok(Movie::of(&header, &packets))
 }
 
 fn lost(error: &io::Error) -> Error {

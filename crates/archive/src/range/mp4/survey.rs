@@ -207,7 +207,7 @@ fn end_of(samples: &[(SampleInfo, u64)]) -> u64 {
 
 /// The samples of a packet, of which the body may have only its head, and where each begins in it.
 /// What is of several tracks is whole.
-fn samples(
+pub(in super::super) fn samples(
     packet: &Packet,
     size_bytes: u64,
     time_ms: u64,

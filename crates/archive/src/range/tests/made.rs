@@ -57,6 +57,8 @@ pub(super) struct Run {
     pub(super) flush_every: usize,
     /// What the publisher says first.
     pub(super) metadata: Option<Packet>,
+    /// Packets of other tracks, which come by their times.
+    pub(super) others: Vec<Packet>,
 }
 
 impl Default for Run {
@@ -82,6 +84,7 @@ impl Default for Run {
             format: Format::Flv,
             flush_every: 0,
             metadata: None,
+            others: Vec::new(),
         }
     }
 }
@@ -180,6 +183,10 @@ impl Made {
             if run.audio {
                 packets.push(self.unique(audio(at_ms + run.skew_ms, 40)));
             }
+        }
+        if !run.others.is_empty() {
+            packets.extend(run.others.iter().cloned());
+            packets.sort_by_key(|packet| packet.dts_ms);
         }
         packets
     }

@@ -23,6 +23,8 @@ use super::{
 
 /// The media type of MP4.
 pub(crate) const MP4: &str = "video/mp4";
+/// And where there is sound alone.
+pub(crate) const M4A: &str = "audio/mp4";
 
 /// Tells which tracks of the stream are not in the file.
 const REFUSED: HeaderName = HeaderName::from_static("x-refused-tracks");
@@ -125,8 +127,7 @@ impl Downloads {
             }
         };
         let refused: Vec<_> = mp4.refused().iter().map(ToString::to_string).collect();
-        let refused = (!refused.is_empty()).then(|| HeaderValue::from_str(&refused.join("; ")));
-        let refused = refused.and_then(Result::ok).map(|refused| (REFUSED, refused));
+        let refused = self::refused(&refused);
         let start = (START_TIME, value(&mp4.info().start_time));
         let what = Described {
             kind: MP4,
@@ -146,6 +147,12 @@ impl Downloads {
             }
         }
     }
+}
+
+/// Tells what is not in an answer, and why.
+pub(super) fn refused(tracks: &[String]) -> Option<(HeaderName, HeaderValue)> {
+    let told = (!tracks.is_empty()).then(|| HeaderValue::from_str(&tracks.join("; ")));
+    told.and_then(Result::ok).map(|told| (REFUSED, told))
 }
 
 /// What is sent of a file.

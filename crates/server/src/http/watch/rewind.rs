@@ -458,7 +458,7 @@ pub(super) async fn file(
         Some(Segment::Recorded(Recorded { recording, number, place, shift_ms, .. })) => {
             let file = file_of(api, recording, number).await?;
             let make = move || source(file).fragments_at(0, place, shift_ms);
-            api.downloads.fragments(make, method).await.map_err(unknown)
+            api.downloads.fragments(make, MP4, method).await.map_err(unknown)
         }
     };
     answer.map(lasting).map(Some)

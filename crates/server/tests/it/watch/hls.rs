@@ -58,8 +58,9 @@ pub(super) fn all_samples(http: &Http, url: &str, text: &str) -> samples::Sample
     let (mut bytes, mut parts) = (Vec::new(), Vec::new());
     for line in text.lines() {
         if let Some((_, rest)) = line.split_once("#EXT-X-MAP:URI=\"") {
-            let init = http.get(&beside(url, rest.trim_end_matches('"')));
-            let kind = if url.contains("/audio-") { "audio/mp4" } else { "video/mp4" };
+            let init = beside(url, rest.trim_end_matches('"'));
+            let kind = if init.contains("/audio-") { "audio/mp4" } else { "video/mp4" };
+            let init = http.get(&init);
             assert_eq!(init.header("content-type").unwrap(), kind);
             bytes.extend(init.body);
         } else if line.starts_with("#EXT-X-PART:") {

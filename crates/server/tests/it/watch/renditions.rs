@@ -13,13 +13,13 @@ use super::samples::{self, Sample};
 use super::*;
 use crate::support::recording;
 
-const KEY: &str = "live/tracks";
+pub(super) const KEY: &str = "live/tracks";
 const STREAM: &str = "/live/live/tracks";
-const V0: TrackName = TrackName { kind: Kind::Video, id: 0 };
-const V1: TrackName = TrackName { kind: Kind::Video, id: 1 };
-const A0: TrackName = TrackName { kind: Kind::Audio, id: 0 };
-const A1: TrackName = TrackName { kind: Kind::Audio, id: 1 };
-const ALL: [TrackName; 4] = [V0, V1, A0, A1];
+pub(super) const V0: TrackName = TrackName { kind: Kind::Video, id: 0 };
+pub(super) const V1: TrackName = TrackName { kind: Kind::Video, id: 1 };
+pub(super) const A0: TrackName = TrackName { kind: Kind::Audio, id: 0 };
+pub(super) const A1: TrackName = TrackName { kind: Kind::Audio, id: 1 };
+pub(super) const ALL: [TrackName; 4] = [V0, V1, A0, A1];
 
 /// A packet of H.264 or AAC as that of another track (E-RTMP v2 "Multitrack").
 pub(crate) fn of_track(packet: &Packet, id: u8) -> Packet {
@@ -35,15 +35,15 @@ pub(crate) fn of_track(packet: &Packet, id: u8) -> Packet {
 }
 
 /// A stream of some seconds.
-struct Stream {
+pub(super) struct Stream {
     /// What an encoder sends: configurations of all tracks, then their frames by their times.
-    sent: Vec<Packet>,
+    pub(super) sent: Vec<Packet>,
     /// The samples of each track.
-    samples: BTreeMap<TrackName, Vec<Sample>>,
+    pub(super) samples: BTreeMap<TrackName, Vec<Sample>>,
 }
 
 /// Two pictures and two sounds, none like another.
-fn four(start_ms: i64, seconds: i64) -> Stream {
+pub(super) fn four(start_ms: i64, seconds: i64) -> Stream {
     let (mut configs, mut frames) = (Vec::new(), Vec::new());
     let mut samples = BTreeMap::new();
     for (seed, name) in (1..).zip(ALL) {
@@ -101,7 +101,7 @@ async fn watched(
     (publisher, text, urls)
 }
 
-fn values<'a>(text: &'a str, tag: &str) -> Vec<&'a str> {
+pub(super) fn values<'a>(text: &'a str, tag: &str) -> Vec<&'a str> {
     text.lines().filter_map(|line| line.strip_prefix(tag)).collect()
 }
 

@@ -87,7 +87,11 @@ fn fragment(
     let (kind, scale) = tracks[&u32_at(tfhd, 4)];
     let tfdt = child(traf, &[b"tfdt"]).unwrap();
     let mut time = if tfdt[0] == 1 { u64_at(tfdt, 4) } else { u32_at(tfdt, 4).into() };
-    let trun = child(traf, &[b"trun"]).unwrap();
+    let Some(trun) = child(traf, &[b"trun"]) else {
+        const DURATION_IS_EMPTY: u32 = 0x01_0000;
+        assert!(u32_at(tfhd, 0) & DURATION_IS_EMPTY != 0, "nothing, which is not said");
+        return;
+    };
     let flags = u32_at(trun, 0) & 0xff_ffff;
     let count = u32_at(trun, 4);
     assert!(flags & 1 == 1 && flags & 0x200 != 0 && flags & 0x100 != 0, "{flags:x}");
