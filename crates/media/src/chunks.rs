@@ -6,7 +6,8 @@ use bytes::{Buf, Bytes};
 
 /// Bytes on their way out: small pieces (headers) gathered in one buffer of its own, payloads shared.
 ///
-/// Reused from batch to batch, it allocates nothing but what it grows to.
+/// Reused from batch to batch, it allocates nothing but what it grows to; room for unusually many small pieces is given
+/// back.
 #[derive(Debug, Clone, Default)]
 pub struct Chunks {
     own: Vec<u8>,
@@ -34,6 +35,9 @@ impl Part {
 
 /// Payloads up to this size (bytes) are copied: cheaper than a reference count and an `iovec` of their own.
 const COPY_MAX: usize = 256;
+
+/// Room for small pieces that is kept (bytes): enough for the headers of a batch. A handshake or metadata has more, once.
+const OWN_KEPT: usize = 2_048;
 
 /// Written parts that are kept before the list is compacted, at half its length at the latest.
 const COMPACT_MIN: usize = 64;
@@ -143,9 +147,10 @@ impl Chunks {
         })
     }
 
-    /// Drops everything and keeps the buffers.
+    /// Drops everything and keeps the buffers, unless they are unusually large.
     pub fn clear(&mut self) {
         self.own.clear();
+        self.own.shrink_to(OWN_KEPT);
         self.parts.clear();
         self.first = 0;
         self.len = 0;

@@ -51,6 +51,20 @@ fn nothing_is_nothing() {
 }
 
 #[test]
+fn room_for_a_batch_of_headers_is_kept_and_that_for_a_handshake_is_given_back() {
+    let mut chunks = Chunks::new();
+    chunks.put_slice(&[7; 1_500]);
+    let room = chunks.own.capacity();
+    chunks.advance(1_500);
+    assert_eq!(chunks.own.capacity(), room);
+    chunks.put_slice(&[7; 3_073]);
+    chunks.advance(3_072);
+    assert!(chunks.own.capacity() >= 3_073);
+    chunks.advance(1);
+    assert!(chunks.own.capacity() <= OWN_KEPT, "{}", chunks.own.capacity());
+}
+
+#[test]
 fn a_backlog_that_is_never_empty_does_not_grow_what_was_written() {
     let mut chunks = Chunks::new();
     let payload = Bytes::from(vec![7; 1_000]);
