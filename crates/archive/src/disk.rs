@@ -13,7 +13,7 @@ use std::time::UNIX_EPOCH;
 use media::Chunks;
 
 /// Slices in one vectored write. Linux and macOS take up to 1,024; more than this gains nothing.
-const SLICES: usize = 256;
+const SLICES: usize = 128;
 
 /// Bytes in one write, but for the last slice: what `append_all` shows afterwards is still in the processor's cache.
 const WRITE_BYTES: usize = 256 << 10;

@@ -156,7 +156,8 @@ enum Failure {
 }
 
 impl Recorder {
-    pub(crate) fn new(shared: Arc<Shared>, task: Arc<Task>, cursor: Cursor) -> Self {
+    /// On the heap: each move would stand on the stack of its thread, which keeps all that it ever had.
+    pub(crate) fn new(shared: Arc<Shared>, task: Arc<Task>, cursor: Cursor) -> Box<Self> {
         let now = shared.clock.instant();
         let started = shared.clock.now();
         let plan = task.plan();
@@ -166,7 +167,7 @@ impl Recorder {
         let (trouble, delay, returning, unfinished, doubted, chain) = Default::default();
         let (last_file, told, flushed_bytes, next_plan, asked_ms) = Default::default();
         let (hold, is_complete, is_lossy, back, movie) = Default::default();
-        Self {
+        Box::new(Self {
             wait: Wait { bytes: BATCH_BYTES, timeout },
             rotation: Rotation::new(plan.rotation.clone(), timeout),
             filter: Filter::new(plan.tracks),
@@ -206,11 +207,11 @@ impl Recorder {
             created: now,
             refresh_at: now,
             sync_at: now,
-        }
+        })
     }
 
     /// Records until the publisher has left for good, or the recording is stopped.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(mut self: Box<Self>) {
         self.tell_started();
         if let Err(failure) = self.probe() {
             self.fail(&failure);

@@ -51,10 +51,14 @@ impl Header {
     /// Folds a packet in. Returns whether the header now differs: `false` for frames and events that change
     /// nothing, and for a configuration that repeats the one already known.
     pub fn push(&mut self, packet: &Packet) -> bool {
+        // Functions of their own: one frame for all of them would stand on the stack of every recorder's thread.
         match packet.role {
             Role::Config | Role::Metadata => self.set(packet),
             Role::Event => self.end_sequence(packet),
-            Role::Key | Role::Frame => self.bring_back(packet) | self.drop_stale(packet),
+            Role::Key | Role::Frame => {
+                let is_back = !self.ended.is_empty() && self.bring_back(packet);
+                is_back | self.drop_stale(packet)
+            }
         }
     }
 
@@ -116,6 +120,7 @@ impl Header {
         found.map(|(packet, _)| packet)
     }
 
+    #[inline(never)]
     fn set(&mut self, packet: &Packet) -> bool {
         let (said, note) = Note::of(packet);
         let is_repeated = self.packets.iter().zip(&self.notes).any(|(known, known_note)| {
@@ -162,6 +167,7 @@ impl Header {
 
     /// A sequence has ended: its tracks have no configuration until the next begins. The colours of a picture
     /// stay until they are set anew; the layout of channels belongs to the sequence.
+    #[inline(never)]
     fn end_sequence(&mut self, packet: &Packet) -> bool {
         let Some(tracks) = ended(packet) else { return false };
         let of_sequence = |known: &Packet, track: u8, _: Codec| {
@@ -186,6 +192,7 @@ impl Header {
         self.take_out(packet.kind, of_sequence)
     }
 
+    #[inline(never)]
     fn bring_back(&mut self, packet: &Packet) -> bool {
         let back: Vec<Packet> = self.brought_back(packet).cloned().collect();
         back.iter().fold(false, |changed, config| self.set(config) | changed)
@@ -211,6 +218,7 @@ impl Header {
         })
     }
 
+    #[inline(never)]
     fn drop_stale(&mut self, packet: &Packet) -> bool {
         if !self.is_stale_at(packet) {
             return false;
