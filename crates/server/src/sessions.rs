@@ -3,7 +3,7 @@
 //! Connections enter themselves and what they publish and play; each entry is a guard, and goes
 //! with what it stands for. There are as many as connections, streams and players may be, whose
 //! bounds stand elsewhere. Counters are added to once a read or a batch, never for each packet,
-//! and by one task each; they are summed when somebody asks.
+//! and by one task at a time; they are summed when somebody asks.
 
 mod reconnect;
 mod traffic;

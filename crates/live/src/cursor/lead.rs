@@ -62,14 +62,17 @@ impl Cursor {
         if let Some(block) = lead.block() {
             state.count_reader(block, self.class, true);
         }
-        (self.place, self.seen, self.waiting) = (lead.place, lead.seen, None);
+        // The waker of the lead wakes nobody for this one: its next read leaves another.
+        (self.place, self.seen) = (lead.place, lead.seen);
+        self.waiting.clone_from(&lead.waiting);
         if let Some(seen) = self.seen {
             self.control.seen_bytes.store(seen.bytes, Ordering::Relaxed);
         }
     }
 
-    /// Whether the last [`Cursor::poll_read`] has left nothing behind and nothing has come since.
+    /// Whether it stands somewhere, and all that has come is behind it.
     pub fn is_at_end(&self) -> bool {
-        self.waiting.as_ref().is_some_and(|(changes, _)| *changes == self.timeline.changes())
+        self.block().is_some()
+            && self.waiting.as_ref().is_some_and(|(changes, _)| *changes == self.timeline.changes())
     }
 }

@@ -17,6 +17,11 @@ pub struct Feed {
 }
 
 impl Feed {
+    /// The message stream.
+    pub fn stream(&self) -> u32 {
+        self.stream
+    }
+
     /// Whether two players are sent the same bytes for the same packets.
     pub fn is_like(&self, other: &Self) -> bool {
         let terms = |feed: &Self| (feed.stream, feed.chunk_size);

@@ -2,7 +2,7 @@
 //!
 //! One loop: write what there is to write, then wait for whatever comes first — bytes, packets to play, a time limit
 //! or the server's end. What a connection publishes and plays is in `publish` and `play`, what the server's operator
-//! wants of it in `operator`.
+//! wants of it in `operator`, how others write for its player in `group`.
 
 mod end;
 mod group;
@@ -81,6 +81,7 @@ pub(super) async fn serve(
         publishes: Vec::new(),
         plays: Plays::default(),
         membership: None,
+        alone_until: None,
         batch: Vec::new(),
         handshake: Some(handshake),
         refused: None,
@@ -139,6 +140,8 @@ struct Connection {
     plays: Plays,
     /// While others write for its player; everything else begins with leaving.
     membership: Option<Membership>,
+    /// When it may be in a group again.
+    alone_until: Option<Instant>,
     /// Packets on their way to a player; empty between two turns.
     batch: Vec<Packet>,
     handshake: Option<Handshake>,
@@ -173,6 +176,7 @@ impl Connection {
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         let peer = self.client.session.peer.clone();
         loop {
+            // It is in no group here: `on_turn` has left it.
             // Looked at in each turn, so that a connection that always has something to do cannot put them off.
             let now = Instant::now();
             if self.closing.is_none() && stopping.has_changed().unwrap_or(true) {
@@ -200,7 +204,7 @@ impl Connection {
             }
             let held = self.is_held(now);
             arm(timer.as_mut(), self.deadline(held), now);
-            self.join_group();
+            self.join_group(now);
             let cut = async {
                 match &self.handshake {
                     Some(handshake) => handshake.cut().await,

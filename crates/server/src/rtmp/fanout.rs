@@ -21,13 +21,37 @@ use tokio::sync::oneshot;
 use group::Group;
 pub(super) use group::{Back, Member, Standing};
 
-/// Groups of one stream: with [`group::MEMBERS`] each more players than a stream may have, unless their feeds differ.
+/// Groups of players that get the same bytes: with [`group::MEMBERS`] each more than a stream has by default. Who comes
+/// beyond that goes on alone.
 const GROUPS: usize = 256;
 
 /// The groups of all streams.
 #[derive(Debug, Default)]
 pub(crate) struct Fanout {
-    groups: Mutex<HashMap<Key, Vec<Arc<Group>>>>,
+    groups: Mutex<HashMap<Terms, Vec<Arc<Group>>>>,
+}
+
+/// Who can ever be in a group together: by stream, message stream and what is done to times.
+type Terms = (Key, u32, (i64, Option<i64>));
+
+/// A group's task. Whether it comes to its end or fails, nobody stays in the group or joins it.
+struct Task {
+    fanout: Arc<Fanout>,
+    terms: Terms,
+    group: Arc<Group>,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.group.end();
+        let mut groups = self.fanout.lock();
+        if let Some(of_terms) = groups.get_mut(&self.terms) {
+            of_terms.retain(|other| !Arc::ptr_eq(other, &self.group));
+            if of_terms.is_empty() {
+                groups.remove(&self.terms);
+            }
+        }
+    }
 }
 
 /// A place in a group. Dropping it leaves the group.
@@ -48,39 +72,41 @@ impl Fanout {
         key: &Key,
         mut member: Member,
     ) -> Result<Membership, Member> {
-        let groups = self.lock().get(key).cloned().unwrap_or_default();
+        let Standing { clock, feed, .. } = &*member.standing;
+        let terms = (key.clone(), feed.stream(), clock.terms());
+        let groups = self.lock().get(&terms).cloned().unwrap_or_default();
+        let mut is_elsewhere = false;
         for group in &groups {
             match group.admit(member) {
                 Ok((id, back)) => return Ok(Membership { group: group.clone(), id, back }),
-                Err(refused) => member = refused,
+                Err(refused) => {
+                    is_elsewhere |= refused.is_elsewhere;
+                    member = refused.member;
+                }
             }
         }
-        if groups.len() >= GROUPS {
+        // Where there is room it waits until it stands there, alone for a packet or so, as it does when others have just
+        // begun a group.
+        if is_elsewhere || groups.len() >= GROUPS {
             return Err(member);
         }
         let group = Arc::new(Group::around(&member));
-        let (id, back) = group.admit(member)?;
-        self.lock().entry(key.clone()).or_default().push(group.clone());
-        let (fanout, key, own) = (self.clone(), key.clone(), group.clone());
-        tokio::spawn(async move {
-            std::future::poll_fn(|cx| own.poll(cx)).await;
-            fanout.remove(&key, &own);
-        });
+        let mut known = self.lock();
+        let of_terms = known.entry(terms.clone()).or_default();
+        if of_terms.len() > groups.len() {
+            return Err(member);
+        }
+        of_terms.push(group.clone());
+        drop(known);
+        let task = Task { fanout: self.clone(), terms, group: group.clone() };
+        let admitted = group.admit(member);
+        tokio::spawn(async move { std::future::poll_fn(|cx| task.group.poll(cx)).await });
+        let (id, back) = admitted.map_err(|refused| refused.member)?;
         Ok(Membership { group, id, back })
     }
 
-    fn remove(&self, key: &Key, group: &Arc<Group>) {
-        let mut groups = self.lock();
-        if let Some(of_stream) = groups.get_mut(key) {
-            of_stream.retain(|other| !Arc::ptr_eq(other, group));
-            if of_stream.is_empty() {
-                groups.remove(key);
-            }
-        }
-    }
-
     /// Held for memory work only.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Vec<Arc<Group>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Terms, Vec<Arc<Group>>>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

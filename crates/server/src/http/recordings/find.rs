@@ -295,6 +295,7 @@ impl Whole {
         if let Some((last, before)) = files.split_last_mut()
             && is_open
             && recording.state.is_active()
+            && recording.segments == u64::from(last.number)
         {
             let written: u64 = before.iter().map(|file| file.size_bytes).sum();
             last.grow(recording.length_ms, recording.size_bytes.saturating_sub(written));

@@ -1,14 +1,21 @@
 //! How a connection joins a group of players, and what it goes on with when it leaves: see `fanout`.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::super::fanout::{Back, Member, Membership, Standing};
 use super::super::socket::Socket;
 use super::{Connection, End};
 
+/// Who did not take all at once goes on alone for so long: it may be the same with the next frame.
+const ALONE: Duration = Duration::from_secs(1);
+
 impl Connection {
     /// Has a group write for this player, if it plays one stream, does nothing else, and has everything there is.
-    pub(super) fn join_group(&mut self) {
+    pub(super) fn join_group(&mut self, now: Instant) {
+        if self.alone_until.is_some_and(|until| now < until) {
+            return;
+        }
         let Some(play) = self.plays.only().filter(|play| play.is_steady()) else { return };
         let does_more = !self.publishes.is_empty()
             || !self.output.is_empty()
@@ -44,6 +51,7 @@ impl Connection {
         let Back { standing, read, rest } = back.ok_or_else(lost)?;
         let Standing { cursor, clock, feed } = *standing;
         self.session.take_back(&feed);
+        self.alone_until = (!rest.is_empty()).then(|| Instant::now() + ALONE);
         self.output = rest;
         let Some(play) = self.plays.only() else { return Ok(()) };
         play.take_back(cursor, clock);

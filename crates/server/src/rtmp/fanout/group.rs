@@ -15,13 +15,15 @@ use tokio::sync::oneshot;
 use super::super::play::Clock;
 use crate::sessions::Peer;
 
-/// Members of one group: written to in a row, so that others get their turn after some hundred microseconds, and
-/// that a machine with many processors has several groups of a large audience to work at.
+/// Members of one group: written to in a row, a packet takes some hundred microseconds, so that others get their turn,
+/// and a machine with many processors has several groups of a large audience to work at.
 pub(super) const MEMBERS: usize = 64;
-/// Batches of packets in a row, for the same reason.
-const BATCHES: usize = 4;
-/// Parts of one vectored write. A batch that has more is finished by the members themselves.
-const SLICES: usize = 128;
+/// Bytes to all members after which others get their turn; a long key frame is beyond that, and takes a ms for each
+/// few MB.
+const TURN_BYTES: usize = 4 << 20;
+/// Parts of one vectored write: more than the longest batch of usual packets has. One that has more is finished by the
+/// members themselves.
+const SLICES: usize = 512;
 
 /// A player's side of a membership.
 #[derive(Debug)]
@@ -55,6 +57,17 @@ pub(super) struct Group {
     state: Mutex<State>,
     /// Whether there was room when the state was last let go of: who looks for a place need not wait for a full group.
     has_room: AtomicBool,
+}
+
+/// A member's number, and where it is given back.
+pub(super) type Seated = (u64, oneshot::Receiver<Back>);
+
+/// A player that was not admitted.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) member: Member,
+    /// There is room, but it stands elsewhere.
+    pub(super) is_elsewhere: bool,
 }
 
 #[derive(Debug)]
@@ -93,22 +106,21 @@ impl Group {
     /// Admits a player that stands where the group does.
     ///
     /// # Errors
-    /// The player, if it does not, or if the group is full or over.
-    pub(super) fn admit(&self, member: Member) -> Result<(u64, oneshot::Receiver<Back>), Member> {
+    /// The player, if it does not, or if the group is full or over; and whether it may stand there the next time.
+    pub(super) fn admit(&self, member: Member) -> Result<Seated, Refused> {
         if !self.has_room.load(Ordering::Relaxed) {
-            return Err(member);
+            return Err(Refused { member, is_elsewhere: false });
         }
         let mut state = self.lock();
         let mut admitted = state.admit(member);
         // Both were woken by the same packet, and the player was first.
-        if admitted.is_err()
-            && state.has_room()
+        if admitted.as_ref().is_err_and(|refused| refused.is_elsewhere)
             && let Some(waker) = state.waker.clone()
         {
             if state.turn(&mut Context::from_waker(&waker)).is_ready() {
                 waker.wake();
             }
-            admitted = admitted.or_else(|member| state.admit(member));
+            admitted = admitted.or_else(|refused| state.admit(refused.member));
         }
         self.note_room(&state);
         admitted
@@ -132,6 +144,14 @@ impl Group {
         turn
     }
 
+    /// Lets everybody go with nothing: the group's task is over, or has failed.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        state.is_over = true;
+        state.seats.clear();
+        self.note_room(&state);
+    }
+
     fn note_room(&self, state: &State) {
         self.has_room.store(state.has_room(), Ordering::Relaxed);
     }
@@ -147,11 +167,16 @@ impl State {
         !self.is_over && self.seats.len() < MEMBERS
     }
 
-    fn admit(&mut self, mut member: Member) -> Result<(u64, oneshot::Receiver<Back>), Member> {
-        let Standing { cursor, clock, feed } = &mut *member.standing;
-        let is_like = self.clock.is_like(clock) && self.feed.is_like(feed);
-        if !self.has_room() || !is_like || !cursor.follow(&self.lead) {
-            return Err(member);
+    fn admit(&mut self, mut member: Member) -> Result<Seated, Refused> {
+        let Standing { cursor, feed, .. } = &mut *member.standing;
+        let is_elsewhere = self.has_room() && !cursor.follow(&self.lead);
+        if is_elsewhere || !self.has_room() {
+            return Err(Refused { member, is_elsewhere });
+        }
+        // Which differs while not every track has had a key frame since one of them joined.
+        if !self.feed.is_like(feed) {
+            cursor.unfollow(&mut self.lead);
+            return Err(Refused { member, is_elsewhere });
         }
         let id = self.next_id;
         self.next_id += 1;
@@ -161,14 +186,15 @@ impl State {
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        for _ in 0..BATCHES {
+        let mut written = 0;
+        while written < TURN_BYTES {
             self.is_over |= self.seats.is_empty();
             if self.is_over {
                 return Poll::Ready(());
             }
             match self.lead.poll_read(cx, &mut self.batch) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Read::Packets) => self.send(Instant::now()),
+                Poll::Ready(Read::Packets) => written += self.send(Instant::now()),
                 Poll::Ready(Read::Idle) => {}
                 Poll::Ready(read @ (Read::Joined { .. } | Read::Ended { .. })) => {
                     for Seat { member, back, .. } in std::mem::take(&mut self.seats) {
@@ -182,12 +208,14 @@ impl State {
         Poll::Pending
     }
 
-    /// Writes a batch to everybody. Who does not take all of it at once goes on alone.
-    fn send(&mut self, now: Instant) {
+    /// Writes a batch to everybody; how many bytes were to be written. Who does not take all of it at once goes on
+    /// alone.
+    fn send(&mut self, now: Instant) -> usize {
         self.batch.iter_mut().for_each(|packet| self.clock.map(packet, now));
         for packet in &self.batch {
             self.feed.send(packet, &mut self.output);
         }
+        let all = self.output.len() * self.seats.len();
         let mut slices = [IoSlice::new(&[]); SLICES];
         let filled = self.output.fill(&mut slices);
         let slices = slices.get(..filled).unwrap_or_default();
@@ -195,7 +223,10 @@ impl State {
         for (at, seat) in self.seats.iter().enumerate() {
             let Member { socket, peer, .. } = &seat.member;
             // An error is found again by who goes on alone.
-            let written = socket.try_write_vectored(slices).unwrap_or(0);
+            let written = match slices {
+                [] => 0,
+                _ => socket.try_write_vectored(slices).unwrap_or(0),
+            };
             peer.traffic.write_bytes(written);
             peer.traffic.send(self.batch.len());
             if written < self.output.len() {
@@ -210,6 +241,7 @@ impl State {
         }
         self.batch.clear();
         self.output.clear();
+        all
     }
 
     /// What a member goes on with.

@@ -88,7 +88,7 @@ impl Stage {
     }
 
     fn groups(&self) -> usize {
-        self.fanout.lock().get(&self.key).map_or(0, Vec::len)
+        self.fanout.lock().values().map(Vec::len).sum()
     }
 }
 
@@ -263,7 +263,7 @@ async fn the_end_of_the_run_is_for_each_member_to_act_upon_and_ends_the_group() 
     let mut stage = Stage::new().await;
     let mut viewers = vec![stage.joined().await, stage.joined().await];
     stage.push(b"\x27\x01\0\0\0f", 40);
-    let Stage { fanout, publisher, key, .. } = stage;
+    let Stage { fanout, publisher, .. } = stage;
     drop(publisher);
     for viewer in &mut viewers {
         viewer.read(2).await;
@@ -271,9 +271,25 @@ async fn the_end_of_the_run_is_for_each_member_to_act_upon_and_ends_the_group() 
         assert!(matches!(back.read, Some(Read::Ended { .. })));
     }
     let over = async {
-        while fanout.lock().contains_key(&key) {
+        while !fanout.lock().is_empty() {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(60), over).await.expect("the group to end");
+}
+
+#[tokio::test]
+async fn a_group_that_fails_lets_everybody_go_and_takes_nobody_in() {
+    let mut stage = Stage::new().await;
+    let mut viewer = stage.joined().await;
+    let terms = stage.fanout.lock().keys().next().cloned().unwrap();
+    let group = stage.fanout.lock()[&terms][0].clone();
+    // As when the task panics.
+    drop(Task { fanout: stage.fanout.clone(), terms, group });
+    let membership = viewer.membership.as_mut().unwrap();
+    let back = std::future::poll_fn(|cx| membership.poll_back(cx));
+    assert!(tokio::time::timeout(Duration::from_secs(60), back).await.unwrap().is_none());
+    assert_eq!(stage.groups(), 0);
+    let _second = stage.joined().await;
+    assert_eq!(stage.groups(), 1);
 }

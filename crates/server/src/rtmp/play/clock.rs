@@ -20,13 +20,9 @@ impl Clock {
     /// A longer step back is a jump of the encoder's clock.
     const STEP_MS: i64 = 1_000;
 
-    /// Whether both give every packet that follows the same time.
-    pub(in super::super) fn is_like(&self, other: &Self) -> bool {
-        let terms = |clock: &Self| {
-            let newest_ms = clock.newest.map(|(newest_ms, _)| newest_ms);
-            (clock.offset_ms, clock.floor_ms, newest_ms)
-        };
-        terms(self) == terms(other)
+    /// What it does to the times of a run, and never changes in one.
+    pub(in super::super) fn terms(&self) -> (i64, Option<i64>) {
+        (self.offset_ms, self.floor_ms)
     }
 
     /// Goes on with a run that begins at `dts_ms`: after the newest packet by the time that has passed since, and by
