@@ -431,7 +431,11 @@ pub(crate) const TIMING: Timing = Timing {
 };
 
 /// A file of a format with the tracks of `packets`.
-pub(crate) fn form(format: Format, header: &Header, packets: &[Packet]) -> Form {
+pub(crate) fn form<'a>(
+    format: Format,
+    header: &Header,
+    packets: impl IntoIterator<Item = &'a Packet>,
+) -> Form {
     match format {
         Format::Flv => Form::Flv,
         Format::Mp4 => Form::Mp4(Box::new(Movie::of(header, packets))),

@@ -215,6 +215,10 @@ impl Parts {
             (Kind::Video, Role::Key) | (Kind::Audio, Role::Frame)
         );
         let [before @ .., sample] = spans else { return Ok(()) };
+        if matches!(sample.content, Content::Literal(_)) {
+            // What is no sample of a track is all here.
+            return Ok(());
+        }
         let track = (packet.kind, packet.track);
         if !is_telling || self.looked.contains(&track) {
             return Ok(());

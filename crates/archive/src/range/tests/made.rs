@@ -53,6 +53,8 @@ pub(super) struct Run {
     /// A gap inside its first segment.
     pub(super) gap: Option<Gap>,
     pub(super) format: Format,
+    /// So many packets of a file tell which tracks it has, if it is MP4.
+    pub(super) told_by: usize,
     /// What was pushed goes to the disk after so many packets; 0 for at the end.
     pub(super) flush_every: usize,
     /// What the publisher says first.
@@ -82,6 +84,7 @@ impl Default for Run {
             dark_from: i64::MAX,
             gap: None,
             format: Format::Flv,
+            told_by: usize::MAX,
             flush_every: 0,
             metadata: None,
             others: Vec::new(),
@@ -234,7 +237,7 @@ impl Made {
             format: run.format,
         });
         let dir = Path::new("recordings");
-        let form = crate::testing::form(run.format, header, packets);
+        let form = crate::testing::form(run.format, header, packets.iter().take(run.told_by));
         let mut file =
             segment::Segment::create(&self.disk, dir, &name, about, form, header).unwrap();
         let mut rebase = Rebase::default();

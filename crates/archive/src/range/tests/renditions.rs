@@ -245,3 +245,18 @@ fn rates_are_about_those_of_the_tracks() {
     assert!((7_000..14_000).contains(&averages[1]), "{averages:?}");
     assert!(first.bandwidth >= averages[0] && second.bandwidth >= averages[1]);
 }
+
+#[test]
+fn a_track_that_a_file_has_no_place_for_is_whole_in_mp4() {
+    for format in [Format::Flv, Format::Mp4] {
+        let mut made = Made::new();
+        let configs = vec![config(V1, 4_000), config(A1, 4_000)];
+        let others = [configs, frames(V1, 4_010, 12_010), frames(A1, 4_050, 12_050)].concat();
+        // As with a recorder, the first group of pictures.
+        let told_by = 20;
+        made.run(&Run { gops: 12, cut_every: 6, format, others, told_by, ..Run::default() });
+        let view = source(&made).mp4(Range::ALL).unwrap();
+        let samples = made.sent.iter().flat_map(|sent| mp4::samples(&sent.packet));
+        assert_eq!(view.samples(), samples.count(), "{format:?}");
+    }
+}
