@@ -46,6 +46,14 @@ pub enum Error {
         /// Why, of each track.
         reasons: String,
     },
+    /// A track was asked for that is not there.
+    #[error("there is no track {track}: there are {known}")]
+    NoSuchTrack {
+        /// Its name.
+        track: String,
+        /// Those that there are.
+        known: String,
+    },
     /// A segment is no longer what it was when the file was begun. Asking anew helps.
     #[error("{} is no longer what it was: {reason}", path.display())]
     Changed {

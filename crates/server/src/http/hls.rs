@@ -176,7 +176,7 @@ async fn play(
             return Ok((text(listed(&source, &hls, recordings, goes_on, None)), Vec::new()));
         };
         if let Some(track) = asked.track {
-            let track = renditions.find(track).ok_or(range::Error::Nothing)?;
+            let track = renditions.find(track)?;
             let media = listed(&source, &hls, recordings, goes_on, Some(track));
             return Ok((text(media), Vec::new()));
         }
@@ -456,9 +456,11 @@ fn unknown_segment(detail: impl fmt::Display) -> Problem {
 /// Why a segment is not sent: its place may be none.
 pub(super) fn unknown(refusal: Refusal) -> Problem {
     match refusal {
-        Refusal::Range(error @ (range::Error::Changed { .. } | range::Error::Nothing)) => {
-            unknown_segment(error)
-        }
+        Refusal::Range(
+            error @ (range::Error::Changed { .. }
+            | range::Error::Nothing
+            | range::Error::NoSuchTrack { .. }),
+        ) => unknown_segment(error),
         refusal => refused(refusal),
     }
 }

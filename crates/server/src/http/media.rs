@@ -334,7 +334,9 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
         Refusal::Missing | Refusal::Range(range::Error::Lost { .. }) => Code::FileMissing,
         Refusal::Busy { .. } | Refusal::Memory => Code::TooManyDownloads,
         Refusal::Timeout { .. } => Code::DiskTimeout,
-        Refusal::Range(range::Error::Nothing) => Code::NothingRecorded,
+        Refusal::Range(range::Error::Nothing | range::Error::NoSuchTrack { .. }) => {
+            Code::NothingRecorded
+        }
         Refusal::Range(range::Error::TooLong { .. } | range::Error::TooManySamples { .. }) => {
             Code::RangeTooLong
         }

@@ -229,7 +229,16 @@ fn shown(movie: &Movie, track: Option<TrackName>) -> Result<Movie, Error> {
         |refused: &&mp4::Refused| track.is_none_or(|name| name == TrackName::from(*refused));
     let refused = movie.refused().iter().filter(is_meant).map(ToString::to_string);
     let reasons: Vec<_> = refused.collect();
+    if let Some(name) = track.filter(|_| reasons.is_empty()) {
+        return Err(no_such(name, movie.tracks().iter().map(TrackName::from)));
+    }
     Err(Error::NoTrack { reasons: reasons.join("; ") })
+}
+
+/// That a track is not among those that there are.
+pub(super) fn no_such(track: TrackName, known: impl Iterator<Item = TrackName>) -> Error {
+    let known: Vec<_> = known.map(|name| name.to_string()).collect();
+    Error::NoSuchTrack { track: track.to_string(), known: known.join(", ") }
 }
 
 /// Where a track begins of what begins at a place.

@@ -20,7 +20,7 @@ use super::super::mp4::samples;
 use super::super::source::millis;
 use super::super::tags::Found as Next;
 use super::super::{Error, Source};
-use super::fragments::all_tracks;
+use super::fragments::{all_tracks, no_such};
 use super::{File, Hls, HlsSegment, Place};
 
 /// So much is looked at where a file begins: in ms, and in packets.
@@ -214,8 +214,12 @@ impl Renditions {
     }
 
     /// One of them.
-    pub fn find(&self, name: TrackName) -> Option<&Rendition> {
-        self.list.iter().find(|rendition| rendition.name == name)
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTrack`].
+    pub fn find(&self, name: TrackName) -> Result<&Rendition, Error> {
+        let found = self.list.iter().find(|rendition| rendition.name == name);
+        found.ok_or_else(|| no_such(name, self.list.iter().map(Rendition::name)))
     }
 
     /// Tracks that are in no segment.

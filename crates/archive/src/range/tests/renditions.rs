@@ -58,7 +58,7 @@ fn sent(made: &Made, name: TrackName) -> Vec<u8> {
 /// The segments of a track, in which files have it; each is the same when it is asked for again.
 fn segments(source: &Source, hls: &Hls, name: TrackName) -> Vec<(OfTrack, Vec<u8>)> {
     let all = source.renditions(hls).unwrap();
-    let rendition = all.find(name).unwrap_or_else(|| panic!("no {name}"));
+    let rendition = all.find(name).unwrap();
     let of = |of: &HlsSegment| {
         let found = rendition.of(of)?;
         let read = || {
@@ -122,7 +122,8 @@ fn of_one_track_a_kind_there_is_nothing_to_choose() {
     let all = source.renditions(&hls).unwrap();
     assert!(!all.has_several());
     assert!(all_media(&segments(&source, &hls, V0)) == sent(&made, V0));
-    assert!(all.find(V1).is_none());
+    let refused = all.find(V1).unwrap_err().to_string();
+    assert_eq!(refused, "there is no track video-1: there are video-0, audio-0");
 }
 
 #[test]
@@ -155,7 +156,7 @@ fn a_track_that_begins_or_ends_in_a_file_has_gaps_there() {
     let later = source.hls(range(21_000, 27_000, Cut::KeyFrame), 3_000).unwrap();
     let found = segments(&source, &later, A1);
     assert_eq!(found[0], sound[7]);
-    assert!(source.renditions(&later).unwrap().find(V1).is_none(), "it has ended");
+    assert!(source.renditions(&later).unwrap().find(V1).is_err(), "it has ended");
 }
 
 #[test]

@@ -135,7 +135,7 @@ struct Segment {
     file: String,
     /// When it begins.
     start: String,
-    /// When its last packet came, once it is whole; before that its start.
+    /// When its last packet came; until now, while it is open.
     end: String,
     /// When it begins on the recording's clock.
     start_ms: u64,
@@ -277,8 +277,10 @@ impl Segment {
     }
 
     /// It is being written: what its recorder knows of it, which the catalog is told at its end.
-    fn grow(&mut self, recording_ms: u64, size_bytes: u64) {
+    fn grow(&mut self, recording_ms: u64, size_bytes: u64, start_unix_ms: i64) {
         self.length_ms = recording_ms.saturating_sub(self.start_ms);
+        let length_ms = i64::try_from(self.length_ms).unwrap_or(i64::MAX);
+        self.end = time::of_ms(start_unix_ms.saturating_add(length_ms));
         self.size_bytes = size_bytes.max(self.size_bytes);
     }
 }
@@ -291,14 +293,15 @@ impl Whole {
         gaps: &[catalog::SegmentGap],
     ) -> Self {
         let mut files: Vec<_> = segments.iter().map(|s| Segment::new(&recording, s)).collect();
-        let is_open = segments.last().is_some_and(|s| s.state == catalog::State::Open);
+        let newest = segments.last().filter(|s| s.state == catalog::State::Open);
         if let Some((last, before)) = files.split_last_mut()
-            && is_open
+            && let Some(newest) = newest
             && recording.state.is_active()
             && recording.segments == u64::from(last.number)
         {
             let written: u64 = before.iter().map(|file| file.size_bytes).sum();
-            last.grow(recording.length_ms, recording.size_bytes.saturating_sub(written));
+            let size_bytes = recording.size_bytes.saturating_sub(written);
+            last.grow(recording.length_ms, size_bytes, newest.start_unix_ms);
         }
         let missing = gaps.iter().map(|gap| Gap {
             segment: gap.segment,
