@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rtmp::client::{ClientEvent, Role};
 use rtmp::url::Url;
 
-use super::client::Client;
+use super::client::{Client, ClientError};
 use super::{Error, Stop, block_on, format};
 use recording::Recording;
 
@@ -29,7 +29,7 @@ Waits for a stream that has not begun, and ends when it ends. Ctrl-C ends it as 
 finished in every case.
 
 Exit code: 0 when the stream ended, -duration was reached or Ctrl-C was pressed; 1 when the \
-stream did not begin, the connection was lost or the file cannot be written; 2 when the command \
+stream did not begin, the server ended the play, the connection was lost or the file cannot be written; 2 when the command \
 line is wrong.")]
 pub struct Pull {
     /// What to play: rtmp://HOST[:PORT]/APP/NAME
@@ -111,7 +111,7 @@ impl Pull {
                     }
                 }
                 // Some servers tell the end of what has not begun.
-                Some(ClientEvent::End) if recording.has_media() => return Ok(()),
+                Some(ClientEvent::End) if recording.has_media() => return ended(client).await,
                 _ => {}
             }
             recording.tick(now)?;
@@ -145,6 +145,23 @@ impl Pull {
             false => format!("{stream} did not begin within {most} s (-timeout)"),
         }
     }
+}
+
+/// The play is over: because the stream is, or because the server wants it so, which it says in the same breath.
+async fn ended(client: &mut Client) -> Result<(), Error> {
+    let until = Instant::now() + TICK;
+    while Instant::now() < until {
+        match client.turn(Some(until)).await {
+            Ok(Some(ClientEvent::Status { level, description, .. })) if level == "warning" => {
+                let why = format::printable(&description);
+                return Err(format!("the server has ended it: {why}").into());
+            }
+            Ok(_) => {}
+            Err(error @ ClientError::Refused { .. }) => return Err(error.into()),
+            Err(_) => break,
+        }
+    }
+    Ok(())
 }
 
 /// A line that is drawn over and over where somebody looks.

@@ -20,7 +20,7 @@ struct Pull {
 
 impl Pull {
     fn start() -> Self {
-        let server = Server::start(Path::new(BINARY));
+        let server = Server::builder(Path::new(BINARY)).http().start();
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("pulled.flv");
         let url = server.url("live/test");
@@ -129,5 +129,25 @@ fn a_pull_whose_server_dies_keeps_what_it_has() {
     let last = output.stderr.lines().last().unwrap();
     assert!(last.starts_with("rtmp-server: "), "{}", output.stderr);
     flv::assert_recorded(&pull.file, &sent);
+    assert_finished(&pull.file, &sent);
+}
+
+#[test]
+fn a_pull_that_is_kicked_says_so_and_keeps_what_it_has() {
+    let pull = Pull::start();
+    let sent = block_on(async {
+        let mut live = pull.begin().await;
+        pull.send(&mut live, 300).await;
+        let http = pull.server.api();
+        let stream = http.get("/api/v1/streams/live%2Ftest").ok();
+        let id = &stream["players"]["list"][0]["id"];
+        let path = format!("/api/v1/streams/live%2Ftest/players/{id}");
+        assert_eq!(http.send("DELETE", &path, None).status, 204);
+        live.sent
+    });
+    let output = pull.running.wait(TIMEOUT);
+    assert_eq!(code(&output), Some(1), "{}", output.stderr);
+    let last = output.stderr.lines().last().unwrap();
+    assert!(last.ends_with("ended by the operator of the server"), "{}", output.stderr);
     assert_finished(&pull.file, &sent);
 }
