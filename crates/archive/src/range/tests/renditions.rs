@@ -261,3 +261,17 @@ fn a_track_that_a_file_has_no_place_for_is_whole_in_mp4() {
         assert_eq!(view.samples(), samples.count(), "{format:?}");
     }
 }
+
+#[test]
+fn a_track_of_the_middle_of_a_file_is_there_in_the_time_in_which_it_was() {
+    let mut made = Made::new();
+    let others = [vec![config(A1, 12_000)], frames(A1, 12_050, 18_050)].concat();
+    made.run(&Run { gops: 30, others, ..Run::default() });
+    let source = source(&made);
+    let hls = source.hls(Range::ALL, 3_000).unwrap();
+    assert!(!hls.may_have_several() && source.renditions(&hls).unwrap().find(A1).is_err());
+    let inside = source.hls(range(13_000, 17_000, Cut::KeyFrame), 3_000).unwrap();
+    assert!(source.renditions(&inside).unwrap().find(A1).is_ok());
+    let all = made.sent.iter().flat_map(|sent| mp4::samples(&sent.packet)).count();
+    assert_eq!(source.mp4(Range::ALL).unwrap().samples(), all);
+}
