@@ -251,7 +251,7 @@ impl Recorder {
             }
         }
         self.finish_segment(None);
-        if self.doubted.is_some() {
+        if !self.unfinished.is_empty() {
             self.mend();
         }
         self.books.end_run(self.cursor.position());

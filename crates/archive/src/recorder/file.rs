@@ -266,16 +266,14 @@ impl Recorder {
         match result {
             Ok(finished) => {
                 self.books.close(length_ms);
-                self.last_file = Some(finished.path.clone());
-                self.task.set_file(self.last_file.clone());
+                self.task.set_file(Some(finished.path.clone()));
                 self.finished(finished);
             }
             Err(error) => {
                 self.books.close_in_doubt(length_ms);
-                self.doubted = Some(path.clone());
                 telemetry::close_failed(&self.task.key, &words(&error));
                 self.add(&Counters { errors: 1, ..Counters::default() });
-                self.leave_unfinished(path);
+                self.doubt(path);
             }
         }
         self.publish();
@@ -309,8 +307,7 @@ impl Recorder {
             // That this may fail too goes without saying.
             Err(_) => {
                 self.end_hold(Some(&path));
-                self.doubted = Some(path.clone());
-                self.leave_unfinished(path);
+                self.doubt(path);
             }
         }
         Kept::File
@@ -318,7 +315,7 @@ impl Recorder {
 
     /// A file is whole.
     fn finished(&mut self, finished: Finished) {
-        self.chain = Some(finished.chain);
+        (self.last_file, self.chain) = (Some(finished.path.clone()), Some(finished.chain));
         // Of MP4 an index came behind what was flushed.
         let bytes = finished.size_bytes.saturating_sub(self.flushed_bytes);
         self.place.wrote(bytes);
@@ -334,8 +331,14 @@ impl Recorder {
         self.shared.events.send(Event::Finished(finished));
     }
 
+    /// How much of the newest file is on the disk, and so its hash, is not known.
+    fn doubt(&mut self, path: PathBuf) {
+        (self.last_file, self.chain) = (Some(path.clone()), None);
+        self.doubted = Some(path.clone());
+        self.leave_unfinished(path);
+    }
+
     fn leave_unfinished(&mut self, path: PathBuf) {
-        self.chain = None;
         if self.unfinished.len() < UNFINISHED_MAX {
             self.unfinished.push(path);
         }
@@ -344,14 +347,18 @@ impl Recorder {
     /// Mends what the disk did not let end.
     pub(super) fn mend(&mut self) {
         let _call = self.task.calls.enter(self.shared.age());
-        let Self { unfinished, shared, chain, books, doubted, plan, .. } = self;
+        let Self { unfinished, shared, chain, books, doubted, plan, last_file, .. } = self;
         let Shared { disk, observer, events, .. } = &**shared;
         let (now, mut gone) = (shared.clock.instant(), None);
         unfinished.retain(|path| {
             let is_doubted = doubted.as_ref() == Some(path);
+            // A file that began while this could not be mended is newer, and the chain goes on from it.
+            let is_last = last_file.as_ref() == Some(path);
             let mended = match recover::mend(&**disk, path, plan.checksum_files) {
                 Ok(Mended::Whole(finished)) => {
-                    *chain = Some(finished.chain);
+                    if is_last {
+                        *chain = Some(finished.chain);
+                    }
                     if is_doubted {
                         books.correct(finished.ledger.written, finished.length_ms, now);
                     }
@@ -362,7 +369,6 @@ impl Recorder {
                 // The disk has lost all that was in it; its number and its name are free again.
                 Ok(Mended::Nothing(reason)) => {
                     recover::set_aside(&**disk, path, reason, observer, events).map(|()| {
-                        *chain = None;
                         if is_doubted {
                             books.vanish(now);
                         }
@@ -382,9 +388,6 @@ impl Recorder {
                 _ => true,
             })
         });
-        if !unfinished.is_empty() {
-            *chain = None;
-        }
         if gone.is_some() && gone == self.last_file {
             self.last_file = None;
             self.task.set_file(None);

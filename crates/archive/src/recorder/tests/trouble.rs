@@ -377,23 +377,74 @@ fn a_file_is_mended_also_when_its_disk_was_away_for_a_while() {
     assert_eq!(complete, [Value::from(true), Value::from(true)]);
 }
 
+/// The file before the newest is mended late: the chain goes on from the newest.
 #[test]
-fn what_is_left_of_a_file_that_could_not_be_begun_is_set_aside() {
-    let broken = Arc::new(AtomicBool::new(true));
-    let (mended, kept) = (broken.clone(), AtomicUsize::new(0));
+fn a_file_that_is_mended_late_is_in_no_later_chain() {
+    let (fine, failing, unopened) = (0, 1, 2);
+    let state = Arc::new(AtomicUsize::new(fine));
+    let now = state.clone();
+    let disk = FakeDisk::failing(move |_, call| {
+        let fails = match now.load(Ordering::Relaxed) {
+            1 => matches!(call, Call::SyncData | Call::Open),
+            2 => call == Call::Open,
+            _ => false,
+        };
+        fails.then_some(Fault::Error(io::ErrorKind::PermissionDenied))
+    });
+    let rotation = Rotation { duration: Some(Duration::ZERO), ..Rotation::default() };
+    let rig = Rig::with(disk, Config { rotation, rejoin: Duration::ZERO, ..Config::default() });
+    let mut stream = Stream::publish("live", "late");
+    rig.start(&stream);
+    stream.push(clip(1));
+    wait_until_idle(&rig);
+    state.store(failing, Ordering::Relaxed);
+    stream.push(second(1));
+    wait_until("the first cannot be ended", || rig.state() == Some(State::Trouble));
+    state.store(unopened, Ordering::Relaxed);
+    rig.wait_for_packets(42);
+    state.store(fine, Ordering::Relaxed);
+    stream.push(second(2));
+    drop(stream);
+    rig.wait_for_end();
+
+    let finished = rig.take_finished();
+    let of = |number| finished.iter().find(|finished| finished.about.segment == number).unwrap();
+    let chains = [2, 3].map(|number| of(number).about.chain_before);
+    assert_eq!(chains, [None, Some(of(2).chain)]);
+}
+
+#[test]
+fn what_is_left_of_a_file_that_could_not_be_begun_is_set_aside_at_once_or_at_the_end() {
+    for until_the_end in [false, true] {
+        left_of_a_file_that_could_not_be_begun(until_the_end);
+    }
+}
+
+/// With a disk that can neither sync nor remove anything at first, and not rename `until_the_end`.
+fn left_of_a_file_that_could_not_be_begun(until_the_end: bool) {
+    let is_stuck = Arc::new(AtomicBool::new(until_the_end));
+    let (stuck, broken, kept) = (is_stuck.clone(), AtomicBool::new(true), AtomicUsize::new(0));
     // It is whole again once it could not remove that file, after the one that it was tried with: between two attempts,
     // wherever the test is.
-    let fails = move |call| {
-        if call == Call::Remove && kept.fetch_add(1, Ordering::Relaxed) == 1 {
-            mended.store(false, Ordering::Relaxed);
+    let disk = FakeDisk::failing(move |_, call| {
+        let is_broken = broken.load(Ordering::Relaxed);
+        if is_broken && call == Call::Remove && kept.fetch_add(1, Ordering::Relaxed) == 1 {
+            broken.store(false, Ordering::Relaxed);
         }
-        matches!(call, Call::SyncData | Call::Remove)
-    };
-    let rig = Rig::new(breakable(&broken, fails, io::ErrorKind::ReadOnlyFilesystem));
+        let fails = match call {
+            Call::SyncData | Call::Remove => is_broken,
+            Call::Rename => stuck.load(Ordering::Relaxed),
+            _ => false,
+        };
+        fails.then_some(Fault::Error(io::ErrorKind::ReadOnlyFilesystem))
+    });
+    let rig = Rig::new(disk);
     let mut stream = Stream::publish("live", "unbegun");
     rig.start(&stream);
     stream.push(clip(2));
     rig.wait_for_packets(42);
+    assert_eq!(rig.file_names().iter().any(|name| name.contains(".broken")), !until_the_end);
+    is_stuck.store(false, Ordering::Relaxed);
     drop(stream);
     rig.wait_for_end();
     let [segment] = &rig.take_finished()[..] else { panic!("one file") };
