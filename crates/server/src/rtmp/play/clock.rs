@@ -19,17 +19,21 @@ pub(in super::super) struct Clock {
 impl Clock {
     /// A longer step back is a jump of the encoder's clock.
     const STEP_MS: i64 = 1_000;
+    /// Players notice another run some ms one after the other, and get the same times all the same, so that one task
+    /// can write to many of them: the time that has passed is taken for a multiple of this.
+    const GRID_MS: u128 = 100;
 
     /// What it does to the times of a run, and never changes in one.
     pub(in super::super) fn terms(&self) -> (i64, Option<i64>) {
         (self.offset_ms, self.floor_ms)
     }
 
-    /// Goes on with a run that begins at `dts_ms`: after the newest packet by the time that has passed since, and by
-    /// 1 ms at least.
+    /// Goes on with a run that begins at `dts_ms`: after the newest packet by the time that has passed since, up to
+    /// 100 ms more, and by 1 ms at least.
     pub(in super::super) fn resume(&mut self, dts_ms: i64, now: Instant) {
         let Some((newest_ms, sent)) = self.newest else { return };
         let passed = now.saturating_duration_since(sent).as_millis();
+        let passed = passed.checked_next_multiple_of(Self::GRID_MS).unwrap_or(passed);
         let begin_ms = newest_ms.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX).max(1));
         self.offset_ms = begin_ms.saturating_sub(dts_ms);
         self.floor_ms = Some(newest_ms.saturating_add(1));

@@ -43,6 +43,19 @@ fn another_run_goes_on_by_the_time_that_has_passed() {
 }
 
 #[test]
+fn players_that_notice_another_run_one_after_the_other_get_the_same_times() {
+    let (mut clock, now) = (Clock::default(), Instant::now());
+    frames(&mut clock, &[9_000], now);
+    let terms_after = |ms| {
+        let mut clock = clock.clone();
+        clock.resume(500, now + Duration::from_millis(ms));
+        clock.terms()
+    };
+    assert_eq!([2_001, 2_037, 2_100].map(terms_after), [(10_600, Some(9_001)); 3]);
+    assert_eq!(terms_after(2_101), (10_700, Some(9_001)));
+}
+
+#[test]
 fn a_run_that_follows_at_once_goes_on_after_the_newest_packet_and_not_before() {
     let (mut clock, now) = (Clock::default(), Instant::now());
     frames(&mut clock, &[9_000, 9_040, 9_030], now);
