@@ -20,9 +20,9 @@ use crate::sessions::Peer;
 pub(super) const MEMBERS: usize = 64;
 /// Bytes to all members after which others get their turn; a long key frame is beyond that, and takes a ms for each
 /// few MB.
-const TURN_BYTES: usize = 4 << 20;
-/// Parts of one vectored write: more than the longest batch of usual packets has. One that has more is finished by the
-/// members themselves.
+pub(super) const TURN_BYTES: usize = 4 << 20;
+/// Parts of one vectored write: a batch of 64 packets has more only when they are long, and then it is finished by the
+/// members themselves, as it is when a socket does not take all of it.
 const SLICES: usize = 512;
 
 /// A player's side of a membership.

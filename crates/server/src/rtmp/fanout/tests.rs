@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -122,6 +124,30 @@ impl Viewer {
         let back = tokio::time::timeout(Duration::from_secs(60), back).await;
         back.expect("to be let go").unwrap()
     }
+
+    /// Waits until the group lets go of it in the middle of a write; what it was sent, the rest, and then what its
+    /// cursor reads.
+    async fn goes_on_alone(&mut self) {
+        let mut back = self.released().await;
+        assert!(back.read.is_none() && !back.rest.is_empty());
+        self.session.take_back(&back.standing.feed);
+        let mut batch = Vec::new();
+        while std::future::poll_fn(|cx| {
+            Poll::Ready(back.standing.cursor.poll_read(cx, &mut batch).is_ready())
+        })
+        .await
+        {}
+        batch.iter().for_each(|packet| assert!(self.session.send(1, packet)));
+        let mut out = Chunks::new();
+        self.session.take_output(&mut out);
+        let own = [back.rest.to_vec(), out.to_vec()].concat();
+        let mut buffer = vec![0; 1 << 20];
+        while let Ok(n) = self.far.try_read(&mut buffer) {
+            assert!(n > 0, "the connection is closed");
+            self.take(&buffer[..n]);
+        }
+        self.take(&own);
+    }
 }
 
 /// Both ends of a play of stream 1 that was granted.
@@ -190,28 +216,64 @@ async fn who_takes_less_than_all_goes_on_alone_with_the_rest_and_the_others_with
         stage.push(&LONG, n * 40);
         quick.read(1 + usize::try_from(n).unwrap()).await;
     }
-    let mut back = slow.released().await;
-    assert!(back.read.is_none() && !back.rest.is_empty());
-    // It goes on by itself: the rest, then what its cursor reads.
-    slow.session.take_back(&back.standing.feed);
-    let mut batch = Vec::new();
-    while std::future::poll_fn(|cx| {
-        Poll::Ready(back.standing.cursor.poll_read(cx, &mut batch).is_ready())
-    })
-    .await
-    {}
-    batch.iter().for_each(|packet| assert!(slow.session.send(1, packet)));
-    let mut out = Chunks::new();
-    slow.session.take_output(&mut out);
-    let own = [back.rest.to_vec(), out.to_vec()].concat();
-    let mut buffer = vec![0; 1 << 20];
-    while let Ok(n) = slow.far.try_read(&mut buffer) {
-        assert!(n > 0, "the connection is closed");
-        slow.take(&buffer[..n]);
-    }
-    slow.take(&own);
+    slow.goes_on_alone().await;
     assert!(slow.got == quick.got);
     assert_eq!(slow.got.len(), 401);
+}
+
+#[tokio::test]
+async fn after_much_that_was_written_others_get_their_turn() {
+    let mut stage = Stage::new().await;
+    let (viewer, member) = stage.viewer().await;
+    let group = Group::around(&member);
+    let mut seats = vec![(viewer, group.admit(member).unwrap())];
+    let wakes = Arc::new(Wakes::default());
+    let waker = wakes.clone().into();
+    let polled = |group: &Group| {
+        assert!(group.poll(&mut Context::from_waker(&waker)).is_pending());
+        wakes.0.swap(0, Ordering::Relaxed)
+    };
+    assert_eq!(polled(&group), 0);
+    stage.push(&LONG, 40);
+    assert_eq!((polled(&group), polled(&group)), (1, 0), "woken by what has come, and no more");
+    for _ in 1..group::MEMBERS {
+        let (viewer, member) = stage.viewer().await;
+        seats.push((viewer, group.admit(member).unwrap()));
+    }
+    const { assert!(2 * LONG.len() * group::MEMBERS >= group::TURN_BYTES) };
+    stage.publisher.push(&mut vec![
+        Packet::new(Kind::Video, 80, Bytes::from_static(&LONG)),
+        Packet::new(Kind::Video, 120, Bytes::from_static(&LONG)),
+    ]);
+    assert_eq!((polled(&group), polled(&group)), (2, 0), "and once to go on");
+    for (viewer, _) in &mut seats {
+        viewer.read(4).await;
+    }
+}
+
+/// Counts how often a task is woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn beyond_the_last_group_players_go_on_alone() {
+    let mut stage = Stage::new().await;
+    let mut viewers = Vec::new();
+    for _ in 0..GROUPS * group::MEMBERS {
+        viewers.push(stage.joined().await);
+    }
+    assert_eq!(stage.groups(), GROUPS);
+    let (_one_more, member) = stage.viewer().await;
+    assert!(stage.fanout.join(&stage.key, member).is_err());
+    // Whose place becomes free is another's.
+    drop(viewers.remove(0));
+    let _in_its_place = stage.joined().await;
 }
 
 #[tokio::test]
