@@ -476,6 +476,7 @@ pub fn audio_info(body: &[u8]) -> Option<AudioInfo> {
 pub fn audio_tag_info(tag: &flv::audio::AudioTag<'_>) -> Option<AudioInfo> {
     use flv::audio::PacketType;
     match tag.packet_type {
+        _ if tag.is_comments() => None,
         PacketType::SequenceStart => {
             let info = match tag.codec {
                 AudioCodec::Aac => aac::config(tag.data),

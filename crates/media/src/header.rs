@@ -12,7 +12,8 @@ use crate::{
 /// A message can speak for several tracks (E-RTMP v2 "Multitrack"): it stays as long as it is the newest word on
 /// one of them, and stands before those that say something newer on another. What ends a sequence takes the
 /// configuration of its tracks out, until a frame that goes on without another brings it back; a frame of another
-/// codec, which needs none (MP3, AC-3, VP8), takes it out for good.
+/// codec, which needs none (MP3, AC-3, VP8), takes it out for good. The comments of Opus, which also come as the start
+/// of a sequence, configure nothing.
 ///
 /// Bounded to [`Header::MAX_PACKETS`] packets and [`Header::MAX_BYTES`]; whatever more a publisher sends is still
 /// relayed and recorded in its place, only not repeated to those who come later.
@@ -53,6 +54,7 @@ impl Header {
     pub fn push(&mut self, packet: &Packet) -> bool {
         // Functions of their own: one frame for all of them would stand on the stack of every recorder's thread.
         match packet.role {
+            Role::Config if is_comments(packet) => false,
             Role::Config | Role::Metadata => self.set(packet),
             Role::Event => self.end_sequence(packet),
             Role::Key | Role::Frame => {
@@ -65,7 +67,7 @@ impl Header {
     /// Whether [`Header::push`] has something to do; cheap, so that it can be asked for every packet.
     pub fn is_changed_by(&self, packet: &Packet) -> bool {
         match packet.role {
-            Role::Config | Role::Metadata => true,
+            Role::Config | Role::Metadata => !is_comments(packet),
             Role::Event => !self.packets.is_empty() && ended(packet).is_some(),
             Role::Key | Role::Frame => {
                 self.is_stale_at(packet) || self.brought_back(packet).next().is_some()
@@ -76,6 +78,9 @@ impl Header {
     /// Whether a configuration or metadata is another than what is known of one of its tracks; `false` for what
     /// is the first of all its tracks. A sequence that has ended is known.
     pub fn differs(&self, packet: &Packet) -> bool {
+        if is_comments(packet) {
+            return false;
+        }
         let (_, note) = Note::of(packet);
         note.valid.iter().any(|(track, _)| {
             let known = self.known(packet.kind, packet.role, *track).or_else(|| {
@@ -289,6 +294,14 @@ impl Note {
     fn differs_from(&self, track: u8, codec: Codec) -> bool {
         self.valid.iter().any(|(id, other)| *id == track && *other != codec)
     }
+}
+
+/// Whether a sequence starts with comments alone.
+pub(crate) fn is_comments(packet: &Packet) -> bool {
+    let is_config = packet.kind == Kind::Audio && packet.role == Role::Config;
+    let mut tracks =
+        is_config.then(|| audio::tracks(&packet.body)).into_iter().flatten().peekable();
+    tracks.peek().is_some() && tracks.all(|tag| tag.is_comments())
 }
 
 /// Whether a frame is looked at: video where it can be started.

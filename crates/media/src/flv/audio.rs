@@ -67,6 +67,16 @@ pub struct AudioTag<'a> {
     pub data: &'a [u8],
 }
 
+impl AudioTag<'_> {
+    /// Whether it is a comment header of Opus (RFC 7845 5.2), which E-RTMP v2 has start a sequence as an identification
+    /// header does ("AudioPacketType.SequenceStart"), and which says nothing of how to decode.
+    pub fn is_comments(&self) -> bool {
+        self.packet_type == PacketType::SequenceStart
+            && self.codec == AudioCodec::Opus
+            && self.data.starts_with(b"OpusTags")
+    }
+}
+
 /// What a legacy head says of the sound (FLV E.4.2.1). For AAC it is a constant, whatever the
 /// sound; for Nellymoser and Speex the format fixes rate and channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

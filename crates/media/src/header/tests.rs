@@ -40,6 +40,22 @@ fn frames_events_and_repetitions_change_nothing() {
     assert_eq!(header.packets()[0].dts_ms, 7, "the first one's time stays");
 }
 
+/// E-RTMP v2 has both start a sequence.
+#[test]
+fn comments_of_opus_are_no_configuration() {
+    let head = packet(Kind::Audio, b"\x90OpusOpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0");
+    let tags = packet(Kind::Audio, b"\x90OpusOpusTags\x04\0\0\0Lavf\0\0\0\0");
+    let of_a_track = packet(Kind::Audio, b"\x95\0Opus\x01OpusTags\x04\0\0\0Lavf\0\0\0\0");
+    let mut header = Header::default();
+    assert!(!header.push(&tags) && header.packets().is_empty());
+    header.push(&head);
+    for tags in [tags, of_a_track] {
+        assert_eq!(tags.role, Role::Config);
+        assert!(!header.is_changed_by(&tags) && !header.differs(&tags) && !header.push(&tags));
+    }
+    assert_eq!(header.packets(), [head]);
+}
+
 #[test]
 fn a_new_configuration_replaces_that_of_its_track_alone() {
     let mut header = Header::default();

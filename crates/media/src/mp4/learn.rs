@@ -90,6 +90,7 @@ impl Learner {
     fn audio(&mut self, packet: &Packet, tag: &audio::AudioTag<'_>, replaces: bool) {
         let codec = Codec::Audio(tag.codec);
         match tag.packet_type {
+            _ if tag.is_comments() => {}
             audio::PacketType::SequenceStart => {
                 let data = packet.body.slice_ref(tag.data);
                 let info = || codec::audio_tag_info(tag).map(Info::Audio);

@@ -269,6 +269,7 @@ impl Movie {
                 use audio::PacketType::{CodedFrames, SequenceStart};
                 let codec = Codec::Audio(tag.codec);
                 match tag.packet_type {
+                    _ if tag.is_comments() => false,
                     SequenceStart => self.is_other_record(packet.kind, tag.track, codec, tag.data),
                     CodedFrames if packet.role == Role::Frame => {
                         self.is_other_codec(packet.kind, tag.track, codec)

@@ -59,6 +59,19 @@ fn codec_records_are_kept_byte_for_byte() {
 }
 
 #[test]
+fn comments_of_opus_are_no_record() {
+    let head = bytes("904f7075734f707573486561640102380180bb0000000000");
+    let tags = bytes("904f7075734f70757354616773040000004c61766600000000");
+    let [head, tags] = [head, tags].map(|body| packet(Kind::Audio, 0, &body));
+    let of_head = Movie::of(&Header::default(), [&head]);
+    assert!(!of_head.is_changed_by(&tags));
+    for packets in [[&tags, &head], [&head, &tags]] {
+        assert_eq!(Movie::of(&Header::default(), packets).init_segment(), of_head.init_segment());
+    }
+    assert!(Movie::of(&Header::default(), [&tags]).tracks.is_empty());
+}
+
+#[test]
 fn tracks_have_the_ids_of_the_stream_and_what_the_metadata_says_of_them() {
     use crate::amf0::{self, Value};
     let about = |language: &str, title: &str| {
