@@ -197,24 +197,35 @@ fn answers_say_how_long_they_hold_and_come_in_parts_and_packed() {
 }
 
 #[test]
-fn two_hundred_viewers_are_one_muxing() {
+fn five_hundred_viewers_are_the_muxing_of_one() {
+    let (parts, samples) = muxed_for(1);
+    // Half a second each, of 12 s.
+    assert!((20.0..40.0).contains(&parts), "{parts} parts");
+    assert!(muxed_for(500) == (parts, samples));
+}
+
+/// How many parts of a stream were made for so many viewers, and what is in them: all have the same playlist at the
+/// end, and some take all that it names.
+fn muxed_for(viewers: usize) -> (f64, samples::Samples) {
     let (mut server, http) = server();
     let sent = source(SourceConfig { video_kbps: 200, ..SourceConfig::default() }, 1_000);
-    testkit::block_on(async {
+    let muxed = testkit::block_on(async {
         let (mut publisher, first) = segmented(&server, &http, &sent[..500]).await;
-        let viewers: Vec<String> = (1..200).map(|_| begin_hls(&http)).collect();
-        let asked = viewers.iter().collect::<std::collections::BTreeSet<_>>();
-        assert_eq!(asked.len(), 199, "each has a number of its own");
+        let others: Vec<String> = (1..viewers).map(|_| begin_hls(&http)).collect();
+        let asked = others.iter().collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(asked.len(), viewers - 1, "each has a number of its own");
         // By the log: who has asked for nothing for 30 s is no player any more.
         let logs = || server.logs().into_iter().filter(|line| line.message == "play started");
-        until("200 players", || (logs().count() == 200).then_some(()));
+        until("all players", || (logs().count() == viewers).then_some(()));
         let stream = http.get("/api/v1/streams/live%2Ftest").ok();
         assert_eq!(stream["players"]["list"][0]["via"], "hls");
         publisher.send_all(&sent[500..]).await.unwrap();
         publisher.close().await.unwrap();
         let last = ended(&http, &first);
-        for url in viewers.iter().step_by(20) {
+        let samples = all_samples(&http, &first, &last);
+        for (n, url) in others.iter().enumerate() {
             assert_eq!(http.get(url).text(), last, "all have the same");
+            assert!(n % 50 != 0 || all_samples(&http, url, &last) == samples);
         }
         let metrics = http.get("/metrics").text();
         let value = |name: &str| -> f64 {
@@ -223,12 +234,11 @@ fn two_hundred_viewers_are_one_muxing() {
         };
         assert_eq!(value("rtmp_hls_muxers"), 1.0);
         assert!(value("rtmp_players_via{via=\"hls\"}") > 0.0);
-        // Half a second each, of 12 s: no more than one muxing makes.
-        let parts = value("rtmp_hls_parts_total");
-        assert!((20.0..40.0).contains(&parts), "{parts} parts");
         assert!(value("rtmp_hls_bytes") > 0.0);
+        (value("rtmp_hls_parts_total"), samples)
     });
     server.stop();
+    muxed
 }
 
 #[test]
