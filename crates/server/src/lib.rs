@@ -4,6 +4,7 @@
 //! person sees of it: [`Server`] owns the listeners, the registry of streams and the archive; each connection is a
 //! task of its own that meets the others only in the registry.
 
+pub mod allocator;
 pub mod cli;
 pub mod command;
 pub mod config;

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let asked = cli::parse(std::env::args_os()).and_then(|cli| match cli.command {
         Some(command) => Ok(Asked::Command(command)),
         None => {
+            rtmp_server::allocator::start_again();
             config::load(std::env::args_os(), std::env::vars_os()).map(Box::new).map(Asked::Server)
         }
     });

@@ -19,7 +19,7 @@ use super::frame::{flv, size};
 use super::{Failure, KeyFrame, Picture, Wanted, native};
 use crate::config::Ffmpeg;
 use crate::http::Code;
-use crate::platform;
+use crate::{allocator, platform};
 
 /// Longest that a program may take for [`FRAMES`], on a machine that is busy with other things.
 const TIME: Duration = Duration::from_secs(10);
@@ -159,6 +159,7 @@ async fn run(
     for (variable, _) in std::env::vars_os().filter(is_ours) {
         command.env_remove(variable);
     }
+    allocator::leave_alone(command.as_std_mut());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     platform::be_idle(command.as_std_mut());
     let mut child =

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod allocator;
 mod cli;
 mod config;
 mod crash;

@@ -61,6 +61,13 @@ fn a_decoder_that_fails_is_told() {
 }
 
 #[test]
+fn a_decoder_has_nothing_of_how_the_server_was_set_up() {
+    let decoder =
+        "env | grep -c -e GLIBC_TUNABLES -e RTMP_SERVER | sed 's/$/ of them/' >&2; exit 1";
+    assert_failure(decoder, NO_PICTURE, "0 of them");
+}
+
+#[test]
 fn a_decoder_that_hangs_is_killed() {
     assert_failure("while true; do read line; done", NO_DECODER, "no answer");
 }
