@@ -18,6 +18,45 @@ pub struct SegmentGap {
     pub gap: Gap,
 }
 
+/// Why it is not clear which recorder's segments are meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WhoseError {
+    /// Several recorders made them, and none was named.
+    #[error("{0} recorded it then")]
+    Several(String),
+    /// The one that was named made none of them.
+    #[error("no recorder of the name {name:?} recorded it then: {known} did")]
+    Other {
+        /// The name.
+        name: String,
+        /// Those that did.
+        known: String,
+    },
+}
+
+/// Of segments of a stream those of one recorder: of the one with this name, or else of the only one.
+///
+/// # Errors
+/// [`WhoseError`]; where there are no segments there is none.
+pub fn of_recorder(
+    mut segments: Vec<Segment>,
+    name: Option<&str>,
+) -> Result<Vec<Segment>, WhoseError> {
+    let mut recorders: Vec<_> = segments.iter().map(|segment| &*segment.recorder).collect();
+    recorders.sort_unstable();
+    recorders.dedup();
+    match name {
+        None if recorders.len() > 1 => return Err(WhoseError::Several(recorders.join(", "))),
+        Some(name) if !recorders.is_empty() && !recorders.contains(&name) => {
+            let known = recorders.join(", ");
+            return Err(WhoseError::Other { name: name.to_owned(), known });
+        }
+        _ => {}
+    }
+    segments.retain(|segment| name.is_none_or(|name| segment.recorder == name));
+    Ok(segments)
+}
+
 /// How far back segments of each step of `reach` begin at most, in ms: those of the last step may
 /// be of any length.
 const REACH_MS: [i64; 10] = [

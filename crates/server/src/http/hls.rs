@@ -113,7 +113,7 @@ async fn recording(
     responses(
         (status = 200, description = "The playlist", body = String,
             content_type = "application/vnd.apple.mpegurl"),
-        (status = 404, description = "`nothing-recorded`, `file-missing`"),
+        (status = 404, description = "`nothing-recorded`, `unknown-recorder`, `file-missing`"),
         (status = 409, description = "`several-recorders`: say which one"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn stream(

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use archive::catalog::{self, WhoseError};
 use archive::range::{self, Cut, Range, Source};
-use archive::{Format, RecordingId, SystemDisk, catalog};
+use archive::{Format, RecordingId, SystemDisk};
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
@@ -225,7 +226,7 @@ pub(super) async fn of_recording(
         StreamStretch),
     responses(
         (status = 200, description = "The file", body = [u8], content_type = "video/x-flv"),
-        (status = 404, description = "`nothing-recorded`, `file-missing`"),
+        (status = 404, description = "`nothing-recorded`, `unknown-recorder`, `file-missing`"),
         (status = 409, description = "`several-recorders`: say which one"),
         (status = 422, description = "`range-too-long`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
@@ -249,7 +250,7 @@ async fn stream(
         (status = 200, description = "The file", body = [u8], content_type = "video/mp4"),
         (status = 206, description = "A part of it", body = [u8], content_type = "video/mp4"),
         (status = 304, description = "It is as the client has it"),
-        (status = 404, description = "`nothing-recorded`, `file-missing`"),
+        (status = 404, description = "`nothing-recorded`, `unknown-recorder`, `file-missing`"),
         (status = 409, description = "`several-recorders`: say which one"),
         (status = 416, description = "The file has no such bytes"),
         (status = 422, description = "`range-too-long`, `configuration-changes`, `no-mp4`"),
@@ -277,17 +278,16 @@ pub(super) async fn of_stream(
     let range = range_of(from, to, cut)?;
     // What begins at its end says when what is before that ends.
     let end = to.saturating_add(1);
-    let question = move |reader: &catalog::Reader| {
-        reader.segments_between(key.as_str(), from, end, recorder.as_deref())
-    };
+    let question =
+        move |reader: &catalog::Reader| reader.segments_between(key.as_str(), from, end, None);
     let segments = ask(api, question).await?.unwrap_or_default();
-    let mut recorders: Vec<_> = segments.iter().map(|segment| &*segment.recorder).collect();
-    recorders.sort_unstable();
-    recorders.dedup();
-    if recorders.len() > 1 {
-        let detail = format!("recorder: {} recorded it then", recorders.join(", "));
-        return Err(Problem::new(Code::SeveralRecorders, detail).with("field", "recorder"));
-    }
+    let segments = catalog::of_recorder(segments, recorder.as_deref()).map_err(|error| {
+        let code = match error {
+            WhoseError::Several(_) => Code::SeveralRecorders,
+            WhoseError::Other { .. } => Code::UnknownRecorder,
+        };
+        Problem::new(code, format!("recorder: {error}")).with("field", "recorder")
+    })?;
     // The catalog learns of the length of a file when that is finished.
     let known = |segment: &catalog::Segment| {
         let so_far = api.context.archive.status(segment.recording).map(|status| status.length_ms);

@@ -95,7 +95,8 @@ codes! {
         "The configuration says that no pictures are made (`pictures`), of all or of what this \
          recorder records.";
     UnknownRecorder 404 "unknown-recorder" "No such recorder"
-        "The configuration has no recorder of this name, or it is disabled.";
+        "The configuration has no recorder of this name, or it is disabled; or it recorded nothing \
+         of the stream in that time.";
     MethodNotAllowed 405 "method-not-allowed" "Method not allowed"
         "The path exists but does not know this method; `Allow` lists those that it knows.";
     RequestTimeout 408 "request-timeout" "The body did not arrive"

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use archive::catalog::{self, Reader};
+use archive::catalog::{self, Reader, WhoseError};
 use archive::range::{self, Range, Segment, Source};
 use archive::{RecordingId, SystemDisk};
 use bytes::Bytes;
@@ -249,14 +249,14 @@ fn source(
         Asked::Stream(key) => {
             // What begins at its end says when what is before that ends.
             let (from, to) = (range.from_unix_ms, range.to_unix_ms.saturating_add(1));
-            let there = reader.segments_between(key, from, to, recorder)?;
-            let mut recorders: Vec<_> = there.iter().map(|segment| &*segment.recorder).collect();
-            recorders.sort_unstable();
-            recorders.dedup();
-            if recorders.len() > 1 {
-                let all = format::printable(&recorders.join(", "));
-                return Err(format!("{all} recorded it then: -recorder says whose is meant").into());
-            }
+            let there = reader.segments_between(key, from, to, None)?;
+            let there = catalog::of_recorder(there, recorder).map_err(|error| {
+                let hint = match error {
+                    WhoseError::Several(_) => ": -recorder says whose is meant",
+                    WhoseError::Other { .. } => "",
+                };
+                format!("{}{hint}", format::printable(&error.to_string()))
+            })?;
             let mut recordings: Vec<_> = there.iter().map(|segment| segment.recording).collect();
             recordings.sort();
             recordings.dedup();

@@ -198,6 +198,9 @@ fn what_several_recorders_made_is_not_mixed() {
         super::ask(&server, &[&args[..], more].concat())
     };
     assert!(error_line(&export(&[]), 1).starts_with("several-recorders: "));
+    let other = "no recorder of the name \"none\" recorded it then: all, api did";
+    let line = error_line(&export(&["-recorder", "none"]), 1);
+    assert_eq!(line, format!("unknown-recorder: recorder: {other}"));
     let _ = export(&["-recorder", "api"]).success();
     let at = ["-record-dir", server.record_dir().to_str().unwrap()];
     let args = ["recordings", "export", "-stream", "live/two", "-from", "-1h", "-o", &out];
@@ -205,6 +208,8 @@ fn what_several_recorders_made_is_not_mixed() {
     assert_eq!(line, format!("{out} exists already; -overwrite puts the new file into its place"));
     let line = error_line(&run(args.iter().chain(&at).chain(&["-overwrite"])), 1);
     assert_eq!(line, "all, api recorded it then: -recorder says whose is meant");
+    let none = args.iter().chain(&at).chain(&["-overwrite", "-recorder", "none"]);
+    assert_eq!(error_line(&run(none), 1), other);
     let all = run(args.iter().chain(&at).chain(&["-overwrite", "-recorder", "all"]));
     assert_eq!(code(&all), Some(0), "{}", all.stderr);
     server.stop();
