@@ -456,10 +456,11 @@ fn unknown_segment(detail: impl fmt::Display) -> Problem {
 /// Why a segment is not sent: its place may be none.
 pub(super) fn unknown(refusal: Refusal) -> Problem {
     match refusal {
+        Refusal::Range(range::Error::Nothing) => {
+            unknown_segment("the file has nothing at that place: take places from a playlist")
+        }
         Refusal::Range(
-            error @ (range::Error::Changed { .. }
-            | range::Error::Nothing
-            | range::Error::NoSuchTrack { .. }),
+            error @ (range::Error::Changed { .. } | range::Error::NoSuchTrack { .. }),
         ) => unknown_segment(error),
         refusal => refused(refusal),
     }

@@ -488,7 +488,13 @@ pub(in crate::http) fn moment(field: &str, text: Option<&str>) -> Result<Option<
     let Some(text) = text else { return Ok(None) };
     let time = text.parse::<Timestamp>().map_err(|_| {
         let example = "2026-11-29T18:00:00+01:00";
-        bad_value(field, format!("{text:?}: expected a time with its offset, such as {example}"))
+        let bare = text.replacen(' ', "+", 1);
+        let hint = match text.contains(' ') && bare.parse::<Timestamp>().is_ok() {
+            true => "; in an address + is written %2B",
+            false => "",
+        };
+        let expected = format!("expected a time with its offset, such as {example}");
+        bad_value(field, format!("{text:?}: {expected}{hint}"))
     });
     time.map(|time| Some(time.as_millisecond()))
 }

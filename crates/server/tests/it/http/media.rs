@@ -197,6 +197,12 @@ fn segments_of_hls_are_the_same_in_every_playlist() {
     let (before, _) = all[0].rsplit_once('/').unwrap();
     let shifted = all[0].replace("/32768-", "/32769-");
     assert_eq!(http.get(&shifted).problem().1, "unknown-segment");
+    let beyond = http.get(&format!("{before}/99000000-99100000.m4s"));
+    assert_eq!(
+        beyond.json()["detail"],
+        "the file has nothing at that place: take places from a playlist"
+    );
+    assert_eq!(beyond.problem(), (404, "unknown-segment".to_owned()));
     assert_eq!(http.get(&format!("{before}/x.m4s")).problem().1, "bad-value");
     assert_eq!(http.get(&format!("{path}/hls/99/13/init.mp4")).problem().1, "unknown-segment");
     server.stop();

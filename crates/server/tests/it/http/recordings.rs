@@ -519,6 +519,11 @@ fn files_and_stretches_of_time_are_downloaded() {
         assert_eq!(none(&format!("/api/v1/streams/live%2Fdl/media.flv{early}")), nothing);
         let backwards = "?from=2020-01-02T00:00:00Z&to=2020-01-01T00:00:00Z";
         assert_eq!(none(&format!("{path}/media.flv{backwards}")), (400, "bad-value".to_owned()));
+        let detail = |url: &str| http.get(url).json()["detail"].as_str().unwrap().to_owned();
+        let bare = detail(&format!("{path}/media.flv?from=2020-01-01T00:00:00+01:00"));
+        assert!(bare.ends_with("; in an address + is written %2B"), "{bare}");
+        let other = detail(&format!("{path}/media.flv?from=2020-01-01%2000:00:00"));
+        assert!(!other.contains("%2B"), "{other}");
     });
     server.stop();
 }
