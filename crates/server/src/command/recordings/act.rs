@@ -11,11 +11,12 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::files;
+use super::model::Recording;
 use super::place::{At, Place, Which, call, change, read};
 use super::text::{extent, name};
 use super::when::local;
 use crate::command::api::Api;
-use crate::command::format::path;
+use crate::command::format::{count, path, printable};
 use crate::command::{Error, print};
 
 /// Asked for, and not finished in the time that was given.
@@ -344,9 +345,27 @@ impl Delete {
                     until.unwrap_or_default()
                 )
             }
-            _ => format!("{} is deleted for good", name(&recording)),
+            _ => {
+                let whole = Place::Server(api).show(self.id).await;
+                gone(&whole.and_then(|whole| read(&whole)).unwrap_or(recording))
+            }
         };
         told(&self.at, &answer, &text)
+    }
+}
+
+/// What has become of a recording that was to be deleted: files that were not there were not.
+fn gone(recording: &Recording) -> String {
+    let missing: Vec<_> = recording.files.iter().filter(|file| file.state == "missing").collect();
+    let (name, files) = (name(recording), count(missing.len() as u64, "file"));
+    match missing.first().map(|file| printable(&file.file)) {
+        None => format!("{name} is deleted for good"),
+        Some(first) if recording.state == "missing" => {
+            format!("{name}: nothing was deleted, for {files} of it cannot be found: {first}")
+        }
+        Some(first) => {
+            format!("{name} is deleted for good, but {files} of it cannot be found: {first}")
+        }
     }
 }
 

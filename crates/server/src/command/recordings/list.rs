@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use jiff::Zoned;
 use serde_json::Value;
 
-use super::place::{At, Search, Which, read};
+use super::place::{At, Place, Search, Which, read};
 use super::text;
 use super::when::When;
 use crate::command::table::terminal_width;
@@ -156,7 +156,7 @@ impl Show {
         let shown = place.show(id).await?;
         match self.at.json {
             true => print(&format!("{shown}\n"))?,
-            false => print(&text::one(&read(&shown)?))?,
+            false => print(&text::one(&read(&shown)?, matches!(place, Place::Directory(_))))?,
         };
         Ok(ExitCode::SUCCESS)
     }

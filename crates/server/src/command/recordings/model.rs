@@ -10,6 +10,9 @@ pub(super) struct Recording {
     pub(super) id: String,
     pub(super) stream: String,
     pub(super) recorder: String,
+    /// Servers of before do not tell it.
+    #[serde(default)]
+    pub(super) format: String,
     pub(super) name: Option<String>,
     pub(super) state: String,
     #[serde(default)]

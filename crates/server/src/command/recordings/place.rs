@@ -5,8 +5,8 @@
 
 use std::path::PathBuf;
 
-use archive::RecordingId;
 use archive::catalog::{self, Order, Query, Reader, RecordingState};
+use archive::{RecordingId, SystemDisk, range};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -172,8 +172,9 @@ impl Place {
             Self::Server(api) => Ok(api.get(&call(&id.to_string(), &[]), &[]).await?),
             Self::Directory(reader) => {
                 let known = reader.recording(id).map_err(words)?;
-                let known = known.ok_or_else(|| self.unknown(&id.to_string()))?;
-                let segments = reader.of_recording(id).map_err(words)?;
+                let mut known = known.ok_or_else(|| self.unknown(&id.to_string()))?;
+                let mut segments = reader.of_recording(id).map_err(words)?;
+                segments.iter_mut().for_each(|segment| grown(&mut known, segment));
                 let gaps = reader.gaps_of(id).map_err(words)?;
                 Ok(http::recordings::whole(&known, &segments, &gaps))
             }
@@ -302,6 +303,23 @@ impl Place {
             }
         }
     }
+}
+
+/// What the catalog is told only when a file is finished, its file knows: how long and large it is.
+fn grown(recording: &mut catalog::Recording, segment: &mut catalog::Segment) {
+    if segment.state != catalog::State::Open {
+        return;
+    }
+    let Ok(metadata) = std::fs::metadata(&segment.path) else { return };
+    let of_file = range::Segment::of_file(&SystemDisk, &segment.path).ok().flatten();
+    segment.length_ms = of_file.map_or(0, |file| file.at_least_ms);
+    let length_ms = i64::try_from(segment.length_ms).unwrap_or(i64::MAX);
+    segment.end_unix_ms = segment.start_unix_ms.saturating_add(length_ms);
+    let more_bytes = metadata.len().saturating_sub(segment.size_bytes);
+    segment.size_bytes = metadata.len();
+    recording.size_bytes = recording.size_bytes.saturating_add(more_bytes);
+    let end_ms = segment.start_ms.saturating_add(segment.length_ms);
+    recording.length_ms = recording.length_ms.max(end_ms);
 }
 
 /// The recordings of a stream that run now, as its publisher and its recorders know.

@@ -10,10 +10,12 @@ use crate::command::table::{self, Column};
 /// Width of the names on the left.
 const LABEL: usize = 13;
 
-const LIST: [Column; 9] = [
+const LIST: [Column; 11] = [
     Column::text("ID"),
     Column::text("STATE"),
     Column::wide("STREAM", 10),
+    Column::wide("RECORDER", 8),
+    Column::text("FORMAT"),
     Column::text("START"),
     Column::figure("LENGTH"),
     Column::figure("SIZE"),
@@ -37,11 +39,13 @@ pub(super) fn list(recordings: &[Recording], width: Option<usize>) -> String {
     lines(table::lines(&LIST, &rows, 0, width))
 }
 
-fn row(recording: &Recording) -> [String; 9] {
+fn row(recording: &Recording) -> [String; 11] {
     [
         printable(&recording.id),
         printable(&recording.state),
         printable(&recording.stream),
+        printable(&recording.recorder),
+        printable(&recording.format),
         recording.start.as_deref().map_or_else(none, local),
         time(recording.length_ms),
         size(recording.size_bytes),
@@ -66,8 +70,8 @@ fn labels(recording: &Recording) -> impl Iterator<Item = String> {
     recording.labels.iter().map(|(name, value)| printable(&format!("{name}={value}")))
 }
 
-/// Everything about one recording.
-pub(super) fn one(recording: &Recording) -> String {
+/// Everything about one recording, whose books are those that its server or a catalog knows.
+pub(super) fn one(recording: &Recording, is_of_catalog: bool) -> String {
     let stream = printable(&recording.stream);
     let mut out = format!("recording {} of {stream}\n", printable(&recording.id));
     let mut line = |label: &str, value: &str| {
@@ -90,6 +94,7 @@ pub(super) fn one(recording: &Recording) -> String {
         line("name", &name);
     }
     line("recorder", &printable(&recording.recorder));
+    line("format", &printable(&recording.format));
     if let Some(tracks) = text(&recording.tracks).filter(|tracks| tracks != "all") {
         line("tracks", &tracks);
     }
@@ -120,9 +125,11 @@ pub(super) fn one(recording: &Recording) -> String {
         ledger.late_packets,
     ]
     .map(number);
+    // A catalog is told of them when a file is finished.
+    let as_of = if is_of_catalog && recording.is_active() { ", in finished files" } else { "" };
     line(
         "packets",
-        &format!("{received} received, {written} written, {dropped} dropped, {late} late"),
+        &format!("{received} received, {written} written, {dropped} dropped, {late} late{as_of}"),
     );
     if recording.missing.is_empty() {
         line("gaps", &number(recording.gaps));

@@ -135,7 +135,9 @@ fn a_recording_is_started_by_hand_cut_stopped_and_found() {
     let table =
         text(&server, &["list", "-stream", "live/*", "-from", "-1h", "-to", "23:59:59.999"]);
     let mut lines = table.lines();
-    assert!(lines.next().unwrap().starts_with("ID                STATE     STREAM     START "));
+    let heads: Vec<_> = lines.next().unwrap().split_whitespace().take(6).collect();
+    assert_eq!(heads, ["ID", "STATE", "STREAM", "RECORDER", "FORMAT", "START"]);
+    assert!(table.contains("  api       flv     20"), "{table}");
     assert!(table.contains("  event=concert hall=3\n"), "{table}");
     assert_eq!(
         text(&server, &["list", "-from", "2020-01-01", "-to", "2020-01-02"]),
@@ -259,6 +261,10 @@ fn the_files_of_a_recording_are_proven_and_mended_where_the_server_is() {
     assert!(proven.contains("proven whole: 1 recording\n"), "{proven}");
     let sound = text(&server, &["repair", &id]);
     assert!(sound.ends_with(": nothing to repair\n"), "{sound}");
+    std::fs::remove_file(file(&server)).unwrap();
+    let gone = text(&server, &["delete", &id, "-at-once"]);
+    let why = "nothing was deleted, for 1 file of it cannot be found: ";
+    assert!(gone.starts_with(&format!("recording {id} of live/test: {why}")), "{gone}");
     server.stop();
 }
 

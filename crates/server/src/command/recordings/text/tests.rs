@@ -26,13 +26,14 @@ fn recording() -> Recording {
 
 #[test]
 fn everything_about_one_is_readable_and_moves_no_cursor() {
-    let text = one(&recording());
+    let text = one(&recording(), true);
     let expected = format!(
         "\
 recording 8c1f4e2a90b7d635 of live/a\\u{{1b}}[2J
   state        complete, stopped, clip, held
   name         first night
   recorder     api
+  format       flv
   tracks       audio
   start        {0}
   end          {1}
@@ -57,7 +58,9 @@ recording 8c1f4e2a90b7d635 of live/a\\u{{1b}}[2J
 fn a_list_fits_the_terminal() {
     let all = [recording()];
     let wide = list(&all, None);
-    assert!(wide.starts_with("ID                STATE     STREAM "), "{wide}");
+    let head: Vec<_> = wide.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(head[..6], ["ID", "STATE", "STREAM", "RECORDER", "FORMAT", "START"]);
+    assert!(wide.contains("  api       flv     2026-11-29 "), "{wide}");
     assert!(
         wide.contains("  1:00:05  1.9 GB      2     1  (clip) (held) event=concert\n"),
         "{wide}"
