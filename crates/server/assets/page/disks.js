@@ -20,6 +20,7 @@ function disk(disk) {
       ["Left free", bytes(disk.min_free_bytes)],
       ["Written", `${bytes(disk.write_bytes_per_second)}/s`],
       ["Full at this pace", date(disk.full_at) || "not in sight"],
+      ["Same disk as", disk.same_disk_as],
     ]));
 }
 

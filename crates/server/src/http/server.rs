@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use archive::DiskStatus;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -166,6 +167,9 @@ struct Disk {
     /// A directory on it that is recorded to.
     #[schema(example = "/var/lib/rtmp-server/recordings")]
     dir: String,
+    /// The directory before it in the list that is on the same disk: all figures here are that disk's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_disk_as: Option<String>,
     /// `good`, `low`, `full` or `hanging`.
     #[schema(example = "good")]
     state: &'static str,
@@ -185,8 +189,17 @@ struct Disk {
 #[utoipa::path(get, path = "/server/disks", tag = "server", operation_id = "list_disks",
     responses((status = 200, description = "The disks", body = Disks)))]
 async fn disks(State(api): State<Arc<Api>>) -> Json<Disks> {
-    let disks = api.context.archive.disks().into_iter().map(|disk| Disk {
+    Json(Disks { disks: shown(&api.context.archive.disks()) })
+}
+
+fn shown(known: &[DiskStatus]) -> Vec<Disk> {
+    // One that has never answered tells nothing.
+    let first = |device| known.iter().find(|disk| device != 0 && disk.device == device);
+    let shown = known.iter().map(|disk| Disk {
         dir: shape::path(&disk.dir),
+        same_disk_as: first(disk.device)
+            .filter(|first| first.dir != disk.dir)
+            .map(|first| shape::path(&first.dir)),
         state: disk.state.name(),
         total_bytes: disk.total_bytes,
         free_bytes: disk.free_bytes,
@@ -194,7 +207,7 @@ async fn disks(State(api): State<Arc<Api>>) -> Json<Disks> {
         write_bytes_per_second: disk.write_bytes_per_second,
         full_at: disk.full_in.and_then(time::after),
     });
-    Json(Disks { disks: disks.collect() })
+    shown.collect()
 }
 
 /// The least level that is logged.
@@ -258,3 +271,6 @@ async fn set_log_level(Body(log): Body<Log>) -> Result<Json<Log>, Problem> {
         false => Err(Problem::new(Code::Internal, "the log is not this server's to change")),
     }
 }
+
+#[cfg(test)]
+mod tests;

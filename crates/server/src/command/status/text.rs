@@ -194,6 +194,10 @@ fn disk(disk: &Value) -> [String; 6] {
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = figure(disk, "write_bytes_per_second") as f64 * 8.0;
     let full = disk.get("full_at").and_then(Value::as_str);
+    if let Some(first) = disk.get("same_disk_as").and_then(Value::as_str) {
+        let same = format!("the same disk as {}", printable(first));
+        return [text(disk, "dir"), text(disk, "state"), none(), none(), none(), same];
+    }
     [
         text(disk, "dir"),
         text(disk, "state"),

@@ -24,6 +24,9 @@ fn look(streams: usize) -> Look {
         disks: vec![
             json!({"dir": "recordings", "state": "good", "total_bytes": 270_600_000_000_u64,
             "free_bytes": 44_300_000_000_u64, "write_bytes_per_second": 100_000, "full_at": null}),
+            json!({"dir": "mp4", "same_disk_as": "recordings", "state": "good",
+            "total_bytes": 270_600_000_000_u64, "free_bytes": 44_300_000_000_u64,
+            "write_bytes_per_second": 100_000, "full_at": null}),
         ],
         waiting: vec![json!({"stream": "live/later", "recorder": "api"})],
         events: (0..8).map(event).collect(),
@@ -51,15 +54,16 @@ fn a_server_is_described_whole() {
         ]
     );
     assert_eq!(
-        text[7..9],
+        text[7..10],
         [
             "DISK        STATE     FREE        OF     WRITTEN  FULL",
             "recordings  good   44.3 GB  270.6 GB  800 kbit/s  -",
+            "mp4         good         -         -           -  the same disk as recordings",
         ]
     );
-    assert_eq!(text.len(), 7 + 2 + 2 + 8);
+    assert_eq!(text.len(), 7 + 3 + 2 + 8);
     assert!(
-        text[11].contains("  recording.started  live/x\\u{1b}[2J  0000000000000007"),
+        text[12].contains("  recording.started  live/x\\u{1b}[2J  0000000000000007"),
         "{text:?}"
     );
 }
