@@ -158,19 +158,26 @@ pub struct Proof {
 impl Proof {
     /// What it comes to.
     pub fn verdict(&self) -> Verdict {
-        let is_growing = |checked: &Checked| checked.file.state == State::Growing;
         if !self.problems.is_empty() {
             Verdict::Unproven
-        } else if self.missing_before > 0
-            || self.missing_after > 0
-            || self.gaps.iter().any(|missing| missing.gap.is_loss())
-            || self.gaps_unlisted > 0
-            || self.files.iter().any(is_growing)
-        {
+        } else if self.lacks_something() || self.is_growing() {
             Verdict::Partial
         } else {
             Verdict::Whole
         }
+    }
+
+    /// Whether something of it is missing, which is declared, or was not given.
+    pub fn lacks_something(&self) -> bool {
+        self.missing_before > 0
+            || self.missing_after > 0
+            || self.gaps.iter().any(|missing| missing.gap.is_loss())
+            || self.gaps_unlisted > 0
+    }
+
+    /// Whether one of its files is being written.
+    pub fn is_growing(&self) -> bool {
+        self.files.iter().any(Checked::is_growing)
     }
 }
 
@@ -183,6 +190,13 @@ pub struct Checked {
     pub segment: u32,
     /// Who says the same hash.
     pub agreed: Vec<Source>,
+}
+
+impl Checked {
+    /// Whether it is being written, so that only its beginning was looked at.
+    pub fn is_growing(&self) -> bool {
+        self.file.state == State::Growing
+    }
 }
 
 /// A declared gap.

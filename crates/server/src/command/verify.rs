@@ -13,10 +13,11 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use archive::catalog::Reader;
 use archive::verify::{File, Report, State, Verdict, Walk, judge};
 use indicatif::ProgressBar;
 
-use super::{Error, format};
+use super::{Error, format, retention};
 
 /// `rtmp-server verify`
 #[derive(Debug, clap::Args)]
@@ -24,6 +25,7 @@ use super::{Error, format};
 Examples:
   rtmp-server verify recordings/live_test_20251011_*.flv
   rtmp-server verify -json recordings | jq .verdict
+  rtmp-server verify -record-dir recordings /mnt/other-disk
 
 The files of one recording belong together by what stands in them, whatever they are called. Each \
 is read once, to its last byte. What is proven, and against what the hashes were checked, is \
@@ -36,6 +38,10 @@ pub struct Verify {
     /// Files of recordings, or directories with them
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+
+    /// Record directory whose catalog knows the files, where they are not below it
+    #[arg(long, value_name = "PATH")]
+    record_dir: Option<PathBuf>,
 
     /// Print one JSON object
     #[arg(long)]
@@ -57,6 +63,8 @@ struct Unreadable {
 struct Verified {
     report: Report,
     unreadable: Vec<Unreadable>,
+    /// Names of the files that no catalog was found for.
+    without_catalog: BTreeSet<String>,
 }
 
 impl Verified {
@@ -66,13 +74,20 @@ impl Verified {
 }
 
 impl Verify {
-    /// The command for these files.
-    pub(super) fn of(files: Vec<PathBuf>, json: bool) -> Self {
-        Self { files, json }
+    /// The command for these files, which the catalog of a record directory knows.
+    pub(super) fn of(files: Vec<PathBuf>, record_dir: Option<PathBuf>, json: bool) -> Self {
+        Self { files, record_dir, json }
     }
 
     pub(super) fn run(self) -> Result<ExitCode, Error> {
-        let verified = verify(&self.files);
+        let catalogs = match self.record_dir {
+            Some(dir) => {
+                let reader = Reader::open(&dir).map_err(|error| retention::words(&dir, &error))?;
+                claims::Catalogs::with(reader)
+            }
+            None => claims::Catalogs::default(),
+        };
+        let verified = verify(&self.files, catalogs);
         let text = match self.json {
             true => format!("{:#}\n", json::object(&verified)),
             false => text::report(&verified),
@@ -91,7 +106,7 @@ impl Verify {
     }
 }
 
-fn verify(given: &[PathBuf]) -> Verified {
+fn verify(given: &[PathBuf], mut catalogs: claims::Catalogs) -> Verified {
     let mut unreadable = Vec::new();
     let mut fail = |path: &Path, error: io::Error| {
         unreadable.push(Unreadable { path: format::path(path), why: archive::words(&error) });
@@ -107,7 +122,7 @@ fn verify(given: &[PathBuf]) -> Verified {
     }
     let size = |path: &PathBuf| fs::metadata(path).map_or(0, |metadata| metadata.len());
     let bar = format::bar(paths.iter().map(size).sum());
-    let mut catalogs = claims::Catalogs::default();
+    let mut without_catalog = BTreeSet::new();
     let mut files = Vec::new();
     for path in paths {
         match read(&path, &bar) {
@@ -117,6 +132,9 @@ fn verify(given: &[PathBuf]) -> Verified {
                     let told = catalogs.claims(&path, about, &mut fail);
                     file.claims.extend(told.claim);
                     file.last_known = told.last_known;
+                    if !told.has_catalog {
+                        without_catalog.insert(file.name.clone());
+                    }
                 }
                 files.push(file);
             }
@@ -124,7 +142,7 @@ fn verify(given: &[PathBuf]) -> Verified {
         }
     }
     bar.finish_and_clear();
-    Verified { report: judge(files), unreadable }
+    Verified { report: judge(files), unreadable, without_catalog }
 }
 
 /// The file, or all recordings in the directory and below it. What the program keeps for itself

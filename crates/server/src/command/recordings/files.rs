@@ -32,7 +32,8 @@ impl VerifyOne {
     pub(super) async fn find(self) -> Result<Verify, Error> {
         let place = self.at.place()?;
         let id = place.find(&self.which).await?;
-        Ok(Verify::of(files(&place, id).await?, self.at.json))
+        let record_dir = place.record_dir().await;
+        Ok(Verify::of(files(&place, id).await?, record_dir, self.at.json))
     }
 }
 

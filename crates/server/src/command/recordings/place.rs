@@ -181,6 +181,20 @@ impl Place {
         }
     }
 
+    /// The record directory whose catalog knows the files, where there is one on this machine.
+    pub(super) async fn record_dir(&self) -> Option<PathBuf> {
+        let dir = match self {
+            Self::Directory(reader) => return Some(reader.record_dir().to_owned()),
+            Self::Server(api) => {
+                let config = api.get(&["api", "v1", "server", "config"], &[]).await.ok()?;
+                let settings = config.get("settings")?.as_array()?;
+                let is_it = |setting: &&Value| setting.get("name") == Some(&"record-dir".into());
+                PathBuf::from(settings.iter().find(is_it)?.get("value")?.as_str()?)
+            }
+        };
+        Reader::open(&dir).is_ok().then_some(dir)
+    }
+
     /// The recording that is meant: by `last`, or by its stream, one that has begun.
     pub(super) async fn find(&self, which: &Which) -> Result<RecordingId, Error> {
         self.find_among(which, "there is", &BEGUN).await

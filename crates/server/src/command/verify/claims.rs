@@ -1,5 +1,5 @@
 //! What is told of a file's hash: beside it, in `NAME.flv.b3` as `b3sum` writes it and
-//! `NAME.flv.chain`; and in the catalog of the record directory that it is in.
+//! `NAME.flv.chain`; and in the catalog of the record directory that it is in, or that was given.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -46,47 +46,66 @@ pub(super) struct Told {
     pub(super) claim: Option<Claim>,
     /// The last segment of the recording; 0 where no catalog knows one.
     pub(super) last_known: u32,
+    /// Whether there is a catalog that could know it.
+    pub(super) has_catalog: bool,
 }
 
-/// The catalogs of all directories that were looked into.
+/// The catalog that was given, and those of all directories that were looked into.
 #[derive(Default)]
-pub(super) struct Catalogs(BTreeMap<PathBuf, Option<Reader>>);
+pub(super) struct Catalogs {
+    given: Option<Reader>,
+    found: BTreeMap<PathBuf, Option<Reader>>,
+}
 
 impl Catalogs {
-    /// What the catalog of the directory that `path` is in, or of the nearest above it, tells of
-    /// the segment. Catalogs that cannot be read are handed to `fail`.
+    /// This one first.
+    pub(super) fn with(given: Reader) -> Self {
+        Self { given: Some(given), ..Self::default() }
+    }
+
+    /// What the catalog that was given tells of the segment, or else that of the directory that
+    /// `path` is in, or of the nearest above it. Catalogs that cannot be read are handed to `fail`.
     pub(super) fn claims(
         &mut self,
         path: &Path,
         about: &About,
         fail: &mut impl FnMut(&Path, io::Error),
     ) -> Told {
-        let Ok(path) = path.canonicalize() else { return Told::default() };
-        for dir in path.ancestors().skip(1) {
-            let reader = self.0.entry(dir.to_owned()).or_insert_with(|| match Reader::open(dir) {
-                Ok(reader) => Some(reader),
-                Err(catalog::Error::None) => None,
-                Err(error) => {
-                    fail(dir, io::Error::other(error));
-                    None
-                }
-            });
-            let Some(reader) = reader else { continue };
-            return match reader.of_recording(about.recording) {
-                Ok(segments) => Told {
-                    last_known: segments.iter().map(|known| known.number).max().unwrap_or_default(),
-                    claim: segments
-                        .into_iter()
-                        .filter(|segment| segment.number == about.segment)
-                        .find_map(|known| Some((known.hash?, known.chain)))
-                        .map(|(hash, chain)| Claim { source: Source::Catalog, hash, chain }),
-                },
-                Err(error) => {
-                    fail(dir, io::Error::other(error));
-                    Told::default()
-                }
-            };
+        let mut told = Told::default();
+        if let Some(given) = &self.given {
+            told = claim(given, about, fail);
+            if told.last_known > 0 {
+                return told;
+            }
         }
-        Told::default()
+        let Ok(path) = path.canonicalize() else { return told };
+        for dir in path.ancestors().skip(1) {
+            let reader = self.found.entry(dir.to_owned()).or_insert_with(|| {
+                Reader::open(dir)
+                    .map_err(|error| match error {
+                        catalog::Error::None => {}
+                        error => fail(dir, io::Error::other(error)),
+                    })
+                    .ok()
+            });
+            if let Some(reader) = reader {
+                return claim(reader, about, fail);
+            }
+        }
+        told
     }
+}
+
+/// What one tells.
+fn claim(reader: &Reader, about: &About, fail: &mut impl FnMut(&Path, io::Error)) -> Told {
+    let segments = reader.of_recording(about.recording).unwrap_or_else(|error| {
+        fail(reader.record_dir(), io::Error::other(error));
+        Vec::new()
+    });
+    let last_known = segments.iter().map(|known| known.number).max().unwrap_or_default();
+    let mut of_it = segments.into_iter().filter(|known| known.number == about.segment);
+    let claim = of_it
+        .find_map(|known| Some((known.hash?, known.chain)))
+        .map(|(hash, chain)| Claim { source: Source::Catalog, hash, chain });
+    Told { claim, last_known, has_catalog: true }
 }

@@ -1,5 +1,6 @@
 //! The verdict for people.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use archive::verify::{Checked, Proof, Source, State, Verdict};
@@ -15,7 +16,7 @@ pub(super) fn report(verified: &Verified) -> String {
     let report = &verified.report;
     let mut out = String::new();
     for proof in &report.recordings {
-        recording(&mut out, proof);
+        recording(&mut out, proof, &verified.without_catalog);
         out.push('\n');
     }
     for name in &report.foreign {
@@ -26,26 +27,43 @@ pub(super) fn report(verified: &Verified) -> String {
     for unreadable in &verified.unreadable {
         let _ = writeln!(out, "{} cannot be read: {}", unreadable.path, unreadable.why);
     }
-    let recordings = count(report.recordings.len() as u64, "recording");
-    let _ = writeln!(
-        out,
-        "{}",
-        match verified.verdict() {
-            Verdict::Whole => format!("proven whole: {recordings}{}", but_for(&report.recordings)),
-            Verdict::Partial => {
-                format!("proven, but not whole: {recordings}{}", but_for(&report.recordings))
-            }
-            Verdict::Unproven => "NOT PROVEN".to_owned(),
-        }
-    );
+    let _ = writeln!(out, "{}", all(verified));
     out
+}
+
+/// The last line.
+fn all(verified: &Verified) -> String {
+    let proofs = &verified.report.recordings;
+    let recordings = count(proofs.len() as u64, "recording");
+    let lacking = proofs.iter().filter(|proof| proof.lacks_something()).count() as u64;
+    let growing = proofs.iter().filter(|proof| proof.is_growing()).count() as u64;
+    let written = match growing {
+        0 => String::new(),
+        1 => ", 1 of which is being written".to_owned(),
+        n => format!(", {} of which are being written", number(n)),
+    };
+    let but_for = but_for(proofs);
+    match verified.verdict() {
+        Verdict::Unproven => "NOT PROVEN".to_owned(),
+        Verdict::Whole => format!("proven whole: {recordings}{but_for}"),
+        Verdict::Partial if lacking == 0 => {
+            format!("proven as far as they are finished: {recordings}{written}{but_for}")
+        }
+        Verdict::Partial if lacking == proofs.len() as u64 => {
+            format!("proven, but not whole: {recordings}{written}{but_for}")
+        }
+        Verdict::Partial => {
+            let lacking = number(lacking);
+            format!("proven, but not whole: {lacking} of {recordings}{written}{but_for}")
+        }
+    }
 }
 
 fn line(out: &mut String, label: &str, value: &str) {
     let _ = writeln!(out, "  {label:LABEL$}{value}");
 }
 
-fn recording(out: &mut String, proof: &Proof) {
+fn recording(out: &mut String, proof: &Proof, without_catalog: &BTreeSet<String>) {
     let stream = printable(&proof.stream_key);
     let _ = writeln!(out, "recording {} of {stream}", proof.recording);
     let head = ["file", "segment", "begins", "length", "packets", "lost", "size"];
@@ -74,7 +92,7 @@ fn recording(out: &mut String, proof: &Proof) {
     if proof.gaps_unlisted > 0 {
         line(out, "gap", &format!("and {} more", number(proof.gaps_unlisted)));
     }
-    hashes(out, proof);
+    hashes(out, proof, without_catalog);
     for problem in &proof.problems {
         line(out, "WRONG", &printable(&format!("{} {}", problem.file, problem.kind)));
     }
@@ -98,7 +116,7 @@ fn row(checked: &Checked) -> [String; 7] {
 }
 
 /// Against what the hashes were checked, and which could not be.
-fn hashes(out: &mut String, proof: &Proof) {
+fn hashes(out: &mut String, proof: &Proof, without_catalog: &BTreeSet<String>) {
     let all = proof.files.len() as u64;
     for source in [Source::NextSegment, Source::Sidecar, Source::Catalog] {
         let agreed = proof.files.iter().filter(|checked| checked.agreed.contains(&source));
@@ -109,10 +127,16 @@ fn hashes(out: &mut String, proof: &Proof) {
         }
     }
     for checked in proof.files.iter().filter(|checked| is_untold(checked)) {
-        let why = "neither a next segment nor a sidecar nor the catalog tells it";
+        let why = match without_catalog.contains(&checked.file.name) {
+            true => {
+                "neither a next segment nor a sidecar tells it, and no catalog is above it; \
+                 -record-dir PATH says whose catalog knows it"
+            }
+            false => "neither a next segment nor a sidecar nor the catalog tells it",
+        };
         line(out, "unchecked", &format!("hash of {}: {why}", checked.file.name));
     }
-    for checked in proof.files.iter().filter(|checked| checked.file.state == State::Growing) {
+    for checked in proof.files.iter().filter(|checked| checked.is_growing()) {
         line(out, "unchecked", &format!("{}: it is being written", checked.file.name));
     }
 }
@@ -139,6 +163,12 @@ fn result(proof: &Proof) -> String {
         Verdict::Whole => {
             let but_for = but_for(std::slice::from_ref(proof));
             format!("proven whole: {segments}, no packet lost, none twice{but_for}")
+        }
+        Verdict::Partial if !proof.lacks_something() => {
+            let finished = proof.files.iter().filter(|checked| !checked.is_growing());
+            let (finished, but_for) =
+                (number(finished.count() as u64), but_for(std::slice::from_ref(proof)));
+            format!("proven as far as it is finished: {finished} of {segments}{but_for}")
         }
         Verdict::Partial => {
             format!("proven, but not whole: {segments}, nothing is missing but what is told above")

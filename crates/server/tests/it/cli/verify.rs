@@ -151,7 +151,8 @@ recording 00000000deadbeef of live/test
   2.flv        2  1.00 s  1.00 s       27     0  14.7 kB
   3.flv        3  2.00 s  1.00 s       27     0  14.7 kB
   hash       2 of 3 files as the next segment tells
-  unchecked  hash of 3.flv: neither a next segment nor a sidecar nor the catalog tells it
+  unchecked  hash of 3.flv: neither a next segment nor a sidecar tells it, and no catalog is above it; \
+-record-dir PATH says whose catalog knows it
   result     proven whole: 3 segments, no packet lost, none twice; the hash of 1 file is unchecked
 
 proven whole: 1 recording; the hash of 1 file is unchecked
@@ -196,6 +197,28 @@ fn a_declared_gap_is_told_with_a_code_of_its_own() {
     assert!(output.text().contains(told), "{}", output.text());
     let last = "proven, but not whole: 1 recording; the hash of 1 file is unchecked\n";
     assert!(output.text().ends_with(last), "{}", output.text());
+}
+
+#[test]
+fn what_is_being_written_is_told_of_its_recording_alone() {
+    let mut recording = Recording::new(2);
+    recording.add("00000000cafecafe", None, true);
+    let growing = fs::File::open(&recording.files[1]).unwrap();
+    growing.lock().unwrap();
+    let output = recording.verify();
+    assert_eq!(code(&output), Some(3), "{}", output.text());
+    let text = output.text();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("result ")).collect();
+    let [first, second] = lines[..] else { panic!("{text}") };
+    assert_eq!(first, "  result     proven as far as it is finished: 1 of 2 segments");
+    assert!(second.starts_with("  result     proven, but not whole: 1 segment, "), "{text}");
+    let last = "proven, but not whole: 1 of 2 recordings, 1 of which is being written; \
+                the hash of 1 file is unchecked\n";
+    assert!(text.ends_with(last), "{text}");
+    recording.files.pop();
+    let text = recording.verify().text();
+    let last = "proven as far as they are finished: 1 recording, 1 of which is being written\n";
+    assert!(text.ends_with(last), "{text}");
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use std::fs;
 
 use serde_json::Value;
+use testkit::Publisher;
 use testkit::flv::Flv;
 
-use super::{error_line, file, with_recording};
+use super::{builder, error_line, file, with_recording};
 use crate::cli::{code, run};
-use crate::record::{recorded, tree};
+use crate::record::{packets, recorded, small, tree, wait_until};
 
 fn text(args: &[&str]) -> String {
     let output = run(["recordings"].iter().chain(args));
@@ -45,6 +46,43 @@ fn a_directory_is_asked_without_a_server() {
     let told = ask(&["export", "-stream", "live/test", "-o", out.to_str().unwrap()]);
     assert!(told.starts_with(&format!("{}: ", out.display())), "{told}");
     assert_eq!(recorded(&out), recorded(&file(&server)));
+}
+
+#[test]
+fn files_of_a_recorder_that_are_elsewhere_are_known_by_the_catalog() {
+    let place = tempfile::tempdir().unwrap();
+    let (config, elsewhere) = (place.path().join("s.toml"), place.path().join("cup"));
+    let recorder = "[[recorder]]\nname = 'cup'\nstreams = ['live/*']\nformat = 'mp4'\n";
+    fs::write(&config, format!("{recorder}dir = {elsewhere:?}\n")).unwrap();
+    let args = ["-record-flush", "20ms", "-record-rejoin", "0", "-config"];
+    let mut server = builder().args(args).arg(&config).start();
+    let record_dir = server.record_dir().to_owned();
+    let at = ["-record-dir", record_dir.to_str().unwrap()];
+    let show = |more: &[&str]| run([&["recordings", "show", "last"], more, &at].concat());
+    testkit::block_on(async {
+        let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
+        publisher.send_all(&packets(1, small(), 300)).await.unwrap();
+        // The file that grows is looked at, for the catalog knows nothing of it yet.
+        wait_until("what the catalog knows has a file with something in it", || {
+            let shown = serde_json::from_slice(&show(&["-json"]).stdout).unwrap_or(Value::Null);
+            shown["length_ms"].as_u64() > Some(0) && shown["size_bytes"].as_u64() > Some(0)
+        });
+        let shown = show(&[]).success().text();
+        assert!(shown.contains(" 0 dropped, 0 late, in finished files\n"), "{shown}");
+        publisher.close().await.unwrap();
+    });
+    wait_until("it is complete", || super::ids(&server, &["-state", "complete"]).len() == 1);
+    let known = "  hash       1 of 1 file as the catalog tells\n";
+    let proven = super::text(&server, &["verify", "last"]);
+    assert!(proven.contains(known), "{proven}");
+    server.stop();
+    let verify = |args: &[&str]| run(["verify"].iter().chain(args)).success().text();
+    let elsewhere = elsewhere.to_str().unwrap();
+    let alone = verify(&[elsewhere]);
+    assert!(alone.contains("no catalog is above it; -record-dir PATH says"), "{alone}");
+    let proven = verify(&[&at[..], &[elsewhere]].concat());
+    assert!(proven.contains(known), "{proven}");
+    assert!(text(&[&["verify", "last"], &at[..]].concat()).contains(known));
 }
 
 #[test]
