@@ -5,6 +5,7 @@
 //! bounds stand elsewhere. Counters are added to once a read or a batch, never for each packet,
 //! and by one task at a time; they are summed when somebody asks.
 
+mod codecs;
 mod reconnect;
 mod traffic;
 
@@ -18,11 +19,11 @@ use std::time::Instant;
 use futures_util::task::AtomicWaker;
 use jiff::Zoned;
 use live::{Key, Lost};
-use media::codec::{AudioInfo, VideoInfo};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::hub::{Event, Hub, Kind};
+pub(crate) use codecs::Codecs;
 pub(crate) use reconnect::Reconnect;
 pub(crate) use traffic::{Amounts, Traffic};
 
@@ -118,9 +119,6 @@ pub(crate) struct Publisher {
     codecs: Mutex<Codecs>,
     gone: CancellationToken,
 }
-
-/// What is known of a stream's tracks.
-pub(crate) type Codecs = (Option<VideoInfo>, Option<AudioInfo>);
 
 /// Who plays a stream, or waits for it.
 #[derive(Debug)]
@@ -393,9 +391,9 @@ impl Publishing {
     }
 
     /// Its tracks are known, or have changed.
-    pub(crate) fn set_codecs(&self, video: Option<&VideoInfo>, audio: Option<&AudioInfo>) {
-        let mut codecs = self.publisher.codecs.lock().unwrap_or_else(PoisonError::into_inner);
-        *codecs = (video.cloned(), audio.cloned());
+    pub(crate) fn set_codecs(&self, codecs: &Codecs) {
+        let mut known = self.publisher.codecs.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone_from(codecs);
     }
 
     /// It is over.

@@ -20,6 +20,7 @@ use tracing_subscriber::{Registry, reload};
 use crate::config::{Ffmpeg, LogFormat, LogLevel, Problem};
 use crate::pictures::Program;
 use crate::rtmp::Rates;
+use crate::sessions::Codecs;
 
 /// Lines that wait for a reader of the log that does not read; beyond it lines are lost, never a stream. Their places
 /// are there from the beginning, of 32 bytes each.
@@ -339,10 +340,12 @@ pub(crate) fn media_packet(kind: &str, csid: u32, msid: u32, timestamp: u32, len
     debug!("type" = %kind, csid, msid, timestamp, length, "Media packet");
 }
 
-pub(crate) fn stream_codecs(key: &Key, video: Option<&VideoInfo>, audio: Option<&AudioInfo>) {
+pub(crate) fn stream_codecs(key: &Key, codecs: &Codecs) {
+    let (video, audio) = codecs.first();
+    let tracks = codecs.are_several().then(|| codecs.to_string());
     let video = video.map_or_else(|| "none".to_owned(), describe_video);
     let audio = audio.map_or_else(|| "none".to_owned(), describe_audio);
-    info!(stream_key = %key, video, audio, "stream codecs");
+    info!(stream_key = %key, video, audio, tracks, "stream codecs");
 }
 
 /// As in `H.264 High 4.0 1920x1080 avc1.640028`; what is not known is left out.

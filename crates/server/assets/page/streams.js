@@ -14,14 +14,18 @@ const SHOWN = 200;
 /** What API recordings of a stream are called in its list: those that were asked for. */
 const ASKED = "api";
 
+/** One of several tracks. */
+const inWords = ({ kind, id, codec, width, height }) => `${kind} ${id}: ${codec}${width ? ` ${width}×${height}` : ""}`;
+
 /** A stream's tracks in words. */
-export function tracks({ video, audio }) {
+export function tracks({ video, audio, tracks: all = [] }) {
   const size = video?.width ? ` ${video.width}×${video.height}` : "";
   const rate = video?.frame_rate ? `, ${Math.round(video.frame_rate)} fps` : "";
   const channels = { 1: " mono", 2: " stereo" }[audio?.channels] ?? "";
   return [
     ["Video", video && `${video.codec ?? "unknown"}${size}${rate}`],
     ["Audio", audio && `${audio.codec ?? "unknown"}${channels}`],
+    ["Tracks", new Set(all.map(({ kind }) => kind)).size < all.length && all.map(inWords).join(", ")],
     ["Bitrate", `${Math.round((video?.kbps ?? 0) + (audio?.kbps ?? 0))} kbit/s`],
   ];
 }

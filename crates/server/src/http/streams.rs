@@ -9,8 +9,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use live::Key;
-use media::codec;
-use media::{Header, Kind};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -20,8 +18,8 @@ use super::extract::{Params, PathParts, StreamKey, bad_value, stream_key};
 use super::openapi::ProblemBody;
 use super::problem::{Code, Problem};
 use super::{Api, shape, time};
-use crate::sessions;
-use shapes::{Audio, OfStream, Player, Players, Publisher, Stream, StreamPage, Video};
+use crate::sessions::{self, Codecs};
+use shapes::{Audio, OfStream, Player, Players, Publisher, Stream, StreamPage, Track, Video};
 
 /// Streams on a page unless the caller says otherwise, …
 const PAGE: u32 = 100;
@@ -203,10 +201,16 @@ fn stream(api: &Api, key: &Key, recordings: &[archive::Status], in_full: bool) -
         return None;
     }
     let stats = live.as_ref().map(live::Stream::stats).unwrap_or_default();
-    let (video, audio) = match (&live, &publisher) {
-        (Some(live), Some(publisher)) => tracks(api, live, &stats, publisher),
-        _ => (None, None),
+    let codecs = match (&live, &publisher) {
+        (Some(live), Some(publisher)) => codecs(live, publisher),
+        _ => Codecs::default(),
     };
+    let rates = live
+        .as_ref()
+        .zip(publisher.as_ref())
+        .map(|(live, publisher)| api.rates.rates(live, &stats, publisher.began, Instant::now()));
+    let (video, audio) = codecs.first();
+    let rates_of = |packets: u64| rates.as_ref().filter(|_| packets > 0);
     let of_stream = recordings.iter().filter(|status| status.key == *key);
     Some(Stream {
         key: key.as_str().to_owned(),
@@ -214,8 +218,9 @@ fn stream(api: &Api, key: &Key, recordings: &[archive::Status], in_full: bool) -
         run: live.as_ref().map(live::Stream::run),
         started: publisher.as_ref().map(|publisher| time::text(&publisher.since)),
         publisher: publisher.as_deref().map(Publisher::from),
-        video,
-        audio,
+        video: rates_of(stats.video.packets).map(|rates| Video::new(video, &stats, rates)),
+        audio: rates_of(stats.audio.packets).map(|rates| Audio::new(audio, &stats, rates)),
+        tracks: Track::all(&codecs),
         players: Players {
             count,
             peak: stats.players_peak.max(u32::try_from(count).unwrap_or(u32::MAX)),
@@ -229,30 +234,14 @@ fn stream(api: &Api, key: &Key, recordings: &[archive::Status], in_full: bool) -
     })
 }
 
-fn tracks(
-    api: &Api,
-    live: &live::Stream,
-    stats: &live::Stats,
-    publisher: &sessions::Publisher,
-) -> (Option<Video>, Option<Audio>) {
-    let rates = api.rates.rates(live, stats, publisher.began, Instant::now());
-    let header = live.header();
-    let config = |kind| Header::config(&header, kind).map(|packet| &packet.body);
-    let mut video = config(Kind::Video).and_then(|body| codec::video_info(body));
-    let mut audio = config(Kind::Audio).and_then(|body| codec::audio_info(body));
-    // Some codecs have no configuration, or not all in it: what frames told is with the publisher.
-    let (seen_video, seen_audio) = publisher.codecs();
-    match (&mut video, seen_video) {
-        (Some(video), Some(seen)) => video.complete(&seen),
-        (video @ None, seen) => *video = seen,
-        _ => {}
+/// What is known of a stream's tracks. Some codecs have no configuration, or not all in it: what frames told is with
+/// the publisher.
+fn codecs(live: &live::Stream, publisher: &sessions::Publisher) -> Codecs {
+    let seen = publisher.codecs();
+    let mut codecs = seen.clone();
+    for packet in live.header().packets() {
+        codecs.see(packet);
     }
-    match (&mut audio, seen_audio) {
-        (Some(audio), Some(seen)) => audio.complete(&seen),
-        (audio @ None, seen) => *audio = seen,
-        _ => {}
-    }
-    let video = (stats.video.packets > 0).then(|| Video::new(video.as_ref(), stats, &rates));
-    let audio = (stats.audio.packets > 0).then(|| Audio::new(audio.as_ref(), stats, &rates));
-    (video, audio)
+    codecs.complete(&seen);
+    codecs
 }

@@ -156,8 +156,7 @@ impl Publish {
     pub(super) fn report(&mut self, now: Instant) {
         if self.report.due() <= now {
             self.report.tick(now, &self.publisher);
-            let (video, audio) = self.report.codecs();
-            self.session.set_codecs(video, audio);
+            self.session.set_codecs(self.report.codecs());
         }
     }
 

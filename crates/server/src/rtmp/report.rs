@@ -6,9 +6,9 @@
 use std::time::{Duration, Instant};
 
 use live::{Publisher, Stats, TrackStats};
-use media::codec::{self, AudioInfo, VideoInfo};
-use media::{Kind, Packet, Role};
+use media::Packet;
 
+use crate::sessions::Codecs;
 use crate::telemetry;
 
 /// After the first packets this long is waited for the other track's configuration.
@@ -23,10 +23,7 @@ pub(super) struct Report {
     due: Instant,
     /// The counters and the time of the line before.
     before: (Instant, Stats),
-    video: Option<VideoInfo>,
-    audio: Option<AudioInfo>,
-    /// The tracks of pictures and of sound that those are of: the first of several.
-    tracks: [u8; 2],
+    codecs: Codecs,
     /// Whether the codecs differ from those that were logged.
     news: bool,
 }
@@ -46,39 +43,19 @@ impl Report {
             began: now,
             due: now + SETTLE,
             before: (now, Stats::default()),
-            video: None,
-            audio: None,
-            tracks: [u8::MAX; 2],
+            codecs: Codecs::default(),
             news: false,
         }
     }
 
-    /// Notices codecs. Looks into a packet only where it has something to tell: a configuration, or the first frame
-    /// of a codec that has none.
+    /// Notices codecs.
     pub(super) fn see(&mut self, packet: &Packet) {
-        let [video, audio] = self.tracks;
-        let known = if packet.kind == Kind::Video { video } else { audio };
-        let config = packet.role == Role::Config && packet.track <= known;
-        match packet.kind {
-            Kind::Video if config || (self.video.is_none() && packet.role == Role::Key) => {
-                if let Some(info) = codec::video_info(&packet.body) {
-                    self.news |= self.video.as_ref() != Some(&info);
-                    (self.video, self.tracks) = (Some(info), [packet.track, audio]);
-                }
-            }
-            Kind::Audio if config || (self.audio.is_none() && packet.is_media()) => {
-                if let Some(info) = codec::audio_info(&packet.body) {
-                    self.news |= self.audio.as_ref() != Some(&info);
-                    (self.audio, self.tracks) = (Some(info), [video, packet.track]);
-                }
-            }
-            _ => {}
-        }
+        self.news |= self.codecs.see(packet);
     }
 
     /// What is known of the tracks.
-    pub(super) fn codecs(&self) -> (Option<&VideoInfo>, Option<&AudioInfo>) {
-        (self.video.as_ref(), self.audio.as_ref())
+    pub(super) fn codecs(&self) -> &Codecs {
+        &self.codecs
     }
 
     pub(super) fn due(&self) -> Instant {
@@ -93,7 +70,7 @@ impl Report {
         let (since, before) = self.before;
         if now.duration_since(since) < EVERY {
             // Codecs may come late; the figures are due a minute after the line before.
-            let soon = self.video.is_none() && self.audio.is_none();
+            let soon = self.codecs == Codecs::default();
             self.due = if soon { now + SETTLE } else { since + EVERY };
             return;
         }
@@ -113,7 +90,7 @@ impl Report {
 
     fn tell_codecs(&mut self, publisher: &Publisher) {
         if std::mem::take(&mut self.news) {
-            telemetry::stream_codecs(publisher.key(), self.video.as_ref(), self.audio.as_ref());
+            telemetry::stream_codecs(publisher.key(), &self.codecs);
         }
     }
 }

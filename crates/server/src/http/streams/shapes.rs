@@ -1,13 +1,14 @@
 //! Streams as JSON.
 
 use live::Stats;
+use media::Kind;
 use media::codec::{AudioInfo, VideoInfo};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::{shape, time};
 use crate::rtmp::Rates;
-use crate::sessions;
+use crate::sessions::{self, Codecs};
 
 /// A page of streams.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,6 +37,8 @@ pub(super) struct Stream {
     pub(super) video: Option<Video>,
     /// The first audio track.
     pub(super) audio: Option<Audio>,
+    /// All tracks of which anything is known: pictures, then sound, up to 16 of each.
+    pub(super) tracks: Vec<Track>,
     pub(super) players: Players,
     /// The recordings of it that run.
     pub(super) recordings: Vec<OfStream>,
@@ -147,6 +150,60 @@ impl OfStream {
             state: shape::state(status.state),
             ledger: in_full.then(|| shape::Ledger::from(&status.ledger)),
         }
+    }
+}
+
+/// A track; of Enhanced RTMP a stream may have several of a kind.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Track {
+    /// `video` or `audio`.
+    #[schema(example = "video")]
+    kind: &'static str,
+    /// What the publisher calls it; 0 where there is one.
+    #[schema(example = 1)]
+    id: u8,
+    #[schema(example = "H.264")]
+    codec: String,
+    /// As RFC 6381 writes it.
+    #[schema(example = "avc1.640028")]
+    codec_string: Option<String>,
+    /// Of the shown picture, in pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample_rate_hz: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channels: Option<u8>,
+}
+
+impl Track {
+    pub(super) fn all(codecs: &Codecs) -> Vec<Self> {
+        let video = codecs.video.iter().map(|(id, info)| {
+            let sized = Some(info).filter(|info| info.width > 0);
+            Self {
+                kind: Kind::Video.name(),
+                id: *id,
+                codec: info.codec.to_string(),
+                codec_string: info.codec_string.clone(),
+                width: sized.map(|info| info.width),
+                height: sized.map(|info| info.height),
+                sample_rate_hz: None,
+                channels: None,
+            }
+        });
+        let audio = codecs.audio.iter().map(|(id, info)| Self {
+            kind: Kind::Audio.name(),
+            id: *id,
+            codec: info.codec.to_string(),
+            codec_string: info.codec_string.clone(),
+            width: None,
+            height: None,
+            sample_rate_hz: Some(info.sample_rate_hz).filter(|rate| *rate > 0),
+            channels: Some(info.channels).filter(|channels| *channels > 0),
+        });
+        video.chain(audio).collect()
     }
 }
 

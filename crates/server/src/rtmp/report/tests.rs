@@ -1,4 +1,5 @@
 use live::Stats;
+use media::{Kind, Role};
 
 use super::*;
 
@@ -72,22 +73,6 @@ fn codecs_are_told_once_they_are_known_and_again_when_they_change() {
     assert!(!report.news, "the same configuration again is no news");
     report.see(&aac(2));
     assert!(report.news);
-}
-
-#[test]
-fn of_several_tracks_the_first_is_told() {
-    let mut report = Report::new(Instant::now());
-    let aac = |track: u8, rate: u8| {
-        let body = bytes::Bytes::from(vec![0xaf, 0, 0x10 | rate, 0x10]);
-        Packet { track, ..Packet::new(Kind::Audio, 0, body) }
-    };
-    report.see(&aac(2, 2));
-    let second = report.audio.clone();
-    assert!(std::mem::take(&mut report.news) && second.is_some());
-    report.see(&aac(1, 1));
-    assert!(std::mem::take(&mut report.news) && report.audio != second);
-    report.see(&aac(2, 2));
-    assert!(!report.news && report.audio != second);
 }
 
 #[test]

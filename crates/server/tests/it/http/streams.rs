@@ -69,6 +69,47 @@ fn a_stream_is_shown_with_everything_that_is_known_of_it() {
 }
 
 #[test]
+fn every_track_of_a_stream_is_shown() {
+    let (mut server, http) = server();
+    // E-RTMP v2 "Multitrack", one track a message: configurations of AAC in 48,000 and 44,100 Hz.
+    let aac = |id: u8, config: [u8; 2]| {
+        let body = [&[0x95, 0x00], &b"mp4a"[..], &[id], &config].concat();
+        media::Packet::new(media::Kind::Audio, 0, body.into())
+    };
+    testkit::block_on(async {
+        let mut publisher = publish(&server, "live/test", 60).await;
+        publisher.send_all(&[aac(1, [0x12, 0x10]), aac(2, [0x11, 0x88])]).await.unwrap();
+        let tracks = until("all tracks", || {
+            let stream = http.get("/api/v1/streams/live%2Ftest").ok();
+            let tracks = stream["tracks"].as_array()?.clone();
+            (tracks.len() == 4).then_some(tracks)
+        });
+        let shown = |track: &Value| {
+            let Value::String(kind) = &track["kind"] else { panic!("{track}") };
+            let size = track.get("width").or(track.get("sample_rate_hz")).and_then(Value::as_u64);
+            (kind.clone(), track["id"].as_u64().unwrap(), size.unwrap())
+        };
+        let shown: Vec<_> = tracks.iter().map(shown).collect();
+        let [video, audio] = ["video", "audio"].map(str::to_owned);
+        let sounds = [(0, 48_000), (1, 44_100), (2, 48_000)];
+        let sounds = sounds.map(|(id, rate)| (audio.clone(), id, rate));
+        assert_eq!(shown[0], (video, 0, 1280));
+        assert_eq!(shown[1..], sounds);
+        publisher.close().await.unwrap();
+    });
+    // What came late is told at the end.
+    server.wait_for_log("stream summary", &[("stream_key", "live/test")]);
+    let line = server.logs().into_iter().rfind(|line| line.message == "stream codecs").unwrap();
+    let tracks = line.field("tracks").unwrap();
+    assert!(
+        tracks.starts_with("video-0 H.264 High 3.1 1280x720 avc1.64001f, audio-0 AAC"),
+        "{tracks}"
+    );
+    assert!(tracks.contains(", audio-2 AAC LC 48000 Hz "), "{tracks}");
+    server.stop();
+}
+
+#[test]
 fn streams_are_listed_by_name_in_pages() {
     let (mut server, http) = server();
     testkit::block_on(async {
