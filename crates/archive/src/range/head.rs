@@ -4,7 +4,7 @@ use std::io;
 
 use media::amf0::Value;
 
-use super::index::Index;
+use super::index::{Index, TrackPlaces};
 use super::{Cause, Gone, Segment};
 use crate::ledger::{find, millis, whole};
 use crate::script::Script;
@@ -23,7 +23,7 @@ pub(super) struct Head {
     pub(super) gaps: Vec<Gap>,
     /// Packets of the header that it begins with, at most.
     pub(super) repeated: u64,
-    /// What it says, without its index.
+    /// What it says, without what is where.
     pub(super) properties: Vec<(String, Value)>,
     /// Whether it was finished.
     pub(super) is_complete: bool,
@@ -40,6 +40,8 @@ pub(super) struct Head {
     pub(super) has_video: bool,
     pub(super) has_audio: bool,
     pub(super) index: Index,
+    /// Where its tracks are, as far as it says: files of earlier versions do not.
+    pub(super) tracks: Vec<TrackPlaces>,
     pub(super) format: Format,
     /// Where the tracks of an MP4 file stand.
     pub(super) tracks_at: u64,
@@ -110,7 +112,9 @@ impl Head {
         let length_ms = segment::length_ms(&properties)
             .or(duration.map(|seconds| millis(seconds).unsigned_abs()));
         let index = find(&properties, "keyframes").map(Index::of_property).unwrap_or_default();
-        properties.retain(|(name, _)| name != "keyframes" && !name.starts_with("padding"));
+        let tracks = find(&properties, "trackPlaces").map(TrackPlaces::of_property);
+        let is_of_places = |name: &str| matches!(name, "keyframes" | "trackPlaces");
+        properties.retain(|(name, _)| !is_of_places(name) && !name.starts_with("padding"));
         Some(Self {
             about,
             gaps: ledger.gaps,
@@ -125,6 +129,7 @@ impl Head {
             has_video,
             has_audio,
             index,
+            tracks: tracks.unwrap_or_default(),
             format: Format::default(),
             tracks_at: 0,
         })

@@ -134,11 +134,11 @@ impl Hls {
             goes_on_at_end = if list.segments.len() == begun { goes_on } else { !gap };
             if let Some(first) = list.segments.get_mut(begun) {
                 first.is_discontinuous = !goes_on;
-                let first = first.clone();
                 // What leads to what is live has the first tracks.
                 if end.is_none() {
                     list.look_at_end(before.take().filter(|_| !goes_on));
-                    list.looks.push(Looks::begin(number, &mut file, &first));
+                    let segments = list.segments.get(begun..).unwrap_or_default();
+                    list.looks.extend(Looks::begin(&mut file, segments));
                 }
                 before = Some(file);
             }

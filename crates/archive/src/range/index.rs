@@ -1,6 +1,8 @@
-//! The `keyframes` property of a file: where one can start reading.
+//! The `keyframes` property of a file, where one can start reading, and `trackPlaces`, where its tracks are.
 
+use media::Kind;
 use media::amf0::Value;
+use media::hls::TrackName;
 
 use crate::ledger::{millis, whole};
 
@@ -48,5 +50,38 @@ impl Index {
         let first = self.entries.partition_point(|entry| entry.position < from);
         let last = self.entries.partition_point(|entry| entry.position < to);
         self.entries.get(first..last).unwrap_or_default()
+    }
+}
+
+/// Most tracks that a file tells of.
+const TRACKS_MAX: usize = 32;
+
+/// Where a track is in a file: the first bytes of its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TrackPlaces {
+    pub(super) name: TrackName,
+    /// Its first message, which may be a configuration.
+    pub(super) message: u64,
+    /// Its first frame, and its newest.
+    pub(super) first: u64,
+    pub(super) newest: u64,
+}
+
+impl TrackPlaces {
+    /// Reads the property; none of them when it was read while it was overwritten.
+    pub(super) fn of_property(value: &Value) -> Vec<Self> {
+        let Value::StrictArray(values) = value else { return Vec::new() };
+        let numbers: Vec<_> = values.iter().filter_map(Value::as_f64).map(whole).collect();
+        let (tracks, rest) = numbers.as_chunks();
+        let read: Option<Vec<_>> = tracks.iter().take(TRACKS_MAX).map(Self::read).collect();
+        read.filter(|_| rest.is_empty()).unwrap_or_default()
+    }
+
+    fn read(&[kind, id, message, first, newest]: &[u64; 5]) -> Option<Self> {
+        let kinds = [Kind::Video, Kind::Audio];
+        let kind = kinds.into_iter().find(|known| u64::from(known.number()) == kind)?;
+        let name = TrackName { kind, id: u8::try_from(id).ok()? };
+        let is_in_order = message <= first && first <= newest && newest < u64::MAX;
+        is_in_order.then_some(Self { name, message, first, newest })
     }
 }

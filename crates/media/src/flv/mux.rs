@@ -16,7 +16,8 @@
 //! - Measured or read from the codec records, whatever the publisher said: `duration`, `filesize`,
 //!   `lasttimestamp`, `lastkeyframetimestamp`, `hasVideo`, `hasAudio`, `hasMetadata`,
 //!   `hasKeyframes`, `canSeekToEnd`, `width`, `height`, `videocodecid`, `audiocodecid`,
-//!   `audiosamplerate`, `stereo`; at the end `keyframes`.
+//!   `audiosamplerate`, `stereo`; at the end `trackPlaces` (where the tracks are, of each kind those of the 16 lowest ids)
+//!   and `keyframes`.
 //! - The caller's values that change ([`Options::extra`]).
 //! - The publisher's values, except those above and those that cannot be true of this file. What
 //!   the publisher says of a kind of media that does not come is left out: FFmpeg would announce a
@@ -40,12 +41,14 @@ mod facts;
 mod index;
 mod region;
 mod restore;
+mod tracks;
 
 use facts::Facts;
 pub(crate) use index::Index;
 use region::{Content, Region};
 pub(crate) use restore::split_identity;
 pub use restore::{Restore, Restored, Want};
+pub(crate) use tracks::TRACK_PLACES;
 
 /// How a file is laid out, and what it says of itself.
 #[derive(Debug, Clone)]
@@ -450,7 +453,7 @@ pub(crate) fn is_of_files(name: &str) -> bool {
     OF_FILES.contains(&name) || name.trim_end_matches('_') == region::PADDING
 }
 
-const OF_FILES: [&str; 14] = [
+const OF_FILES: [&str; 15] = [
     COMPLETE,
     OWN_END,
     "duration",
@@ -461,6 +464,7 @@ const OF_FILES: [&str; 14] = [
     "hasKeyframes",
     "canSeekToEnd",
     "keyframes",
+    TRACK_PLACES,
     "datasize",
     "videosize",
     "audiosize",

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Malformed, Multitrack, audio, meta,
+    Malformed, Multitrack, audio, meta, mux,
     scan::{Fault, FileHeader, Item, Tag},
     video,
 };
@@ -185,7 +185,7 @@ impl Probe {
         self.declared = keyframes.and_then(|(_, value)| Declared::new(value));
         properties.retain(|(name, value)| {
             let is_padding = name.starts_with("padding") && matches!(value, Value::StrictArray(_));
-            name != "keyframes" && !is_padding
+            name != "keyframes" && name != mux::TRACK_PLACES && !is_padding
         });
         self.report.metadata = properties;
     }

@@ -26,8 +26,8 @@
 //!
 //! The content of the first `uuid` box is [`SCRIPT_ID`] and an `onMetaData` as in the first tag of
 //! an FLV file ([`crate::flv::mux`]): the caller's identity, `complete`, `duration`, `filesize`,
-//! `codecs`, the caller's values that change, and `keyframes`: where one can start, by the places
-//! that [`super::tags`] gives messages. What the publisher's said is in the first part.
+//! `codecs`, the caller's values that change, `trackPlaces` and `keyframes`: where the tracks are and where
+//! one can start, by the places that [`super::tags`] gives messages. What the publisher's said is in the first part.
 
 use std::collections::VecDeque;
 

@@ -2,13 +2,14 @@
 //! from.
 //!
 //! Segments are cut by the first track of pictures; those of the others are the same places, so that all have as many, at the
-//! same times, with the same discontinuities. What a file has is looked at where its first segment begins and where it does
-//! not go on in the next file. A track that is at one end alone is searched for between them, by halves; so one that begins
-//! or ends in the middle of a file is known to the group of pictures, and one that is missing for a while between two places
-//! where it is, is not: its segments there say that they have nothing ([`super::Fragments`]). In each file a track is
-//! known from its first message on, wherever that is: that is where it is settled.
+//! same times, with the same discontinuities. Where its tracks are a file says itself ([`TrackPlaces`]). For those of which it
+//! does not, as of earlier versions, it is looked at where its first segment begins and where it does not go on in the next
+//! file; a track that is at one end alone is searched for between them, by halves. So one that begins or ends in the middle
+//! of a file is known, and one that is missing for a while between two places where it is, is not: its segments there say
+//! that they have nothing ([`super::Fragments`]). In each file a track is known from its first message on, wherever that is:
+//! that is where it is settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use media::Kind;
 use media::flv::scan::Bodies;
@@ -16,6 +17,7 @@ use media::hls::playlist::Multivariant;
 use media::hls::{LANES_MAX, LeftOut, Offered, Rates, TrackName, offer};
 use media::mp4::{Movie, Track};
 
+use super::super::index::TrackPlaces;
 use super::super::mp4::samples;
 use super::super::source::millis;
 use super::super::tags::Found as Next;
@@ -27,7 +29,8 @@ use super::{File, Hls, HlsSegment, Place};
 const START: (u64, usize) = (1_000, 128);
 /// And of the last segment of what does not go on.
 const END: (u64, usize) = (u64::MAX, 1_024);
-/// Tracks that are searched for, of all files; each search looks at some ten groups of pictures.
+/// Tracks that are searched for, of all files, each search looks at some ten groups of pictures; or looked at in the middle of
+/// one.
 const SEARCHES: usize = 16;
 
 /// What there was where somebody looked.
@@ -57,16 +60,31 @@ pub(super) struct Looks {
     /// Its place among the segments of the source.
     pub(super) file: usize,
     data_start: u64,
+    /// Where it begins, and where its first segment does.
+    opening: Look,
     start: Look,
     /// Where it ends, unless the next one goes on there.
     end: Option<Look>,
+    /// What it says itself of the tracks in its segments.
+    told: BTreeMap<TrackName, Stretch>,
 }
 
 impl Looks {
-    /// Looks where the first segment of a file begins.
-    pub(super) fn begin(number: usize, file: &mut File<'_>, first: &HlsSegment) -> Self {
+    /// Looks where a file begins that has these segments, and where the first of them does.
+    pub(super) fn begin(file: &mut File<'_>, segments: &[HlsSegment]) -> Option<Self> {
+        let (first, last) = (segments.first()?, segments.last()?);
+        let data_start = file.head.data_start;
         let start = file.look(first.place, START);
-        Self { file: number, data_start: file.head.data_start, start, end: None }
+        let opening = match first.place.from == data_start {
+            true => start.clone(),
+            false => file.look(Place { from: data_start, ..first.place }, START),
+        };
+        let told = file.told(&opening, (first.place.from, last.place.to));
+        Some(Self { file: first.segment, data_start, opening, start, end: None, told })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Look> {
+        [&self.start].into_iter().chain(&self.end)
     }
 
     /// Looks at its last segment.
@@ -103,6 +121,21 @@ impl File<'_> {
             }
         }
         look
+    }
+
+    /// What the file says of the tracks that it has between two places. What it says of a file that grows may have been
+    /// read while it was overwritten.
+    fn told(&mut self, opening: &Look, (from, to): (u64, u64)) -> BTreeMap<TrackName, Stretch> {
+        let head = self.head.clone();
+        let mut told = BTreeMap::new();
+        for TrackPlaces { name, message, first, newest } in head.tracks.iter().copied() {
+            let settled = if opening.0.contains_key(&name) { 0 } else { message };
+            let is_inside = first < to && newest >= from;
+            if is_inside && (settled == 0 || self.find(name, (message, message + 1)).is_some()) {
+                told.insert(name, Stretch { settled, from: first, to: newest + 1 });
+            }
+        }
+        told
     }
 
     /// The first message of a track in a stretch of the file.
@@ -159,11 +192,20 @@ pub struct Rendition {
     files: BTreeMap<usize, Stretch>,
 }
 
-/// From its first message, if that is not where the file begins, to where no more come.
-#[derive(Debug, Clone, Copy)]
+/// Where a track is in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stretch {
+    /// Its first message, if that is not where the file begins.
+    settled: u64,
+    /// From its first frame to where no more come.
     from: u64,
     to: u64,
+}
+
+impl Stretch {
+    fn is_gap(&self, place: Place) -> bool {
+        place.to <= self.from || place.from >= self.to
+    }
 }
 
 /// A segment of a track.
@@ -178,7 +220,7 @@ pub struct OfTrack {
 impl Renditions {
     pub(in super::super) fn new(source: &Source, list: &Hls) -> Result<Self, Error> {
         let mut search = Search { source, list, open: None, left: SEARCHES };
-        let rates = rates(list);
+        let rates = rates(list, &search.inside()?);
         let (mut found, mut left_out) = (Vec::new(), Vec::new());
         let mut movies: Vec<((usize, u64), Movie)> = Vec::new();
         for (name, rates) in rates {
@@ -247,20 +289,22 @@ impl Rendition {
     pub fn of(&self, segment: &HlsSegment) -> Option<OfTrack> {
         let stretch = self.files.get(&segment.segment)?;
         let place = segment.place;
-        let is_gap = place.to <= stretch.from || place.from >= stretch.to;
-        let settled = place.settled.max(stretch.from);
-        Some(OfTrack { place: Place { settled, ..place }, is_gap })
+        let settled = place.settled.max(stretch.settled);
+        Some(OfTrack { place: Place { settled, ..place }, is_gap: stretch.is_gap(place) })
     }
 }
 
 impl Hls {
     /// Whether there may be several tracks of a kind.
     pub fn may_have_several(&self) -> bool {
-        let looks = self.looks.iter().flat_map(|looks| [Some(&looks.start), looks.end.as_ref()]);
-        let mut names: Vec<_> = looks.flatten().flat_map(|look| look.0.keys().copied()).collect();
-        names.sort_unstable();
-        names.dedup();
-        has_several(names.into_iter())
+        let seen = self.looks().flat_map(|look| look.0.keys());
+        let told = self.looks.iter().flat_map(|looks| looks.told.keys());
+        let names: BTreeSet<_> = seen.chain(told).copied().collect();
+        has_several(names.iter().copied())
+    }
+
+    fn looks(&self) -> impl Iterator<Item = &Look> {
+        self.looks.iter().flat_map(Looks::iter)
     }
 }
 
@@ -285,19 +329,20 @@ impl<'a> Search<'a> {
         let list = self.list;
         for (number, looks) in list.looks.iter().enumerate() {
             let has = |look: &Look| look.0.contains_key(&name);
-            let next = || list.looks.get(number + 1).map(|next| &next.start);
-            let (start, end) =
-                (has(&looks.start), looks.end.as_ref().or_else(next).is_some_and(has));
-            if (start || end)
-                && let Some(stretch) = self.stretch(name, looks, (start, end))?
-            {
-                files.insert(looks.file, stretch);
-            }
+            // What the next one begins with is also in one that says nothing.
+            let next = list.looks.get(number + 1).filter(|_| looks.told.is_empty());
+            let end = looks.end.as_ref().or(next.map(|next| &next.start));
+            let stretch = match (looks.told.get(&name), (has(&looks.start), end.is_some_and(has))) {
+                (Some(told), _) => Some(*told),
+                (None, (false, false)) => None,
+                (None, ends) => self.stretch(name, looks, ends)?,
+            };
+            files.extend(stretch.map(|stretch| (looks.file, stretch)));
         }
         Ok(files)
     }
 
-    /// Where it is in a file, of which it is at one end at least.
+    /// Where it is in a file that does not say it, of which it is at one end at least.
     fn stretch(
         &mut self,
         name: TrackName,
@@ -310,11 +355,7 @@ impl<'a> Search<'a> {
         let Some((first, last)) = bounds.map(|(first, last)| (first.place, last.place)) else {
             return Ok(None);
         };
-        let is_known = start
-            && (first.from == looks.data_start
-                || all_tracks(self.source, looks.file, first.settled)?
-                    .track(name.kind, name.id)
-                    .is_some());
+        let is_known = start && looks.opening.0.contains_key(&name);
         let to = match end {
             true => Some(u64::MAX),
             false => self.turn(looks.file, name, (first.from, last.to), false)?,
@@ -324,7 +365,7 @@ impl<'a> Search<'a> {
             true => Some(0),
             false => self.turn(looks.file, name, (looks.data_start, until), true)?,
         };
-        Ok(from.map(|from| Stretch { from, to: to.unwrap_or(u64::MAX) }))
+        Ok(from.map(|from| Stretch { settled: from, from, to: to.unwrap_or(u64::MAX) }))
     }
 
     fn turn(
@@ -334,43 +375,67 @@ impl<'a> Search<'a> {
         stretch: (u64, u64),
         begins: bool,
     ) -> Result<Option<u64>, Error> {
+        Ok(self.open(file)?.and_then(|open| open.turn(name, stretch, begins)))
+    }
+
+    /// Looks where tracks begin of which only a file tells.
+    fn inside(&mut self) -> Result<Vec<Look>, Error> {
+        let list = self.list;
+        let mut seen: BTreeSet<_> = list.looks().flat_map(|look| look.0.keys().copied()).collect();
+        let mut inside = Vec::new();
+        for looks in &list.looks {
+            for (name, Stretch { from, .. }) in &looks.told {
+                if !seen.contains(name)
+                    && let Some(file) = self.open(looks.file)?
+                {
+                    let place = Place { settled: *from, from: *from, to: u64::MAX };
+                    let look = file.look(place, START);
+                    seen.insert(*name);
+                    seen.extend(look.0.keys());
+                    inside.push(look);
+                }
+            }
+        }
+        Ok(inside)
+    }
+
+    /// A file to search in, as long as there may be another search.
+    fn open(&mut self, file: usize) -> Result<Option<&mut File<'a>>, Error> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
-        let mut open = match self.open.take().filter(|(known, _)| *known == file) {
-            Some((_, open)) => open,
-            None => {
-                let part = self.source.parts.get(file).ok_or(Error::Nothing)?;
-                File::open(self.source, part).map_err(|cause| Error::Lost { cause })?
-            }
-        };
-        let turn = open.turn(name, stretch, begins);
-        self.open = Some((file, open));
-        Ok(turn)
+        if self.open.as_ref().is_none_or(|(known, _)| *known != file) {
+            let part = self.source.parts.get(file).ok_or(Error::Nothing)?;
+            let open = File::open(self.source, part).map_err(|cause| Error::Lost { cause })?;
+            self.open = Some((file, open));
+        }
+        Ok(self.open.as_mut().map(|(_, open)| open))
     }
 
     /// The newest file that has a track, and where it is settled there.
     fn newest(&self, files: &BTreeMap<usize, Stretch>) -> Option<(usize, u64)> {
         let (file, stretch) = files.last_key_value()?;
-        let of_file = |segment: &&HlsSegment| segment.segment == *file;
-        let newest = self.list.segments.iter().rfind(of_file)?;
-        Some((*file, newest.place.settled.max(stretch.from)))
+        let has_it =
+            |segment: &&HlsSegment| segment.segment == *file && !stretch.is_gap(segment.place);
+        let newest = self.list.segments.iter().rfind(has_it)?;
+        Some((*file, newest.place.settled.max(stretch.settled)))
     }
 }
 
-/// The rates of each track that was seen. Sound takes what was seen of it; of the rest pictures take as much as was seen of
-/// each.
-fn rates(list: &Hls) -> Vec<(TrackName, Rates)> {
+/// The rates of each track that was seen. Sound takes what was seen of it; of the rest pictures take their shares of what was
+/// seen of them.
+fn rates(list: &Hls, inside: &[Look]) -> Vec<(TrackName, Rates)> {
     let mut all: BTreeMap<TrackName, (u64, u64, u64)> = BTreeMap::new();
-    let looks = list.looks.iter().flat_map(|looks| [Some(&looks.start), looks.end.as_ref()]);
-    for (name, seen) in looks.flatten().flat_map(|look| &look.0) {
+    for (name, seen) in list.looks().chain(inside).flat_map(|look| &look.0) {
         let (bytes, frames, ms) = all.entry(*name).or_default();
         (*bytes, *frames) = (*bytes + seen.bytes, *frames + seen.frames);
         *ms += seen.duration_ms();
     }
+    // A picture alone, or a sound, is one a second.
+    all.values_mut().filter(|(_, _, ms)| *ms == 0).for_each(|(_, _, ms)| *ms = 1_000);
     let rate = |bytes: u64, ms: u64| bytes.saturating_mul(8_000) / ms.max(1);
     let of_kind = |kind| all.iter().filter(move |(name, _)| name.kind == kind);
-    let sound: u64 = of_kind(Kind::Audio).map(|(_, (bytes, _, ms))| rate(*bytes, *ms)).sum();
-    let pictures: u64 = of_kind(Kind::Video).map(|(_, (bytes, ..))| *bytes).sum();
+    let sum = |kind| of_kind(kind).map(|(_, (bytes, _, ms))| rate(*bytes, *ms)).sum();
+    let (sound, pictures): (u64, u64) = (sum(Kind::Audio), sum(Kind::Video));
     let sizes = || {
         let size = |of: &HlsSegment| (of.place.to.saturating_sub(of.place.from), of.duration_ms);
         list.segments.iter().map(size)
@@ -380,7 +445,7 @@ fn rates(list: &Hls) -> Vec<(TrackName, Rates)> {
     let rates = all.iter().map(|(name, (seen, frames, seen_ms))| {
         let own = rate(*seen, *seen_ms);
         let of = |all: u64| match name.kind {
-            Kind::Video => share(all.saturating_sub(sound), *seen, pictures),
+            Kind::Video => share(all.saturating_sub(sound), own, pictures),
             _ => own,
         };
         let samples_per_s = *frames as f64 * 1_000.0 / (*seen_ms).max(1) as f64;

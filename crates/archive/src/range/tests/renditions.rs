@@ -6,7 +6,7 @@ use media::{Packet, mp4};
 use super::hls::media_in;
 use super::made::Run;
 use super::*;
-use crate::Format;
+use crate::{Disk, Format};
 
 const V0: TrackName = TrackName { kind: Kind::Video, id: 0 };
 const V1: TrackName = TrackName { kind: Kind::Video, id: 1 };
@@ -79,6 +79,19 @@ fn all_media(segments: &[(OfTrack, Vec<u8>)]) -> Vec<u8> {
     segments.iter().flat_map(|(_, bytes)| media_in(bytes)).collect()
 }
 
+/// The files forget where their tracks are, as if an earlier version had written them.
+fn forget(made: &Made) {
+    (0..made.segments.len()).for_each(|file| replace(made, file, b"trackPlaces", b"trackPlaceX"));
+}
+
+/// Puts other bytes where some are first.
+fn replace(made: &Made, file: usize, old: &[u8], new: &[u8]) {
+    made.damage(file, |bytes| {
+        let at = bytes.windows(old.len()).position(|found| found == old).unwrap();
+        bytes[at..at + new.len()].copy_from_slice(new);
+    });
+}
+
 #[test]
 fn each_track_is_whole_in_segments_that_begin_with_its_key_frames() {
     for format in [Format::Flv, Format::Mp4] {
@@ -133,7 +146,14 @@ fn a_track_that_begins_or_ends_in_a_file_has_gaps_there() {
     others.push(config(A1, 13_450));
     others.extend(frames(A1, 13_500, 30_000));
     made.run(&Run { gops: 30, others, ..Run::default() });
-    let source = source(&made);
+    let told = gaps_of_ends(&made);
+    forget(&made);
+    assert!(gaps_of_ends(&made) == told);
+}
+
+/// Checks them, and returns the segments of both.
+fn gaps_of_ends(made: &Made) -> [Vec<(OfTrack, Vec<u8>)>; 2] {
+    let source = source(made);
     let hls = source.hls(Range::ALL, 3_000).unwrap();
     let gaps = |found: &[(OfTrack, Vec<u8>)]| -> Vec<bool> {
         found.iter().map(|(of, _)| of.is_gap).collect()
@@ -150,13 +170,14 @@ fn a_track_that_begins_or_ends_in_a_file_has_gaps_there() {
         assert!(
             empty.clone().count() >= 4 && empty.into_iter().all(|(_, b)| media_in(b).is_empty())
         );
-        assert!(all_media(found) == sent(&made, name), "{name}");
+        assert!(all_media(found) == sent(made, name), "{name}");
     }
     // It is known at the same place in a list that begins later.
     let later = source.hls(range(21_000, 27_000, Cut::KeyFrame), 3_000).unwrap();
     let found = segments(&source, &later, A1);
     assert_eq!(found[0], sound[7]);
     assert!(source.renditions(&later).unwrap().find(V1).is_err(), "it has ended");
+    [pictures, sound]
 }
 
 #[test]
@@ -182,12 +203,17 @@ fn files_without_a_track_have_none_of_it() {
     made.run(&Run { gops: 6, away_ms: 9_000, recording: 2, others, ..Run::default() });
     made.run(&Run { gops: 6, away_ms: 9_000, recording: 3, ..Run::default() });
     let source = source(&made);
-    let hls = source.hls(Range::ALL, 3_000).unwrap();
-    let all = source.renditions(&hls).unwrap();
-    let known: Vec<_> =
-        hls.segments.iter().map(|of| all.find(A1).unwrap().of(of).is_some()).collect();
-    assert_eq!(known, [false, false, true, true, false, false]);
-    assert!(all_media(&segments(&source, &hls, A1)) == sent(&made, A1));
+    for is_told in [true, false] {
+        if !is_told {
+            forget(&made);
+        }
+        let hls = source.hls(Range::ALL, 3_000).unwrap();
+        let all = source.renditions(&hls).unwrap();
+        let known: Vec<_> =
+            hls.segments.iter().map(|of| all.find(A1).unwrap().of(of).is_some()).collect();
+        assert_eq!(known, [false, false, true, true, false, false]);
+        assert!(all_media(&segments(&source, &hls, A1)) == sent(&made, A1));
+    }
 }
 
 #[test]
@@ -230,8 +256,14 @@ fn what_cannot_be_there_is_told_and_the_others_are() {
 
 #[test]
 fn rates_are_about_those_of_the_tracks() {
+    rates_with(&[track(V1, 0, 20_000), track(A1, 0, 20_000)].concat());
+    let middle = [vec![config(V1, 6_900)], frames(V1, 7_000, 13_000)];
+    rates_with(&middle.concat());
+}
+
+fn rates_with(others: &[Packet]) {
     let mut made = Made::new();
-    let others = [track(V1, 0, 20_000), track(A1, 0, 20_000)].concat();
+    let others = others.to_vec();
     made.run(&Run { gops: 20, frame_bytes: 3_000, others, ..Run::default() });
     let source = source(&made);
     let all = source.renditions(&source.hls(Range::ALL, 6_000).unwrap()).unwrap();
@@ -262,16 +294,94 @@ fn a_track_that_a_file_has_no_place_for_is_whole_in_mp4() {
     }
 }
 
-#[test]
-fn a_track_of_the_middle_of_a_file_is_there_in_the_time_in_which_it_was() {
-    let mut made = Made::new();
+/// A second sound from 12 s to 18 s, in a file of 30 s.
+fn of_the_middle(format: Format) -> Run {
     let others = [vec![config(A1, 12_000)], frames(A1, 12_050, 18_050)].concat();
-    made.run(&Run { gops: 30, others, ..Run::default() });
-    let source = source(&made);
-    let hls = source.hls(Range::ALL, 3_000).unwrap();
-    assert!(!hls.may_have_several() && source.renditions(&hls).unwrap().find(A1).is_err());
-    let inside = source.hls(range(13_000, 17_000, Cut::KeyFrame), 3_000).unwrap();
-    assert!(source.renditions(&inside).unwrap().find(A1).is_ok());
-    let all = made.sent.iter().flat_map(|sent| mp4::samples(&sent.packet)).count();
-    assert_eq!(source.mp4(Range::ALL).unwrap().samples(), all);
+    Run { gops: 30, format, others, ..Run::default() }
+}
+
+#[test]
+fn a_track_of_the_middle_of_a_file_alone_is_found() {
+    for (format, told_by) in [(Format::Flv, 20), (Format::Mp4, usize::MAX), (Format::Mp4, 20)] {
+        let mut made = Made::new();
+        made.run(&Run { told_by, ..of_the_middle(format) });
+        let whole = source(&made);
+        let hls = whole.hls(Range::ALL, 3_000).unwrap();
+        assert!(hls.may_have_several());
+        let found = segments(&whole, &hls, A1);
+        let gaps: Vec<_> = found.iter().map(|(of, _)| of.is_gap).collect();
+        assert_eq!(gaps, [vec![true; 4], vec![false; 2], vec![true; 4]].concat());
+        assert!(all_media(&found) == sent(&made, A1));
+        let all = whole.renditions(&hls).unwrap();
+        let offered = all.multivariant(|name| name.to_string()).unwrap();
+        assert_eq!(offered.audio.len(), 2);
+        // In a list that begins while it is there the segments are the same; in one behind it there is no such track.
+        let inside = whole.hls(range(15_000, 21_000, Cut::KeyFrame), 3_000).unwrap();
+        assert_eq!(segments(&whole, &inside, A1), found[5..7]);
+        let behind = whole.hls(range(21_000, 27_000, Cut::KeyFrame), 3_000).unwrap();
+        assert!(!behind.may_have_several());
+        let samples = made.sent.iter().flat_map(|sent| mp4::samples(&sent.packet)).count();
+        if told_by == usize::MAX || format == Format::Flv {
+            assert_eq!(whole.mp4(Range::ALL).unwrap().samples(), samples);
+        }
+        // Of a file that does not say it, only where it is looked at.
+        forget(&made);
+        let hls = whole.hls(Range::ALL, 3_000).unwrap();
+        assert!(!hls.may_have_several() && whole.renditions(&hls).unwrap().find(A1).is_err());
+        assert_eq!(segments(&whole, &inside, A1), found[5..7]);
+    }
+}
+
+#[test]
+fn a_track_of_the_middle_stays_when_its_file_goes_on_and_is_recovered() {
+    for format in [Format::Flv, Format::Mp4] {
+        let run = of_the_middle(format);
+        let mut before: Vec<(OfTrack, Vec<u8>)> = Vec::new();
+        for (gops, grows) in [(18, true), (24, true), (30, true), (30, false)] {
+            let mut made = Made::new();
+            let others = run.others.clone();
+            made.run(&Run { gops, grows, others, flush_every: 7, ..run.clone() });
+            let grown = source(&made);
+            let bytes = |found: &[(OfTrack, Vec<u8>)]| -> Vec<_> {
+                found.iter().map(|(of, bytes)| (of.place, bytes.clone())).collect()
+            };
+            let found = segments(&grown, &grown.hls(Range::ALL, 3_000).unwrap(), A1);
+            assert!(bytes(&found).starts_with(&bytes(&before)), "{format:?} {gops}");
+            if grows {
+                // Others look at what is logged of the stream that all tests have.
+                replace(&made, 0, b"live/test", b"live/kept");
+                let path = &made.segments[0].path;
+                crate::recover::mend(&made.disk, path, false).unwrap();
+                made.segments[0] = Segment::of_file(&made.disk, path).unwrap().unwrap();
+                let mended = source(&made);
+                let again = segments(&mended, &mended.hls(Range::ALL, 3_000).unwrap(), A1);
+                assert!(bytes(&again).starts_with(&bytes(&found)), "{format:?} {gops}");
+                assert!(again.len() > found.len());
+            }
+            before = found;
+        }
+        assert_eq!(before.len(), 10);
+    }
+}
+
+#[test]
+fn what_a_file_says_of_tracks_is_not_believed_where_it_is_not_so() {
+    let mut made = Made::new();
+    made.run(&of_the_middle(Format::Flv));
+    let whole = source(&made);
+    let told = |made: &Made| {
+        let mut file = made.disk.open_read(&made.segments[0].path).unwrap();
+        super::super::head::Head::read(&mut *file).unwrap().unwrap().tracks
+    };
+    let place = told(&made).iter().find(|places| places.name == A1).unwrap().message;
+    let number = |place: u64| (place as f64).to_be_bytes();
+    // Another message stands there; a place of no message; none of the file.
+    for wrong in [place - 66, place + 1, u64::from(u32::MAX)] {
+        replace(&made, 0, &number(place), &number(wrong));
+        let hls = whole.hls(Range::ALL, 3_000).unwrap();
+        assert!(whole.renditions(&hls).unwrap().find(A1).is_err(), "{wrong}");
+        assert_eq!(segments(&whole, &hls, A0).len(), 10);
+        replace(&made, 0, &number(wrong), &number(place));
+    }
+    assert_eq!(told(&made).len(), 3);
 }

@@ -1,7 +1,8 @@
-//! Where one can start reading: the times and file positions that become the `keyframes` property.
+//! Where in a file is what: where one can start reading, the times and file positions that become the `keyframes` property,
+//! and where its tracks are.
 
-use super::region::INDEX_ENTRIES_MIN;
-use crate::{Kind, Packet, Role, first_video_track};
+use super::{region::INDEX_ENTRIES_MIN, tracks::Tracks};
+use crate::{Kind, Packet, Role, amf0::Value, first_video_track};
 
 /// A place to start at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub(crate) struct Index {
     has_keys: bool,
     /// The video track whose key frames these are.
     track: Option<u8>,
+    tracks: Tracks,
 }
 
 impl Index {
@@ -50,11 +52,13 @@ impl Index {
             config: None,
             has_keys: false,
             track: None,
+            tracks: Tracks::default(),
         }
     }
 
     /// Takes note of a tag that is about to be written at `position`.
     pub(crate) fn push(&mut self, packet: &Packet, time_ms: u32, position: u64) {
+        self.tracks.push(packet, position);
         let entry = Entry { time_ms, position };
         let track = first_video_track(&mut self.track, packet);
         let is_of_first = || track.is_none_or(|track| packet.has_track(track));
@@ -69,7 +73,8 @@ impl Index {
                     .filter(|config| time_ms.abs_diff(config.time_ms) <= Self::CONFIG_AGE_MAX_MS);
                 if !self.has_keys {
                     // The audio before it was taken for want of video.
-                    *self = Self { has_keys: true, track, ..Self::new(self.capacity) };
+                    let tracks = std::mem::take(&mut self.tracks);
+                    *self = Self { has_keys: true, track, tracks, ..Self::new(self.capacity) };
                 }
                 self.add(Entry { time_ms, position: config.map_or(position, |c| c.position) });
             }
@@ -79,6 +84,11 @@ impl Index {
             }
             _ => {}
         }
+    }
+
+    /// Where the tracks are: the value of [`super::TRACK_PLACES`], once there are frames.
+    pub(super) fn tracks(&self) -> Option<Value> {
+        self.tracks.value()
     }
 
     /// Whether there are as many as an index has at least.

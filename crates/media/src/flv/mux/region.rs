@@ -12,7 +12,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{COMPLETE, index::Index};
+use super::{COMPLETE, TRACK_PLACES, index::Index};
 use crate::{
     Kind,
     amf0::{self, Value},
@@ -89,6 +89,9 @@ pub(super) fn compose(size_bytes: usize, content: &Content<'_>) -> Region {
     let kept_free = array.free() / 2;
     for (name, value) in content.publisher {
         array.put(name, value, kept_free.max(index_least));
+    }
+    if let Some(tracks) = content.index.tracks() {
+        array.put(TRACK_PLACES, &tracks, index_least);
     }
     array.put_index(content.index);
     array.put_padding();

@@ -4,8 +4,6 @@
 //! The caller owns the file and reads what is asked for; samples are passed over. Damage inside a
 //! sample cannot be told.
 
-use bytes::Bytes;
-
 use super::{LARGE_HEAD, Muxer, Options, SCRIPT_ID};
 use crate::Packet;
 use crate::amf0::Value;
@@ -51,8 +49,8 @@ enum State {
 #[derive(Debug, Default)]
 struct Part {
     at: u64,
-    /// The heads of its messages, and their times.
-    heads: Vec<(Packet, u64)>,
+    /// Its messages without their samples.
+    log: Vec<u8>,
     runs: Option<Vec<Run>>,
     /// Where its samples begin.
     media: Option<u64>,
@@ -175,8 +173,8 @@ impl Restore {
                 // One without samples has to be such that it needs none.
                 let has_samples = log::read(content, |_, _| None, drop).is_none();
                 let runs = (!has_samples).then(Vec::new);
-                let heads = heads(content);
-                *part = Some(Part { at: self.at, heads, runs, media: (!has_samples).then_some(0) });
+                let media = (!has_samples).then_some(0);
+                *part = Some(Part { at: self.at, log: content.to_vec(), runs, media });
             }
             (b"moof", State::Parts { muxer, part: Some(Part { runs: runs @ None, .. }) }) => {
                 match all(scan::MOOF_MAX)? {
@@ -207,10 +205,13 @@ impl Restore {
             (b"free", State::Parts { muxer, part: part @ Some(_) })
                 if whole == size(log::END.len()) =>
             {
-                let Part { at, heads, runs, media } = part.take()?;
-                muxer.note(&runs?, media?)?;
-                for (at, (head, time_ms)) in (at..).zip(&heads) {
-                    super::note(&mut muxer.index, head, *time_ms, at);
+                let Part { at, log, runs, media } = part.take()?;
+                let runs = runs?;
+                muxer.note(&runs, media?)?;
+                let Muxer { index, fragmenter, .. } = &mut **muxer;
+                let heads = heads(&log, &runs, fragmenter.movie().tracks());
+                for (at, (head, time_ms)) in (at..).zip(heads) {
+                    super::note(index, &head, time_ms, at);
                 }
                 muxer.position = self.at + whole;
             }
@@ -233,18 +234,34 @@ enum Step {
     Next(u64),
 }
 
-/// The messages of a part without their samples.
-fn heads(log: &[u8]) -> Vec<(Packet, u64)> {
-    let head = |message: log::Message<'_>| {
-        let head = match message.pieces.first() {
-            Some(log::Piece::Literal(bytes)) => Bytes::copy_from_slice(bytes),
-            _ => Bytes::new(),
-        };
-        let missing = if message.pieces.len() > 1 { usize::MAX } else { 0 };
-        let head = Packet::of_head(message.kind, message.time_ms, head, missing);
+/// The messages of a part without their samples, and their times. Where something stands behind a sample that is zeros: by
+/// its size further tracks are found.
+fn heads(log: &[u8], runs: &[Run], tracks: &[Track]) -> impl Iterator<Item = (Packet, u64)> {
+    let samples = |track: &Track| runs.iter().find(|run| run.track == track.mp4_id());
+    let samples = tracks.iter().map(|track| samples(track).map_or(&[][..], |run| &run.samples));
+    let mut samples: Vec<_> = samples.map(<[_]>::iter).collect();
+    let mut head = move |message: log::Message<'_>| {
+        let (mut body, mut missing) = (Vec::new(), 0);
+        let is_plain =
+            matches!(message.pieces[..], [_, log::Piece::Sample(_), log::Piece::Literal([])]);
+        for piece in message.pieces {
+            match piece {
+                log::Piece::Literal(bytes) if missing == 0 => body.extend_from_slice(bytes),
+                log::Piece::Literal(_) => {}
+                log::Piece::Sample(track) => {
+                    let sample = samples.get_mut(track).and_then(Iterator::next);
+                    let size = usize::try_from(sample.map_or(0, |s| s.size)).unwrap_or(0);
+                    match is_plain {
+                        true => missing = usize::MAX,
+                        false => body.resize(body.len() + size, 0),
+                    }
+                }
+            }
+        }
+        let head = Packet::of_head(message.kind, message.time_ms, body.into(), missing);
         (head, message.time_ms.unsigned_abs())
     };
-    log::messages(log).map_while(|message| message.map(head)).collect()
+    log::messages(log).map_while(move |message| message.map(&mut head))
 }
 
 /// What a script says of the codecs.

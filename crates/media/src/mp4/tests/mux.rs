@@ -68,7 +68,7 @@ fn script(file: &[u8]) -> Vec<(String, Value)> {
     properties
 }
 
-fn property(file: &[u8], name: &str) -> Option<Value> {
+pub(super) fn property(file: &[u8], name: &str) -> Option<Value> {
     script(file).into_iter().find(|(n, _)| n == name).map(|(_, value)| value)
 }
 

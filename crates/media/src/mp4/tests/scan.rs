@@ -1,9 +1,10 @@
 //! Recordings read back: whole, growing, finished, cut at every byte and bent; and restored.
 
 use super::*;
+use crate::amf0::Value;
 use crate::mp4::mux::{Muxer, Restore};
 use crate::mp4::scan::{self, FaultKind, Item, Scanner};
-use crate::mp4::tests::mux::{apply, finished, growing, options};
+use crate::mp4::tests::mux::{apply, finished, growing, options, property};
 
 /// What is in a file that comes in pieces of a size, and how far it is whole.
 fn scan(file: &[u8], piece: usize) -> (Vec<Item>, u64) {
@@ -131,8 +132,12 @@ fn a_restored_file_is_as_it_would_have_been() {
         audio(28, 4),
         video(80, true, 80, 5),
         audio(52, 6),
+        // Track 0, and one that the file has no place for.
+        packet(Kind::Audio, 75, b"\x95\x11mp4a\x00\0\0\x02de\x05\0\0\x01f"),
     ];
     let (_, file) = finished(&packets, &[4]);
+    let Some(Value::StrictArray(places)) = property(&file, "trackPlaces") else { panic!() };
+    assert_eq!(places.len(), 15);
     // Its index and its head are lost.
     let (_, index) = tree::boxes(&file).into_iter().rfind(|(name, _)| name == "moov").unwrap();
     let mut torn = file[..file.len() - index.len() - 8].to_vec();

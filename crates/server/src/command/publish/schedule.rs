@@ -199,7 +199,7 @@ fn is_sequence_end(packet: &Packet) -> bool {
 }
 
 /// Properties of a file that a live stream has not: a player would show an end and offer to seek.
-const OF_A_FILE: [&str; 8] = [
+const OF_A_FILE: [&str; 9] = [
     "duration",
     "filesize",
     "datasize",
@@ -208,6 +208,7 @@ const OF_A_FILE: [&str; 8] = [
     "lastkeyframelocation",
     "canSeekToEnd",
     "keyframes",
+    "trackPlaces",
 ];
 
 /// An `onMetaData` without what is only true of a file; any other packet, and one that cannot be

@@ -15,6 +15,7 @@ use crate::support::{in_each_format, recording_as};
 in_each_format!(
     every_track_of_a_recording_is_there_bit_for_bit,
     a_track_of_a_part_of_a_recording_is_there_for_that_part,
+    a_track_of_the_middle_of_a_file_stays_after_the_server_was_killed,
 );
 
 /// A server that has recorded these packets in files of about 4 s, and the path of the recording.
@@ -168,5 +169,51 @@ fn a_track_of_a_part_of_a_recording_is_there_for_that_part(format: &str) {
         assert_eq!(data.len(), sent.len(), "{name}: {listed}");
         assert!(data == sent, "{name}");
     }
+    server.stop();
+}
+
+fn a_track_of_the_middle_of_a_file_stays_after_the_server_was_killed(format: &str) {
+    let Stream { sent, samples } = four(0, 25);
+    let has_it = |ms: i64| (5_000..7_000).contains(&ms);
+    let is_sent = |packet: &&Packet| {
+        (packet.kind, packet.track) != (A1.kind, 1) || !packet.is_media() || has_it(packet.dts_ms)
+    };
+    let sent: Vec<_> = sent.iter().filter(is_sent).cloned().collect();
+    let mut server = recording_as(format).http().start();
+    let publisher = testkit::block_on(async {
+        let mut publisher = Publisher::connect(&server.url(KEY)).await.unwrap();
+        publisher.send_all(&sent).await.unwrap();
+        publisher
+    });
+    let http = server.api();
+    let path = until("the recording", || {
+        let id = http.get("/api/v1/recordings").ok()["recordings"][0]["id"].clone();
+        id.as_str().map(|id| format!("/api/v1/recordings/{id}"))
+    });
+    // A gap is behind it: it is not at the end any more.
+    let url = format!("{path}/media.m3u8?track={A1}");
+    let list_with = |http: &Http, line: &str| {
+        until(line, || {
+            let answer = http.get(&url);
+            Some(answer.text()).filter(|text| answer.status == 200 && text.contains(line))
+        })
+    };
+    let listed = list_with(&http, "#EXT-X-GAP");
+    server.kill();
+    drop(publisher);
+    let mut server = recording_as(format).record_dir(server.record_dir()).http().start();
+    server.allow("recording recovered");
+    server.wait_for_log("recording recovered", &[]);
+    let http = server.api();
+    let whole = list_with(&http, "#EXT-X-ENDLIST");
+    let segments = |text: &str| -> Vec<_> {
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    };
+    assert!(segments(&whole).starts_with(&segments(&listed)), "{listed}\n{whole}");
+    let (text, urls) = begin(&http, &format!("{path}/media.m3u8"));
+    assert_eq!(urls.len(), 4, "{text}");
+    let found = samples_of(&http, &urls[&A1], A1);
+    let sent = samples[&A1].iter().filter(|sample| has_it(sample.time_ms));
+    assert!(found.iter().map(|sample| &sample.data).eq(sent.map(|sample| &sample.data)));
     server.stop();
 }

@@ -103,7 +103,7 @@ fn what_does_not_fit_is_cut_and_counted_and_the_rest_stays() {
     assert_eq!(region.cut, 4);
     let properties = properties(&region);
     let names: Vec<_> = properties.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names[..5], [COMPLETE, "duration", "id", "small", "keyframes"]);
+    assert_eq!(names[..6], [COMPLETE, "duration", "id", "small", TRACK_PLACES, "keyframes"]);
 }
 
 #[test]

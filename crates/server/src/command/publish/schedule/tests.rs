@@ -114,8 +114,16 @@ fn what_is_only_true_of_a_file_is_taken_off_the_metadata() {
     };
     let mut body = Vec::new();
     amf0::encode(&"onMetaData".into(), &mut body);
-    let of_file =
-        ["duration", "width", "filesize", "keyframes", "padding", "title", "lasttimestamp"];
+    let of_file = [
+        "duration",
+        "width",
+        "filesize",
+        "keyframes",
+        "trackPlaces",
+        "padding",
+        "title",
+        "lasttimestamp",
+    ];
     amf0::encode(&Value::EcmaArray(properties(&of_file)), &mut body);
     let sent = live_metadata(Packet::new(Kind::Data, 0, body.into()));
     assert_eq!(sent.role, Role::Metadata);
