@@ -20,6 +20,7 @@ mod listener;
 mod media;
 pub mod metrics;
 mod openapi;
+mod packed;
 mod page;
 mod pictures;
 mod problem;

@@ -10,9 +10,8 @@ use archive::SystemDisk;
 use archive::range::{self, Hls, HlsSegment, OfTrack, Place, Rendition, Source};
 use archive::{RecordingId, catalog};
 use axum::extract::{RawQuery, State as Shared};
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
-use bytes::Bytes;
 use media::Kind;
 use media::hls::TrackName;
 use media::hls::playlist::{self, Media};
@@ -25,6 +24,7 @@ use super::Api;
 use super::extract::{Params, PathParts, StreamKey, bad_value};
 use super::files::{M4A, MP4, Made, Refusal};
 use super::media::{StreamStretch, Stretch, of_recording, of_stream, refused, segments_of};
+use super::packed;
 use super::problem::{Code, Problem};
 use super::recordings::Id;
 
@@ -93,12 +93,13 @@ struct StreamSpan {
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn recording(
     Shared(api): Shared<Arc<Api>>,
+    headers: HeaderMap,
     PathParts(id): PathParts<Id>,
     RawQuery(query): RawQuery,
     Params(Span { from, to, track }): Params<Span>,
 ) -> Result<Response, Problem> {
     let id = id.read()?;
-    let asked = Asked::of(track, query)?;
+    let asked = Asked::of(track, query, &headers)?;
     let made = of_recording(&api, id, Stretch { from, to, cut: None }).await?;
     play(&api, made, "", asked).await
 }
@@ -118,11 +119,12 @@ async fn recording(
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn stream(
     Shared(api): Shared<Arc<Api>>,
+    headers: HeaderMap,
     StreamKey(key): StreamKey,
     RawQuery(query): RawQuery,
     Params(StreamSpan { from, to, recorder, track }): Params<StreamSpan>,
 ) -> Result<Response, Problem> {
-    let asked = Asked::of(track, query)?;
+    let asked = Asked::of(track, query, &headers)?;
     let stretch = StreamStretch { from, to, cut: None, recorder };
     let made = of_stream(&api, key, stretch).await?;
     play(&api, made, "../../recordings/", asked).await
@@ -134,12 +136,19 @@ struct Asked {
     track: Option<TrackName>,
     /// The whole query, which the playlists of the tracks have as well.
     query: String,
+    /// Whether it is to be compressed.
+    is_packed: bool,
 }
 
 impl Asked {
-    fn of(track: Option<String>, query: Option<String>) -> Result<Self, Problem> {
+    fn of(
+        track: Option<String>,
+        query: Option<String>,
+        headers: &HeaderMap,
+    ) -> Result<Self, Problem> {
         let track = track.map(|track| track_of(&track)).transpose()?;
-        Ok(Self { track, query: query.filter(|query| !query.is_empty()).unwrap_or_default() })
+        let query = query.unwrap_or_default();
+        Ok(Self { track, query, is_packed: packed::takes_gzip(headers) })
     }
 
     /// The address of the playlist of a track, beside the one that is asked for.
@@ -165,6 +174,11 @@ async fn play(
     let runs = |segment: &range::Segment| api.context.archive.status(segment.recording).is_some();
     // Between two of its files a recording runs as well.
     let is_running = made.range.to_unix_ms > now_ms && made.segments.iter().any(runs);
+    let is_packed = asked.is_packed;
+    let text = move |playlist: &dyn fmt::Display| {
+        let text = playlist.to_string();
+        if is_packed { packed::gzip(text.as_bytes()) } else { text.into() }
+    };
     let make = move || {
         let source = Source::new(Arc::new(SystemDisk), made.segments);
         let hls = source.hls(made.range, TARGET_MS)?;
@@ -173,23 +187,22 @@ async fn play(
         let renditions = if is_asked { Some(source.renditions(&hls)?) } else { None };
         let Some(renditions) = renditions.filter(|all| asked.track.is_some() || all.has_several())
         else {
-            return Ok((text(listed(&source, &hls, recordings, goes_on, None)), Vec::new()));
+            return Ok((text(&listed(&source, &hls, recordings, goes_on, None)), Vec::new()));
         };
         if let Some(track) = asked.track {
             let track = renditions.find(track)?;
             let media = listed(&source, &hls, recordings, goes_on, Some(track));
-            return Ok((text(media), Vec::new()));
+            return Ok((text(&media), Vec::new()));
         }
         let offered = renditions.multivariant(|track| asked.uri(track));
         let left_out =
             renditions.left_out().iter().map(|left| format!("{}: {}", left.track, left.reason));
-        Ok((text(offered.ok_or(range::Error::Nothing)?), left_out.collect()))
+        Ok((text(&offered.ok_or(range::Error::Nothing)?), left_out.collect()))
     };
-    api.downloads.small_of(make, playlist::MEDIA_TYPE).await.map_err(refused)
-}
-
-fn text(playlist: impl fmt::Display) -> Bytes {
-    Bytes::from(playlist.to_string())
+    let answer = api.downloads.small_of(make, playlist::MEDIA_TYPE).await;
+    let mut answer = answer.map_err(refused)?;
+    packed::mark(&mut answer, is_packed);
+    Ok(answer)
 }
 
 /// The segments of a track, or of the first ones together.

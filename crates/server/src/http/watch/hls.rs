@@ -5,20 +5,17 @@
 //! caches share them.
 
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap,
+    HeaderValue,
 };
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use futures_util::stream;
 use live::Key;
 use media::hls::playlist::{self, Media};
@@ -30,6 +27,7 @@ use super::{Api, mp4, name_of, rewind};
 use crate::http::extract::bad_value;
 use crate::http::files::part::{Part, asked};
 use crate::http::listener::Client;
+use crate::http::packed;
 use crate::http::problem::{Code, Problem};
 use crate::sessions::{Connected, Playing, Via};
 use crate::telemetry;
@@ -68,11 +66,7 @@ pub(super) struct Playlist {
 impl Playlist {
     pub(super) fn of(media: &Media) -> Self {
         let text = media.to_string();
-        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
-        // Writing to memory does not fail.
-        let _ = packer.write_all(text.as_bytes());
-        let packed = packer.finish().unwrap_or_default().into();
-        Self { text: text.into(), packed }
+        Self { packed: packed::gzip(text.as_bytes()), text: text.into() }
     }
 }
 
@@ -391,16 +385,12 @@ async fn media_playlist(
     let Some(playlist) = playlist else {
         return Err(Problem::new(Code::NothingToWatch, "it has not come in time"));
     };
-    let takes = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("gzip"));
-    let is_packed = headers.get(ACCEPT_ENCODING).is_some_and(takes);
+    let is_packed = packed::takes_gzip(headers);
     let body = if is_packed { playlist.packed } else { playlist.text };
     api.context.sessions.count_sent(body.len());
     let headers = [(CONTENT_TYPE, M3U8), (CACHE_CONTROL, "no-cache")];
     let mut answer = (headers, body).into_response();
-    answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-    if is_packed {
-        answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
+    packed::mark(&mut answer, is_packed);
     Ok(answer)
 }
 

@@ -14,6 +14,7 @@ use crate::files::sender;
 use crate::record::closed;
 use crate::record::parts::verify;
 use crate::support::{BINARY, recording};
+use crate::watch::hls::unpacked;
 
 /// Three rounds of the clip, 24 s, in files of about 4 s; and the path of the recording.
 fn recorded() -> (Server, Http, String) {
@@ -178,8 +179,14 @@ fn segments_of_hls_are_the_same_in_every_playlist() {
     );
     assert!(!text.contains("#EXT-X-DISCONTINUITY"), "{text}");
     assert_eq!(text.matches("#EXT-X-MAP").count(), 1, "one for all that goes on");
-    let of_stream = http.get("/api/v1/streams/live%2Ftest/media.m3u8?from=2020-01-01T00:00:00Z");
-    let of_stream = of_stream.text();
+    let refuses = http.clone().header("Accept-Encoding", "gzip;q=0");
+    let refused = refuses.get(&format!("{path}/media.m3u8"));
+    assert_eq!((refused.header("content-encoding"), refused.text()), (None, text.clone()));
+    let takes = http.clone().header("Accept-Encoding", "gzip");
+    assert_eq!(unpacked(&takes.get(&format!("{path}/media.m3u8"))), text);
+    let of_stream = "/api/v1/streams/live%2Ftest/media.m3u8?from=2020-01-01T00:00:00Z";
+    let (packed, of_stream) = (takes.get(of_stream), http.get(of_stream).text());
+    assert_eq!(unpacked(&packed), of_stream);
     let uris = |text: &str| -> Vec<String> {
         text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
     };
