@@ -7,6 +7,7 @@ use crate::codec::tests::samples;
 use crate::{Chunks, Header, Kind, Packet};
 
 mod heads;
+mod long;
 mod movie;
 mod mux;
 mod parts;

@@ -116,7 +116,7 @@ pub(in crate::mp4) fn samples_of_file(file: &[u8]) -> Vec<Read> {
 }
 
 /// The entries of a table, as its numbers.
-fn table(stbl: &[u8], name: &str, width: usize) -> Vec<Vec<u32>> {
+pub(in crate::mp4) fn table(stbl: &[u8], name: &str, width: usize) -> Vec<Vec<u32>> {
     let Some(table) = find(stbl, name) else { return Vec::new() };
     let entries = table[8..].chunks(width * 4);
     entries.map(|entry| entry.chunks(4).map(u32_at).collect()).collect()
