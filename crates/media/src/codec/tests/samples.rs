@@ -1,5 +1,5 @@
 //! Message bodies as real encoders send them. The sizes, formats and rates are those that FFmpeg
-//! n9.0.2 prints for the same files.
+//! n9.0.2 prints for the same files. Those of HE-AAC are as its standard has them.
 
 /// One message.
 pub(crate) struct Sample {
@@ -271,6 +271,31 @@ pub(crate) const AUDIO: &[Sample] = &[
         source: "FFmpeg n9.0.2 aac, 7.1",
         body: "af00106056e500",
         says: "AAC LC 96000 Hz 8 ch mp4a.40.2",
+    },
+    Sample {
+        source: "ISO 14496-3 1.6.2.1, HE-AAC, SBR told first",
+        body: "af002b920800",
+        says: "AAC HE-AAC 44100 Hz 2 ch mp4a.40.5",
+    },
+    Sample {
+        source: "ISO 14496-3 1.6.2.1, HE-AAC v2, PS told first",
+        body: "af00eb8a0800",
+        says: "AAC HE-AAC v2 44100 Hz 2 ch mp4a.40.29",
+    },
+    Sample {
+        source: "ISO 14496-3 1.6.2.1, HE-AAC, SBR told behind the core",
+        body: "af00131056e598",
+        says: "AAC HE-AAC 48000 Hz 2 ch mp4a.40.5",
+    },
+    Sample {
+        source: "ISO 14496-3 1.6.2.1, HE-AAC v2, PS told behind the core",
+        body: "af00130856e59d4880",
+        says: "AAC HE-AAC v2 48000 Hz 2 ch mp4a.40.29",
+    },
+    Sample {
+        source: "ISO 14496-3 1.6.2.1, HE-AAC, SBR told by its frames alone",
+        body: "af001310",
+        says: "AAC LC 24000 Hz 2 ch mp4a.40.2",
     },
     Sample {
         source: "FFmpeg n9.0.2 libopus, stereo",
