@@ -28,6 +28,7 @@ pub(super) struct Row {
 
 #[derive(Debug, Clone, Default)]
 struct Table {
+    is_video: bool,
     /// The first sample: its time, and that of the first picture that is shown.
     first: Option<(u64, i64)>,
     last_ms: u64,
@@ -57,11 +58,18 @@ impl<T: PartialEq + Copy> Runs<T> {
             _ => self.0.push((1, value)),
         }
     }
+
+    fn all(&self) -> impl Iterator<Item = T> + '_ {
+        let run = |(count, value): &(u32, T)| std::iter::repeat_n(*value, *count as usize);
+        self.0.iter().flat_map(run)
+    }
 }
 
 impl Tables {
     pub(super) fn new(movie: &Movie) -> Self {
-        Self { tracks: vec![Table::default(); movie.tracks.len()], window: None }
+        let is_video = movie.tracks.iter().map(|track| track.kind == Kind::Video);
+        let tracks = is_video.map(|is_video| Table { is_video, ..Table::default() });
+        Self { tracks: tracks.collect(), window: None }
     }
 
     /// A run of samples begins at a place in the file.
@@ -164,11 +172,27 @@ impl Table {
         self.first.map_or(0, |(first_ms, shown_ms)| (signed(first_ms) - shown_ms).max(0))
     }
 
+    /// When the first of its pictures is shown that is shown in a window. A window begins with that,
+    /// as late as it is, for players let one that begins within a picture begin with the next one, at
+    /// once, and sound would be later than pictures. Of sound they take a part of a sample.
+    fn first_in(&self, window: &Range<i64>) -> Option<i64> {
+        let mut time_ms = signed(self.first?.0);
+        let times = std::iter::chain([0], self.durations.all()).map(|duration_ms| {
+            time_ms = time_ms.saturating_add(signed(duration_ms));
+            time_ms
+        });
+        let shown = times.zip(self.compositions.all()).map(|(ms, later)| ms + i64::from(later));
+        shown.filter(|ms| self.is_video && window.contains(ms)).min()
+    }
+
     /// What a window shows of it.
     fn shown(&self, window: &Range<i64>) -> Option<Shown> {
         let (first_ms, shown_ms) = self.first?;
         let end_ms = shown_ms.saturating_add(signed(self.duration_ms()));
-        let begins_ms = shown_ms.max(window.start);
+        let begins_ms = match shown_ms < window.start {
+            true => self.first_in(window).unwrap_or(window.start),
+            false => shown_ms,
+        };
         let unsigned = |ms: i64| u64::try_from(ms).unwrap_or(0);
         Some(Shown {
             delay_ms: unsigned(begins_ms - window.start),

@@ -52,10 +52,26 @@ fn exported(server: &Server, name: &str, from_ms: i64, to_ms: i64, cut: Cut) -> 
     output
 }
 
-/// Time (ms) and hash of each picture that FFmpeg shows.
+/// The same as MP4.
+fn exported_as_mp4(server: &Server, name: &str, from_ms: i64, to_ms: i64) -> PathBuf {
+    let source = source(server);
+    let start = source.start_unix_ms().unwrap();
+    let (from_unix_ms, to_unix_ms) = (start + from_ms, start + to_ms);
+    let mp4 = source.mp4(Range { from_unix_ms, to_unix_ms, cut: Cut::Exact }).unwrap();
+    let pieces = mp4.read(0..mp4.info().size_bytes).map(Result::unwrap);
+    let output = server.dir().join(name);
+    std::fs::write(&output, pieces.collect::<Vec<_>>().concat()).unwrap();
+    output
+}
+
+/// Time (ms) and hash of each picture that FFmpeg shows, from the first of all packets on.
 fn pictures(ffmpeg: &Path, file: &Path) -> Vec<(i64, String)> {
+    pictures_with(ffmpeg, &[], file)
+}
+
+fn pictures_with(ffmpeg: &Path, options: &[&str], file: &Path) -> Vec<(i64, String)> {
     let mut command = Command::new(ffmpeg);
-    command.args(["-nostdin", "-v", "warning", "-i"]).arg(file);
+    command.args(["-nostdin", "-v", "warning"]).args(options).arg("-i").arg(file);
     command.args(["-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "1:1000"]);
     let output = tools::run(command.args(["-f", "framemd5", "-"]), PATIENCE).success();
     assert!(output.stderr.is_empty(), "{}: {}", file.display(), output.stderr);
@@ -108,6 +124,24 @@ fn range_over_several_files_is_read_without_a_warning() {
     assert!((10_240 - 40..10_240 + 120).contains(&last), "{last}");
     let seconds = judge::ffprobe(&ffprobe, &exact).seconds();
     assert!((seconds - 10.24).abs() < 0.04, "{seconds}");
+}
+
+#[test]
+fn exact_mp4_is_shown_from_the_asked_picture_to_the_asked_time() {
+    let [Some(five), Some(nine)] = [tools::ffmpeg5(), tools::ffmpeg9()] else { return };
+    let server = recorded();
+    let all = exported(&server, "all.flv", 0, 100_000, Cut::KeyFrame);
+    let exact = exported_as_mp4(&server, "exact.mp4", 5_130, 15_370);
+    let shown = pictures(&five, &all);
+    let within = shown.iter().filter(|(ms, _)| (5_130..15_370).contains(ms));
+    let wanted: Vec<_> = within.map(|(ms, hash)| (ms - 5_130, hash.clone())).collect();
+    // Where the clip begins again the picture before is shown for another 40 ms.
+    assert_eq!((wanted[0].0, wanted.len()), (30, 255), "the picture at 5.160 s is the first");
+    for ffmpeg in [five, nine] {
+        // The first sound is not at 0 either.
+        let found = pictures_with(&ffmpeg, &["-copyts"], &exact);
+        assert_eq!(found, wanted, "{}", ffmpeg.display());
+    }
 }
 
 #[test]

@@ -80,11 +80,13 @@ fn a_clip_is_shown_from_and_to_its_times() {
     let traks = tree::boxes(moov).into_iter().filter(|(name, _)| name == "trak");
     let edits = traks.map(|(_, trak)| {
         let elst = tree::find(trak, "edts/elst").unwrap();
-        let number = |at: usize| u64::from_be_bytes(elst[at..at + 8].try_into().unwrap());
-        (number(8), number(16))
+        let number = |bytes: &[u8]| i64::from_be_bytes(bytes[..8].try_into().unwrap());
+        let edits = elst[8..].chunks(20).map(|edit| (number(edit), number(&edit[8..])));
+        edits.collect::<Vec<_>>()
     });
-    // Video is shown from 1,040 to 1,160, audio from 1,010 to 1,280.
-    assert_eq!(edits.collect::<Vec<_>>(), [(70, 50 * 90), (70, 40 * 48)]);
+    // Pictures are shown at 1,040, 1,080 and 1,200; sound begins at 1,010.
+    let video = vec![(30, -1), (40, 80 * 90)];
+    assert_eq!(edits.collect::<Vec<_>>(), [video, vec![(70, 40 * 48)]]);
     assert_eq!(tree::find(moov, "mvhd").unwrap()[24..32], 70_u64.to_be_bytes());
 }
 
