@@ -1,6 +1,6 @@
 //! Decoding in another program: FFmpeg or, for H.264 where there is none, this one again ([`native`]).
 //!
-//! Either gets an FLV file of key frames on standard input and writes raw pictures of one size to standard
+//! Either gets an FLV file of key frames, or FFmpeg IVF of VP8, on standard input and writes raw pictures of one size to standard
 //! output. It runs at the lowest priority, has a time limit, and may write no more than those pictures are; what
 //! breaks any of that is killed. So a frame that makes a decoder crash, hang or run wild costs its picture.
 //!
@@ -15,7 +15,7 @@ use media::codec::VideoCodec;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
-use super::frame::{flv, size};
+use super::frame::{flv, ivf, size};
 use super::{Failure, KeyFrame, Picture, Wanted, native};
 use crate::config::Ffmpeg;
 use crate::http::Code;
@@ -71,7 +71,7 @@ impl Program {
         }
     }
 
-    fn command(&self, (width, height): (u16, u16)) -> std::io::Result<Command> {
+    fn command(&self, format: &str, (width, height): (u16, u16)) -> std::io::Result<Command> {
         let Self::Ffmpeg(path) = self else {
             let mut command = Command::new(platform::this_program()?);
             command.args([native::ARGUMENT, &width.to_string(), &height.to_string()]);
@@ -87,7 +87,7 @@ impl Program {
         command
             .args(["-nostdin", "-hide_banner", "-v", "error", "-max_alloc", "536870912"])
             .args(["-protocol_whitelist", "pipe", "-threads", "1", "-max_pixels", &pixels])
-            .args(["-f", "flv", "-i", "pipe:0", "-map", "0:v:0", "-an", "-sn", "-dn"])
+            .args(["-f", format, "-i", "pipe:0", "-map", "0:v:0", "-an", "-sn", "-dn"])
             .args(["-filter_threads", "1", "-vf", &fit, "-r", "1/100", "-threads", "1"])
             .args(["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]);
         Ok(command)
@@ -154,7 +154,9 @@ async fn run(
     let fault = |code, why: &str| Failure::new(code, format!("{name}: {why}"));
     let failed = |why: &str| Fault::OfProgram(fault(Code::DecoderFailed, why));
     let none = |why: &str| Fault::OfFrames(fault(Code::PictureFailed, why));
-    let mut command = program.command(size).map_err(|error| failed(&error.to_string()))?;
+    let ivf = ivf(frames).map(|ivf| ("ivf", ivf));
+    let (format, input) = ivf.unwrap_or_else(|| ("flv", flv(frames)));
+    let mut command = program.command(format, size).map_err(|error| failed(&error.to_string()))?;
     // The server's secrets are none of its business.
     for (variable, _) in std::env::vars_os().filter(is_ours) {
         command.env_remove(variable);
@@ -169,7 +171,7 @@ async fn run(
     }
     let picture_bytes = usize::from(size.0) * usize::from(size.1) * 3;
     let most = picture_bytes * frames.len();
-    let talk = converse(&mut child, flv(frames), most);
+    let talk = converse(&mut child, input, most);
     let spoken = tokio::time::timeout(TIME, talk).await;
     // Whatever it did, it is gone when this returns.
     let _ = child.start_kill();

@@ -2,9 +2,9 @@
 
 use archive::range::{Cut, Item, Range, Source};
 use live::Stream;
-use media::codec::{self, VideoInfo};
+use media::codec::{self, VideoCodec, VideoInfo};
 use media::flv::mux::{Muxer, Options};
-use media::{Chunks, Header, Kind, Packet, Role};
+use media::{Chunks, Header, Kind, Packet, Role, mp4};
 
 /// Bytes of a configuration and a key frame: what the largest message may have.
 const FRAME_BYTES: usize = 32 << 20;
@@ -106,6 +106,25 @@ pub(super) fn flv(frames: &[KeyFrame]) -> Vec<u8> {
         known = &frame.config;
     }
     out.to_vec()
+}
+
+/// The same as IVF, the format of libvpx, when all are of VP8: of that FFmpeg reads no FLV.
+pub(super) fn ivf(frames: &[KeyFrame]) -> Option<Vec<u8>> {
+    let is_vp8 = |frame: &KeyFrame| frame.info().is_some_and(|info| info.codec == VideoCodec::Vp8);
+    if !frames.iter().all(is_vp8) {
+        return None;
+    }
+    // Version, bytes before the first frame, codec, no size, a tick a second; little-endian.
+    let mut ivf = b"DKIF\0\0\x20\0VP80\0\0\0\0\x01\0\0\0\x01\0\0\0".to_vec();
+    ivf.resize(32, 0);
+    for (time_s, frame) in (0_u64..).zip(frames) {
+        let Some(sample) = mp4::samples(&frame.frame).next() else { continue };
+        let size = u32::try_from(sample.data.len()).ok()?;
+        ivf.extend_from_slice(&size.to_le_bytes());
+        ivf.extend_from_slice(&time_s.to_le_bytes());
+        ivf.extend_from_slice(&sample.data);
+    }
+    Some(ivf)
 }
 
 /// The size of the pictures of a frame, in pixels.

@@ -26,15 +26,19 @@ const H264: &[&str] = &["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "y
 fn clip(ffmpeg: &Ffmpeg, size: &str, seconds: u32, codec: &[&str]) -> Vec<Packet> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("clip.flv");
+    encode(ffmpeg, size, seconds, codec, &file);
+    Flv::read(&file).unwrap().packets()
+}
+
+fn encode(ffmpeg: &Ffmpeg, size: &str, seconds: u32, codec: &[&str], file: &Path) {
     let mut command = ffmpeg.command::<&str>([]);
     for (colour, _) in [RED, BLUE] {
         let source = format!("color=c={colour}:s={size}:r=10:d={seconds}");
         command.args(["-f", "lavfi", "-i", &source]);
     }
     command.args(["-filter_complex", "[0:v][1:v]concat"]).args(codec);
-    command.args(["-g", "10", "-keyint_min", "10"]).arg(&file);
+    command.args(["-g", "10", "-keyint_min", "10"]).arg(file);
     let _ = tools::run(&mut command, LONGEST).success();
-    Flv::read(&file).unwrap().packets()
 }
 
 /// A picture that came out of the server, decoded by FFmpeg.

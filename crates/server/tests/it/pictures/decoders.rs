@@ -68,6 +68,13 @@ fn a_decoder_has_nothing_of_how_the_server_was_set_up() {
 }
 
 #[test]
+fn a_decoder_runs_at_the_lowest_priority() {
+    // When it has read its input it has been told.
+    let tells = "cat > /dev/null; echo \"niceness $(nice)\" >&2; exit 1";
+    assert_failure(tells, NO_PICTURE, "niceness 19");
+}
+
+#[test]
 fn a_decoder_that_hangs_is_killed() {
     assert_failure("while true; do read line; done", NO_DECODER, "no answer");
 }
@@ -165,10 +172,13 @@ fn one_bad_key_frame_leaves_its_place_on_the_sheet_black() {
 /// What FFmpeg 9 encodes and decodes.
 fn assert_codec(codec: &[&str]) {
     let Some(nine) = Ffmpeg::nine() else { return };
-    let path = nine.path().to_str().unwrap().to_owned();
-    let args = ["-picture-interval", "1ms", "-picture-width", "320", "-ffmpeg", &path];
-    let mut server = server(&args).start();
-    assert_live(&mut server, &nine, &super::clip(&nine, "640x360", 3, codec));
+    assert_decoded(&nine, &super::clip(&nine, "640x360", 3, codec));
+}
+
+fn assert_decoded(ffmpeg: &Ffmpeg, clip: &[Packet]) {
+    let path = ffmpeg.path().to_str().unwrap();
+    let args = ["-picture-interval", "1ms", "-picture-width", "320", "-ffmpeg", path];
+    assert_live(&mut server(&args).start(), ffmpeg, clip);
 }
 
 #[test]
@@ -185,4 +195,37 @@ fn av1_has_pictures() {
 #[test]
 fn vp9_has_pictures() {
     assert_codec(&["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"]);
+}
+
+#[test]
+fn vvc_has_pictures() {
+    let Some(nine) = Ffmpeg::nine() else { return };
+    let keys = ["-vvenc-params", "intraperiod=10:decodingrefreshtype=idr2"];
+    let codec = ["-pix_fmt", "yuv420p10le", "-c:v", "libvvenc", "-preset", "faster"];
+    // Small, for it takes long to decode, and decoders come last on a busy machine.
+    let clip = super::clip(&nine, "320x180", 3, &[&codec[..], &keys].concat());
+    assert_decoded(&nine, &clip);
+}
+
+#[test]
+fn vp8_has_pictures() {
+    let Some(nine) = Ffmpeg::nine() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("clip.ivf");
+    let codec = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"];
+    super::encode(&nine, "640x360", 3, &codec, &file);
+    // FFmpeg puts no VP8 into FLV. In IVF there are 32 bytes before the first frame, and 12 before each.
+    let ivf = std::fs::read(&file).unwrap();
+    let (mut rest, mut clip) = (&ivf[32..], Vec::new());
+    while let Some((head, frames)) = rest.split_at_checked(12) {
+        let size = u32::from_le_bytes(head[..4].try_into().unwrap());
+        let (frame, others) = frames.split_at(size.try_into().unwrap());
+        // Coded frames; of an interframe the lowest bit is set.
+        let kind = if frame[0] & 1 == 0 { 0x91 } else { 0xa1 };
+        let body = [&[kind][..], b"vp08", frame].concat();
+        clip.push(Packet::new(Kind::Video, clip.len() as i64 * 100, body.into()));
+        rest = others;
+    }
+    assert_eq!(clip.len(), 60);
+    assert_decoded(&nine, &clip);
 }
