@@ -1,7 +1,7 @@
 //! Recordings as MP4, as they promise it and as other programs see them.
 
 #[cfg(unix)]
-mod programs;
+pub(crate) mod programs;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ use crate::ffmpeg::packets::Listing;
 use crate::ffmpeg::tool::Ffmpeg;
 use crate::record::parts::{is_complete, verify};
 use crate::record::{closed, file_of, packets, publish, recorded, small, wait_until};
-use crate::support::{BINARY, recording};
+use crate::support::{BINARY, both, recording, recording_as_both};
 
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -185,11 +185,7 @@ fn a_torn_file_is_cut_after_its_last_whole_part() {
 #[test]
 fn two_recorders_keep_a_stream_as_flv_and_as_mp4() {
     let dir = tempfile::tempdir().unwrap();
-    let config = dir.path().join("server.toml");
-    let text = "[[recorder]]\nname = 'a'\nstreams = ['**']\n\
-                [[recorder]]\nname = 'b'\nstreams = ['**']\nformat = 'mp4'\n";
-    std::fs::write(&config, text).unwrap();
-    let mut server = Server::builder(BINARY).arg("-config").arg(&config).http().start();
+    let mut server = recording_as_both(dir.path()).http().start();
     let clip = clip();
     block_on(publish(&server, "live/test", &clip));
     server.wait_for_logs("recording complete", &[("stream_key", "live/test")], 2);
@@ -202,8 +198,7 @@ fn two_recorders_keep_a_stream_as_flv_and_as_mp4() {
         .collect();
     assert_eq!(formats.len(), 2, "{list}");
     server.stop();
-    let files = server.recordings();
-    assert_eq!(files.len(), 2, "{files:?}");
+    let files = both(&server);
     for file in &files {
         flv::assert_recorded(file, &clip);
     }

@@ -1,5 +1,7 @@
 //! What the tests share.
 
+use std::path::{Path, PathBuf};
+
 use testkit::server::{Builder, Server};
 
 /// The program under test.
@@ -21,6 +23,25 @@ pub(crate) fn setting(name: &str, default: impl FnOnce() -> u64) -> u64 {
 /// The same, as files of a format.
 pub(crate) fn recording_as(format: &str) -> Builder {
     recording().args(["-record-format", format])
+}
+
+/// A server that keeps everything twice, as FLV and as MP4; its configuration is in `dir`.
+pub(crate) fn recording_as_both(dir: &Path) -> Builder {
+    let config = dir.join("server.toml");
+    let text = "[[recorder]]\nname = 'flv'\nstreams = ['**']\n\
+                [[recorder]]\nname = 'mp4'\nstreams = ['**']\nformat = 'mp4'\n";
+    std::fs::write(&config, text).unwrap();
+    Server::builder(BINARY).arg("-config").arg(config)
+}
+
+/// Its recordings of one stream, as FLV and as MP4.
+pub(crate) fn both(server: &Server) -> [PathBuf; 2] {
+    let files = server.recordings();
+    assert_eq!(files.len(), 2, "{files:?}");
+    ["flv", "mp4"].map(|ending| {
+        let found = files.iter().find(|file| file.extension().is_some_and(|e| e == ending));
+        found.unwrap_or_else(|| panic!("no {ending}: {files:?}")).clone()
+    })
 }
 
 /// Makes tests of functions that take a format of recordings: one of each for each format.

@@ -107,16 +107,16 @@ impl Listing {
     }
 }
 
-/// How far times may differ beside the common base, µs: both containers round to ms.
-const ROUNDING_US: i64 = 2_000;
+/// How far times may differ beside the common base, µs, where a container rounds to ms.
+pub(crate) const ROUNDING_US: i64 = 1_000;
 
 /// Checks that `found` has the packets of `source`, all of them, in order, with one common base of
-/// all times.
-pub(crate) fn assert_same(source: &Listing, found: &Listing) {
+/// all times, of sound and of pictures, so near to it.
+pub(crate) fn assert_same(source: &Listing, found: &Listing, near_us: i64) {
     assert_eq!(source.kinds(), found.kinds());
     let mut base_us = None;
     for (source, found) in source.tracks.iter().zip(&found.tracks) {
-        assert_track(source, &source.packets, &found.packets, &mut base_us, ROUNDING_US);
+        assert_track(source, &source.packets, &found.packets, &mut base_us, near_us);
     }
 }
 

@@ -39,7 +39,8 @@ impl Vlc {
 
     /// A copy that it may read of a file that is not for everybody.
     pub(crate) fn lend(&self, file: &Path) -> PathBuf {
-        let copy = self.dir().join("lent.flv");
+        let name = file.file_name().unwrap_or_default();
+        let copy = self.dir().join(name);
         let lent = std::fs::copy(file, &copy).and_then(|_| {
             if is_root() { chown(&copy, Some(NOBODY), Some(NOBODY)) } else { Ok(()) }
         });
@@ -81,6 +82,23 @@ impl Vlc {
 /// Runs VLC to its end.
 pub(crate) fn run(mut command: Command) -> Output {
     tools::run(&mut command, PATIENCE).success()
+}
+
+/// Nothing is shown or heard.
+pub(crate) const DUMMIES: [&str; 2] = ["--vout=vdummy", "--aout=adummy"];
+
+/// Checks by its log that it has played to the end, without an error.
+pub(crate) fn assert_played(log: &str) {
+    for told in ["Received first picture", "EOF reached"] {
+        assert!(log.contains(told), "no {told:?}:\n{log}");
+    }
+    // Without a desktop it misses its window and its hot keys, and on a machine that is busy it
+    // is late; not more.
+    let known =
+        ["interface error: ", "libvlc error: interface ", " is called too late (pts_delay "];
+    let errors = log.lines().filter(|line| line.contains(" error: "));
+    let mut unknown = errors.filter(|line| !known.iter().any(|known| line.contains(known)));
+    assert_eq!(unknown.next(), None, "{log}");
 }
 
 fn is_root() -> bool {
