@@ -19,7 +19,7 @@ use serde_json::Value;
 use testkit::flv::{self, assert_recorded, assert_recorded_beginning};
 use testkit::{Publisher, Server, block_on, server, tools};
 
-use crate::support::recording;
+use crate::support::{recording, recording_as};
 use judge::PATIENCE;
 use sender::Sender;
 
@@ -51,8 +51,8 @@ fn wait_for_disk(file: &Path, sent: &[Packet]) {
 }
 
 /// A finished recording of the clip, published at full speed.
-fn recorded_clip() -> (Server, PathBuf) {
-    let server = recording().start();
+fn recorded_clip(format: &str) -> (Server, PathBuf) {
+    let server = recording_as(format).start();
     block_on(async {
         let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
         publisher.send_all(&sender::clip()).await.unwrap();

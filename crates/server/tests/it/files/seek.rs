@@ -8,14 +8,19 @@ use testkit::tools;
 use super::judge::{self, PATIENCE};
 use super::vlc::{self, Vlc};
 use super::{recorded_clip, sender};
+use crate::support::in_each_format;
 
 /// How far from its aim a seek may end: a picture takes 40 ms.
 const NEAR_S: f64 = 0.05;
 
-#[test]
-fn mpv_seeks_to_the_picture_in_a_finished_recording() {
+in_each_format!(
+    mpv_seeks_to_the_picture_in_a_finished_recording,
+    vlc_starts_in_the_middle_of_a_finished_recording,
+);
+
+fn mpv_seeks_to_the_picture_in_a_finished_recording(format: &str) {
     let Some([mpv]) = judge::programs(["mpv"]) else { return };
-    let (mut server, file) = recorded_clip();
+    let (mut server, file) = recorded_clip(format);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/files/seek.lua");
     let mut command = Command::new(mpv);
     // Paused, so that the time it tells is that of the picture it has come to.
@@ -30,17 +35,18 @@ fn mpv_seeks_to_the_picture_in_a_finished_recording() {
     server.stop();
 }
 
-#[test]
-fn vlc_starts_in_the_middle_of_a_finished_recording() {
+fn vlc_starts_in_the_middle_of_a_finished_recording(format: &str) {
     let Some([ffmpeg]) = judge::programs(["ffmpeg"]) else { return };
     let Some(vlc) = Vlc::new() else { return };
-    let (mut server, file) = recorded_clip();
+    let (mut server, file) = recorded_clip(format);
     let (part, remux) = vlc.remux("part.ts");
     let args = ["--start-time=5", "--stop-time=7", &remux];
     vlc::run(vlc.command(args, vlc.lend(&file)));
-    // It begins with the key frame at 4 s, which the index has led it to.
+    // It begins with the key frame at 4 s, which the index has led it to. At its end VLC's
+    // multiplexer drops what it holds, which may tear a B-frame from pictures before it.
     let all = judge::pictures(&ffmpeg, &sender::demo());
     let got = judge::pictures(&ffmpeg, &part);
-    assert!(got.len() > 50 && all[100..].starts_with(&got), "{} pictures", got.len());
+    let sure = &got[..got.len().saturating_sub(3)];
+    assert!(sure.len() > 50 && all[100..].starts_with(sure), "{} pictures", got.len());
     server.stop();
 }

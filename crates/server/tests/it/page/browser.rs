@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use media::Kind;
 use testkit::server::Server;
 use testkit::tools::{self, Output, Running};
+use testkit::{Publisher, block_on};
 
 use super::builder;
 use crate::ffmpeg::tool::{self, Ffmpeg};
-use crate::files::sender;
+use crate::files::{file_of, sender, wait_until};
+use crate::record::recorded;
 
 /// Longest that a script may run. 20 s are usual.
 const LONGEST: Duration = Duration::from_secs(240);
@@ -135,6 +138,23 @@ fn players_of_other_pages_choose_pictures_and_sound() {
     server.wait_for_log("stream codecs", &[("stream_key", "live/tracks")]);
     assert_done(&tools::run(&mut command, LONGEST));
     let _ = publisher.interrupt(tool::LONGEST);
+    server.stop();
+}
+
+#[test]
+fn a_file_recorded_as_mp4_is_played_and_sought_in_while_it_grows_and_when_it_is_finished() {
+    let mut server = builder().args(["-record-all", "true", "-record-format", "mp4"]).start();
+    let Some((_, mut command)) = script(&server, "file.mjs") else { return };
+    let clip = sender::clip();
+    block_on(async {
+        let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
+        publisher.send_all(&clip).await.unwrap();
+        let file = file_of(&server);
+        let media = clip.iter().filter(|packet| packet.kind != Kind::Data).count();
+        wait_until("all that was sent is in the file", || recorded(&file) == media);
+        assert_done(&tools::run(&mut command, LONGEST));
+        publisher.close().await.unwrap();
+    });
     server.stop();
 }
 

@@ -1,0 +1,45 @@
+// A file that is recorded as MP4, as it stands on disk: eight seconds of live/test, which does not end by itself.
+
+import assert from "node:assert/strict";
+import { assertQuiet, open, played, plays, run, SITE, until } from "./browser.mjs";
+
+const { recordings: [{ id }] } = await (await fetch(`${SITE}/api/v1/recordings`)).json();
+const RECORDING = `${SITE}/api/v1/recordings/${id}`;
+const html = `<!doctype html><link rel="icon" href="data:,"><video muted autoplay src="${RECORDING}/segments/1/file"></video>`;
+
+/** Plays from the beginning, from a place far ahead, and from one far back. */
+async function playsAndSeeks(browser) {
+  const page = await open(browser);
+  await page.route(`${SITE}/file.html`, (route) => route.fulfill({ contentType: "text/html", body: html }));
+  await page.goto(`${SITE}/file.html`);
+  await plays(page, 15);
+  for (const place of [5, 1]) {
+    await page.locator("video").evaluate((video, place) => (video.currentTime = place), place);
+    await until("it goes on from there", async () => {
+      const { at } = await played(page);
+      return at > place + 0.2 && at < place + 2;
+    });
+    await plays(page, 10);
+  }
+  const now = await played(page);
+  console.log(JSON.stringify(now));
+  assertQuiet(page);
+  await page.context().close();
+  return now;
+}
+
+await run({
+  async "while it grows"(browser) {
+    assert.equal((await (await fetch(RECORDING)).json()).state, "recording");
+    await playsAndSeeks(browser);
+  },
+
+  async "when it is finished"(browser) {
+    const body = JSON.stringify({ wait: "20s" });
+    const headers = { "Content-Type": "application/json" };
+    const answer = await fetch(`${RECORDING}/stop`, { method: "POST", headers, body });
+    assert.equal(answer.status, 200);
+    const { duration } = await playsAndSeeks(browser);
+    assert.ok(Math.abs(duration - 8.04) < 0.1, `${duration} s`);
+  },
+});
