@@ -26,11 +26,15 @@ pub(crate) fn clip() -> Vec<Packet> {
 
 /// Its packets, and its media again and again.
 pub(crate) fn endless() -> impl Iterator<Item = Packet> + Send {
-    let first = clip();
+    again(clip(), CLIP_MS)
+}
+
+/// Packets of so many ms, and their media again and again.
+pub(crate) fn again(first: Vec<Packet>, length_ms: i64) -> impl Iterator<Item = Packet> + Send {
     let media: Vec<_> = first.iter().filter(|packet| packet.is_media()).cloned().collect();
     let again = (1..).flat_map(move |round| {
         let later =
-            move |packet: Packet| Packet { dts_ms: packet.dts_ms + round * CLIP_MS, ..packet };
+            move |packet: Packet| Packet { dts_ms: packet.dts_ms + round * length_ms, ..packet };
         media.clone().into_iter().map(later)
     });
     first.into_iter().chain(again)

@@ -9,6 +9,8 @@ use testkit::server::Server;
 use testkit::{Http, Publisher, block_on, tools};
 
 use super::until;
+use crate::ffmpeg::packets::{self, ROUNDING_US};
+use crate::ffmpeg::tool::{AV1, Ffmpeg, HEVC, OPUS, Source};
 use crate::files::judge::{self, PATIENCE, programs};
 use crate::files::sender;
 use crate::record::closed;
@@ -22,23 +24,26 @@ fn recorded() -> (Server, Http, String) {
 }
 
 fn recorded_as(format: &str) -> (Server, Http, String) {
-    let options = ["-record-rotate-duration", "4s", "-record-format", format];
-    let server = recording().args(options).http().start();
+    let length = sender::clip().len();
+    // The clip says that its sequence ends, after which there is no configuration.
+    let goes_on = |packet: &Packet| packet.kind != Kind::Video || packet.body.get(1) != Some(&2);
+    let packets: Vec<_> = sender::endless().filter(goes_on).take(length * 3 - 10).collect();
+    recorded_of(&["-record-rotate-duration", "4s", "-record-format", format], &packets)
+}
+
+fn recorded_of(options: &[&str], packets: &[Packet]) -> (Server, Http, String) {
+    // It is over with its publisher.
+    let server = recording().args(["-record-rejoin", "0"]).args(options).http().start();
     let http = server.api();
     block_on(async {
         let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
-        let length = sender::clip().len();
-        // The clip says that its sequence ends, after which there is no configuration.
-        let goes_on =
-            |packet: &Packet| packet.kind != Kind::Video || packet.body.get(1) != Some(&2);
-        let packets = sender::endless().filter(goes_on).take(length * 3 - 10);
-        let packets: Vec<_> = packets.collect();
-        publisher.send_all(&packets).await.unwrap();
+        publisher.send_all(packets).await.unwrap();
         publisher.close().await.unwrap();
     });
     closed(&server, "live/test");
     let path = path_of(&http);
-    until("the recording is over", || (http.get(&path).ok()["state"] == "complete").then_some(()));
+    let over = "/api/v1/recordings?state=complete";
+    until("it is in the catalog", || http.get(over).ok()["recordings"].get(0).map(drop));
     (server, http, path)
 }
 
@@ -117,6 +122,42 @@ fn assert_views_agree(format: &str) {
             let output = tools::run(&mut command, PATIENCE).success();
             assert!(output.stderr.is_empty(), "{input}: {}", output.stderr);
         }
+    }
+    server.stop();
+}
+
+#[test]
+fn every_view_of_hevc_and_opus_has_the_packets_of_the_flv() {
+    assert_views_of_agree(HEVC, "flv");
+}
+
+#[test]
+fn every_view_of_av1_and_opus_recorded_as_mp4_has_the_packets_of_the_flv() {
+    assert_views_of_agree(AV1, "mp4");
+}
+
+/// The same by FFmpeg 9 alone, which reads such FLV.
+fn assert_views_of_agree(video: (&'static str, &'static [&'static str]), format: &str) {
+    let Some(nine) = Ffmpeg::nine() else { return };
+    let source = Source { container: "mkv", video: Some(video), audio: Some(OPUS) };
+    let sent = source.packets(&nine, 6);
+    let options = ["-record-rotate-duration", "2s", "-record-format", format];
+    let (mut server, http, path) = recorded_of(&options, &sent);
+    assert!(server.recordings().len() > 1);
+    let save = |name: &str| {
+        let answer = http.get(&format!("{path}/{name}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let file = server.dir().join(name);
+        std::fs::write(&file, answer.body).unwrap();
+        file
+    };
+    let expected = nine.packets(&save("media.flv"));
+    let count = |kind| sent.iter().filter(|p| p.kind == kind && p.is_media()).count();
+    let [pictures, sounds] = [Kind::Video, Kind::Audio].map(count);
+    assert!(expected.bodies().iter().map(Vec::len).eq([pictures, sounds]));
+    let url = format!("http://{}{path}/media.m3u8", server.http_addr());
+    for input in [save("media.mp4"), url.into()] {
+        packets::assert_same(&expected, &nine.packets(&input), ROUNDING_US);
     }
     server.stop();
 }

@@ -7,8 +7,9 @@ use media::{Packet, Role};
 use testkit::flv::Flv;
 
 /// Checks that a dump in FLV begins with the codec headers and a key frame, and that from there on
-/// it has every frame that was sent, bit for bit, without a gap. Says which frames these are, of
-/// all frames that were sent; of a clip that was sent again and again any time will do.
+/// it has every frame that was sent, bit for bit, without a gap, sound and pictures as far from each
+/// other as they were. Says which frames these are, of all frames that were sent; of a clip that was
+/// sent again and again any time will do.
 pub(crate) fn find(dump: &Path, sent: &[Packet]) -> Range<usize> {
     let name = dump.display();
     let flv = Flv::read(dump).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -25,6 +26,12 @@ pub(crate) fn find(dump: &Path, sent: &[Packet]) -> Range<usize> {
     let mut runs = sent.windows(got.len());
     let begin = runs.position(|run| run.iter().zip(&got).all(|(sent, got)| is_same(sent, got)));
     let begin = begin.unwrap_or_else(|| panic!("{name}: {} packets that were not sent", got.len()));
+    // A program that reads times in samples may round to another ms.
+    let moved_ms = |(got, sent): (&&Packet, &&Packet)| got.dts_ms - sent.dts_ms;
+    let moved: Vec<_> = got.iter().zip(sent.iter().skip(begin)).map(moved_ms).collect();
+    let by_ms = moved.first().copied().unwrap_or_default();
+    let odd = moved.iter().position(|moved_ms| (moved_ms - by_ms).abs() > 1);
+    assert_eq!(odd, None, "{name}: not all packets are {by_ms} ms later: {moved:?}");
     begin..begin + got.len()
 }
 
