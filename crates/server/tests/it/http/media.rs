@@ -6,6 +6,7 @@ use std::process::Command;
 use media::{Kind, Packet, Role};
 use serde_json::{Value, json};
 use testkit::server::Server;
+use testkit::tools::Running;
 use testkit::{Http, Publisher, block_on, tools};
 
 use super::until;
@@ -13,6 +14,7 @@ use crate::ffmpeg::packets::{self, ROUNDING_US};
 use crate::ffmpeg::tool::{AV1, Ffmpeg, HEVC, OPUS, Source};
 use crate::files::judge::{self, PATIENCE, programs};
 use crate::files::sender;
+use crate::files::vlc::{self, Vlc};
 use crate::record::closed;
 use crate::record::parts::verify;
 use crate::support::{BINARY, recording};
@@ -158,6 +160,23 @@ fn assert_views_of_agree(video: (&'static str, &'static [&'static str]), format:
     let url = format!("http://{}{path}/media.m3u8", server.http_addr());
     for input in [save("media.mp4"), url.into()] {
         packets::assert_same(&expected, &nine.packets(&input), ROUNDING_US);
+    }
+    server.stop();
+}
+
+#[test]
+fn vlc_plays_every_view_of_a_recording() {
+    let sent: Vec<_> = sender::clip().into_iter().filter(|packet| packet.dts_ms < 3_000).collect();
+    let (mut server, _, path) = recorded_of(&[], &sent);
+    let views = ["media.flv", "media.mp4", "media.m3u8"];
+    let url = |view| format!("http://{}{path}/{view}", server.http_addr());
+    let play = |view| {
+        let vlc = Vlc::new()?;
+        Some((Running::start(&mut vlc.command(vlc::DUMMIES, url(view))), vlc))
+    };
+    let playing: Vec<_> = views.into_iter().filter_map(play).collect();
+    for (player, _its_directory) in playing {
+        vlc::assert_played(&player.wait(PATIENCE).success().stderr);
     }
     server.stop();
 }

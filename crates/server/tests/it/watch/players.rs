@@ -15,7 +15,7 @@ use super::renditions::of_track;
 use crate::ffmpeg::tool::{Ffmpeg, HEVC, OPUS, Source};
 use crate::files::judge::{self, PATIENCE};
 use crate::files::sender::{self, Sender};
-use crate::files::vlc::Vlc;
+use crate::files::vlc::{self, Vlc};
 use crate::players::dump;
 
 /// A server whose recordings are over with their publishers, and with them the rewind.
@@ -201,9 +201,8 @@ fn mpv_plays_flv_to_its_end() {
 
 fn vlc_plays(view: &str, packets: impl Iterator<Item = Packet> + Send + 'static) {
     let Some(vlc) = Vlc::new() else { return };
-    let mut server = super::builder().start();
-    let outputs = ["--vout=vdummy", "--aout=adummy"];
-    let mut command = vlc.command(outputs, url(&server, view));
+    let mut server = recording();
+    let mut command = vlc.command(vlc::DUMMIES, url(&server, view));
     let log = play_of(&server, packets, &mut command).1.stderr;
     let tracks = match view {
         ".flv" => ["adding es: video codec = h264", "adding es: audio codec = mp4a"],
@@ -289,6 +288,11 @@ fn vlc_plays_hls_of_several_tracks_to_its_end() {
 #[test]
 fn vlc_plays_hls_to_its_end() {
     vlc_plays(".m3u8", sender::endless());
+}
+
+#[test]
+fn vlc_plays_hls_with_its_recording_to_its_end() {
+    vlc_plays(".m3u8?dvr=1h", sender::endless());
 }
 
 #[test]
