@@ -25,7 +25,7 @@ pub struct Reach<'a> {
     pub before: &'a [Before],
     /// The live segment that they lead to.
     pub anchor: u64,
-    /// Whether that goes on where they end.
+    /// Whether that goes on where they end; where there are none as well.
     pub goes_on: bool,
     /// Discontinuities of the live segments up to that one.
     pub discontinuities: u64,
@@ -33,7 +33,7 @@ pub struct Reach<'a> {
     pub first: u64,
     /// The number here before which nothing is to be had any more.
     pub kept: u64,
-    /// Live segments, by their number here, that are known not to be in the archive.
+    /// Live segments that are known not to be in the archive.
     pub lost: &'a BTreeSet<u64>,
     /// How long ago one of them came to be known, in ms.
     pub lost_ago_ms: Option<u64>,
@@ -77,6 +77,23 @@ impl Map {
 }
 
 impl<'r> Reach<'r> {
+    /// Nothing but what is listed anyway, by its own numbers.
+    pub fn of_live(lost: &'r BTreeSet<u64>) -> Self {
+        Self {
+            before: &[],
+            anchor: 0,
+            goes_on: true,
+            discontinuities: 0,
+            first: 0,
+            kept: u64::MAX,
+            lost,
+            lost_ago_ms: None,
+            target_s: 0,
+            length_ms: 0,
+            skips: false,
+        }
+    }
+
     /// The number of the first segment of the archive.
     pub fn oldest(&self) -> u64 {
         self.first + self.anchor - self.before.len() as u64
@@ -98,7 +115,7 @@ impl<'r> Reach<'r> {
     /// What stands in the list for a live segment; nothing does for those before the anchor.
     fn item<'a>(&self, entry: &Logged, live: Option<&'a Segment>) -> Option<Item<'a>> {
         let is_discontinuous = match entry.number == self.anchor {
-            true => !self.goes_on && !self.before.is_empty(),
+            true => !self.goes_on,
             false => entry.is_discontinuous,
         };
         (entry.number >= self.anchor).then(|| Item {
@@ -128,7 +145,8 @@ struct Item<'a> {
 impl Item<'_> {
     /// Whether it is not to be had.
     fn is_gap(&self, reach: &Reach<'_>) -> bool {
-        self.live.is_none() && reach.lost.contains(&self.number)
+        let live = self.number.checked_sub(reach.first).filter(|live| *live >= reach.anchor);
+        self.live.is_none() && live.is_some_and(|live| reach.lost.contains(&live))
     }
 }
 
@@ -223,7 +241,7 @@ impl Window {
         let of_log = self.log.at(live).map(|entry| entry.discontinuities);
         let known = of_log.or_else(|| self.at(live).map(|segment| segment.discontinuities));
         let since = known.map_or(0, |known| known.saturating_sub(reach.discontinuities));
-        let at_anchor = u64::from(!reach.goes_on && !reach.before.is_empty());
+        let at_anchor = u64::from(!reach.goes_on);
         DISCONTINUITIES + at_anchor + since
     }
 

@@ -241,6 +241,11 @@ impl Window {
         newest.map_or(self.next_segment, |newest| newest.number)
     }
 
+    /// The first segment of the playlist.
+    pub fn listed(&self) -> u64 {
+        self.listed
+    }
+
     /// A whole segment.
     pub fn segment(&self, number: u64) -> Option<&Segment> {
         self.at(number).filter(|segment| segment.is_complete && !segment.is_gap())

@@ -25,7 +25,7 @@ class List {
     const address = `${view(key, "m3u8")}?dvr=${REACH}s`;
     const text = await (await ask(address, { signal })).text();
     const name = text.split("\n").find((line) => line && !line.startsWith("#")) ?? "";
-    if (!name.includes("dvr=")) throw new Error("Nothing of this stream is found in recordings yet.");
+    if (!name.endsWith(`dvr=${REACH}s`)) throw new Error("Nothing of this stream is found in recordings yet.");
     const list = new List(new URL(name, address));
     await list.load(signal);
     return list;

@@ -1,6 +1,7 @@
 //! Streams over HTTP: every view has what was sent, and a viewer is a player like any other.
 
 mod flv;
+mod grows;
 pub(crate) mod hls;
 mod kicks;
 mod mp4;

@@ -196,7 +196,7 @@ fn known_segments_may_be_left_out_of_an_update() {
 
 #[test]
 fn what_is_known_to_be_lost_is_told() {
-    let (before, lost) = (before(3), BTreeSet::from([FIRST + 1, FIRST + 29]));
+    let (before, lost) = (before(3), BTreeSet::from([1, 29]));
     let mut live = Live::new();
     (0..4 * 30).for_each(|_| live.push(false));
     let media = live.window.rewind(&reach(&before, &lost)).unwrap();
@@ -208,7 +208,7 @@ fn what_is_known_to_be_lost_is_told() {
 
 #[test]
 fn gaps_that_nobody_may_know_yet_are_in_every_update() {
-    let (before, lost) = (before(50), BTreeSet::from([FIRST + 3]));
+    let (before, lost) = (before(50), BTreeSet::from([3]));
     let mut live = Live::new();
     (0..4 * 30).for_each(|_| live.push(false));
     let whole = Reach { length_ms: 100_000, skips: true, ..reach(&before, &lost) };
@@ -228,8 +228,8 @@ fn a_list_begins_with_what_is_there_and_never_moves_back() {
         let step = |n: u64| {
             live.push(n.is_multiple_of(60) && n > 0);
             // Nothing is recorded from segment 5 to 40; what has left memory is found out some segments late.
-            let left = (live.window.open_segment() + FIRST).saturating_sub(15);
-            lost.extend((FIRST + 5..FIRST + 40).filter(|number| *number < left));
+            let left = live.window.open_segment().saturating_sub(15);
+            lost.extend((5..40).filter(|number| *number < left));
             let media = live.window.rewind(&Reach { goes_on, ..reach(&before, &lost) })?;
             assert!(!media.segments[0].is_gap, "{}", media.media_sequence);
             let gaps = media.segments.iter().filter(|told| told.is_gap).count();
@@ -249,4 +249,38 @@ fn what_comes_before_the_anchor_is_not_in_the_list() {
     let media = live.window.rewind(&Reach { anchor: 2, ..reach(&[], &lost) }).unwrap();
     assert_eq!(numbers(&media), [FIRST + 2, FIRST + 3]);
     assert_eq!(media.media_sequence, FIRST + 2);
+}
+
+#[test]
+fn a_list_of_what_is_live_is_the_ordinary_one_and_grows_from_when_something_is_recorded() {
+    let lost = BTreeSet::from([45, 46]);
+    let (mut live, mut listed) = (Live::new(), 0);
+    let step = |n: u64| {
+        live.push(n.is_multiple_of(60) && n > 0);
+        let plain = live.window.playlist()?;
+        // It is found out while segment 40 is made that what is live since 35 is recorded.
+        let kept = if n < 160 { u64::MAX } else { listed.max(35) };
+        if n < 160 {
+            listed = live.window.listed();
+        }
+        let reach = Reach { kept, length_ms: 60_000, ..Reach::of_live(&lost) };
+        let media = live.window.rewind(&reach)?;
+        let whole = |media: &Media| {
+            let lengths =
+                media.segments.iter().map(|told| (told.duration_ms, told.is_discontinuous));
+            lengths.collect::<Vec<_>>()
+        };
+        if n < 160 {
+            assert_eq!(media.media_sequence, plain.media_sequence);
+            assert_eq!(whole(&media), whole(&plain));
+        }
+        assert!(whole(&media).ends_with(&whole(&plain)));
+        assert_eq!((media.target_s, &media.preload_hint), (plain.target_s, &plain.preload_hint));
+        if (200..220).contains(&n) {
+            assert_eq!(media.media_sequence, 35, "it stays there");
+        }
+        Some(media)
+    };
+    let known = follow(step, 4 * 120);
+    assert_eq!(known.last().unwrap().0, 119);
 }

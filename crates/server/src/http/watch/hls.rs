@@ -23,7 +23,8 @@ use media::hls::{TrackName, Window};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::muxer::{Muxer, Muxers, State};
-use super::{Api, mp4, name_of, rewind};
+use super::rewind::{self, Asked};
+use super::{Api, mp4, name_of};
 use crate::http::extract::bad_value;
 use crate::http::files::part::{Part, asked};
 use crate::http::listener::Client;
@@ -191,9 +192,11 @@ pub(super) async fn multivariant(
         // What a player gets of it is to say from the beginning how far back it reaches.
         let ready = |state: &mut State| state.window.is_ready().then_some(());
         let is_ready = muxer.wait_for(FIRST_TIME, ready).await.is_some();
-        rewinds = is_ready && rewind::begin(api, &muxer).await?;
+        let is_found = is_ready && rewind::begin(api, &muxer).await?;
+        rewinds = is_found || is_ready && muxer.lock().renditions.is_empty();
         if rewinds {
-            media.push_str(&format!("&dvr={}s", dvr.as_secs()));
+            media.push('&');
+            media.push_str(&Asked::new(dvr, !is_found).query());
         }
     }
     let find = |state: &mut State| {
@@ -311,7 +314,7 @@ struct Query {
     msn: Option<u64>,
     part: Option<u64>,
     /// How far it is to reach back.
-    dvr: Option<Duration>,
+    dvr: Option<Asked>,
     /// Whether it may leave out what the player has.
     skips: bool,
 }
@@ -334,7 +337,7 @@ impl Query {
         let skips = matches!(value("_HLS_skip"), Some("YES" | "v2"));
         let track = named.track;
         // What was recorded is there of the first tracks together.
-        let dvr = if track.is_none() { rewind::length(uri)? } else { None };
+        let dvr = if track.is_none() { rewind::asked(uri)? } else { None };
         Ok(Self { viewer, track, msn, part, dvr, skips })
     }
 }
@@ -347,16 +350,16 @@ async fn media_playlist(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     // Nobody can know of a segment that far away (6.2.5.2).
-    let first = if query.dvr.is_some() { muxer.first } else { 0 };
+    let first = query.dvr.map_or(0, |asked| asked.first(muxer));
     let newest = |state: &State| state.window(query.track).map(Window::open_segment);
     let open = first + newest(&muxer.lock()).unwrap_or_default();
     if query.msn.is_some_and(|msn| msn > open + 1) {
         return Err(bad_value("_HLS_msn", format!("the newest segment is {open}")));
     }
-    if query.dvr.is_some() && !muxer.lock().rewinding.is_found() {
+    if query.dvr.is_some_and(|asked| !muxer.lock().rewinding.has(asked)) {
         return Err(bad_value("dvr", format!("begin at /live/{}.m3u8", muxer.key)));
     }
-    rewind::refresh(api, muxer);
+    rewind::refresh(api, muxer, query.dvr.is_some());
     // What is before the first live segment is there.
     let msn = query.msn.and_then(|msn| msn.checked_sub(first));
     let find = |state: &mut State| {
@@ -379,7 +382,7 @@ async fn media_playlist(
         Some(Some(playlist))
     };
     let playlist = match (muxer.wait_for(BLOCK_TIME, find).await, query.dvr) {
-        (Some(None), Some(dvr)) => rewind::playlist(muxer, dvr, query.skips).await,
+        (Some(None), Some(asked)) => rewind::playlist(muxer, asked, query.skips).await,
         (found, _) => found.flatten(),
     };
     let Some(playlist) = playlist else {

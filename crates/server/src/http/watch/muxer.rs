@@ -31,6 +31,8 @@ const STREAM_BYTES: u64 = 64 << 20;
 const TOTAL_BYTES: u64 = 1 << 30;
 /// Nobody asked for so long: the muxer ends.
 const IDLE: Duration = Duration::from_secs(30);
+/// The least number that segments of playlists that reach back begin at, by a clock that was never set.
+const FIRST_MIN: u64 = 1 << 24;
 /// How often it is looked who is gone.
 const LOOK: Duration = Duration::from_secs(1);
 /// A stream that has gone on for so long has shown what it has.
@@ -91,7 +93,7 @@ impl Muxers {
         let id = muxers.next_id.fetch_add(1, Ordering::Relaxed);
         let muxer = Arc::new(Muxer {
             id,
-            first: Timestamp::now().as_second().unsigned_abs(),
+            first: Timestamp::now().as_second().unsigned_abs().max(FIRST_MIN),
             key: key.clone(),
             state: Mutex::new(State {
                 window: Window::new(STREAM_BYTES),

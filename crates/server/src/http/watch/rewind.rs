@@ -5,19 +5,23 @@
 //! anybody may ask, and stays as it is but for what is deleted. Segments that have left the window are found in the same
 //! way, each when it is asked for; those that nobody recorded are told as gaps ([`lost`]). Which numbers all of them have is
 //! `media::hls::Reach`.
+//!
+//! Where nothing is found yet, the list is the ordinary one, by numbers of its own. It is looked again while somebody
+//! reloads it; from then on what leaves the window stays in it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use archive::range::{self, Found, HlsSegment, Place, Source};
-use archive::{Plan, RecordingId, Status, SystemDisk, catalog};
+use archive::catalog::State as FileState;
+use archive::range::{self, Place, Source};
+use archive::{Plan, RecordingId, SystemDisk, catalog};
 use axum::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 use axum::http::{Method, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use jiff::Timestamp;
-use media::hls::{Before, Init, Logged, Map, Options, Reach, Trace};
+use media::hls::{Before, Init, Logged, Reach, Trace};
 
 use super::hls::{Playlist, ranged};
 use super::muxer::{Muxer, State};
@@ -30,27 +34,21 @@ use crate::http::media::refused;
 use crate::http::problem::{Code, Problem};
 use crate::http::recordings::ask;
 
+mod find;
 mod lost;
 
+pub(in crate::http::watch) use find::begin;
 use lost::Fates;
 
 /// The longest that a playlist reaches back.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 /// When the first live segment begins: what was recorded before it is at a time as well.
 pub(super) const START_MS: u64 = 25 * 3_600_000;
-/// Segments of the archive in a list.
-const ENTRIES: usize = 50_000;
-/// How long the first live segments are waited for in the files.
-const FIND_TIME: Duration = Duration::from_secs(10);
-/// After that it is not tried again for so long.
-const NOTHING_TIME: Duration = Duration::from_secs(10);
 /// How long a live segment that has left memory is waited for, which the catalog may not have heard of.
 const AGAIN_TIME: Duration = Duration::from_secs(3);
 /// How often it is looked whether a recorder has come so far.
 const RETRY: Duration = Duration::from_millis(250);
-/// Live segments that are looked for until one is found: the first ones, and the first since something is recorded.
-const ANCHORS: usize = 3;
-/// How often it is looked what was deleted.
+/// How often it is looked what was deleted, and whether anything is recorded.
 const LOOK: Duration = Duration::from_secs(5);
 /// Lists that are kept until there is something new.
 const LISTS: usize = 16;
@@ -58,12 +56,39 @@ const LISTS: usize = 16;
 const LATE_MS: i64 = 60_000;
 /// What was recorded does not change; others are not to be shown it.
 const KEEP: &str = "private, max-age=3600, immutable";
+/// No segments.
+static NONE: BTreeSet<u64> = BTreeSet::new();
 /// What names of files begin with that may be of the archive.
 const PREFIX: &str = "rewind-";
 
+/// How a list that reaches back is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Asked {
+    /// How far.
+    length: Duration,
+    /// Whether it was given when nothing was found: there is nothing in it but what was live since.
+    is_of_live: bool,
+}
+
+impl Asked {
+    pub(super) fn new(length: Duration, is_of_live: bool) -> Self {
+        Self { length, is_of_live }
+    }
+
+    /// How a media playlist is asked for it.
+    pub(super) fn query(self) -> String {
+        let from = if self.is_of_live { "&from=live" } else { "" };
+        format!("dvr={}s{from}", self.length.as_secs())
+    }
+
+    /// The number of live segment 0 there.
+    pub(super) fn first(self, muxer: &Muxer) -> u64 {
+        if self.is_of_live { 0 } else { muxer.first }
+    }
+}
+
 /// What a stream can be rewound into.
 pub(super) struct Rewind {
-    recorder: String,
     anchor: u64,
     discontinuities: u64,
     goes_on: bool,
@@ -73,9 +98,12 @@ pub(super) struct Rewind {
     files: Arc<[Recorded]>,
     before: Vec<Before>,
     kept: u64,
+    /// The first live segment that was listed when this was found.
+    listed: u64,
+    /// When what the anchor is found in was recorded, in ms since 1970.
+    found_unix_ms: i64,
     lost: BTreeSet<u64>,
     fates: Fates,
-    looked: Instant,
 }
 
 /// Of a segment before the first live one: where it is.
@@ -95,16 +123,23 @@ pub(super) struct Rewinding {
     found: Option<Rewind>,
     /// When nothing was.
     nothing: Option<Instant>,
-    /// The lists of now, by their length and whether they are updates.
-    lists: HashMap<(Duration, bool), Playlist>,
+    /// When it was looked last what has become of it.
+    looked: Option<Instant>,
+    /// The lists of now, and whether they are updates.
+    lists: HashMap<(Asked, bool), Playlist>,
     /// How often there was something new.
     changes: u64,
 }
 
 impl Rewinding {
     /// Whether it is known what the stream can be rewound into.
-    pub(super) fn is_found(&self) -> bool {
+    fn is_found(&self) -> bool {
         self.found.is_some()
+    }
+
+    /// Whether there is such a list.
+    pub(super) fn has(&self, asked: Asked) -> bool {
+        asked.is_of_live || self.is_found()
     }
 
     /// There is something new.
@@ -113,7 +148,44 @@ impl Rewinding {
         self.lists.clear();
     }
 
-    /// Segments, by their numbers in lists, are nowhere.
+    /// What a list is; `None` where there is none.
+    fn reach(&self, first: u64, asked: Asked, skips: bool) -> Option<Reach<'_>> {
+        let found = self.found.as_ref();
+        let length_ms = u64::try_from(asked.length.as_millis()).unwrap_or(u64::MAX);
+        let reach = Reach {
+            lost: found.map_or(&NONE, |found| &found.lost),
+            lost_ago_ms: found.and_then(|found| found.fates.told_ago_ms()),
+            length_ms,
+            skips,
+            ..Reach::of_live(&NONE)
+        };
+        if asked.is_of_live {
+            let kept = found.map_or(u64::MAX, |found| found.kept_of_live(first));
+            return Some(Reach { kept, ..reach });
+        }
+        let found = found?;
+        Some(Reach {
+            before: &found.before,
+            anchor: found.anchor,
+            goes_on: found.goes_on,
+            discontinuities: found.discontinuities,
+            first,
+            kept: found.kept,
+            target_s: found.target_s,
+            ..reach
+        })
+    }
+
+    /// Whether it is time to look again.
+    fn is_due(&mut self) -> bool {
+        let is_due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK);
+        if is_due {
+            self.looked = Some(Instant::now());
+        }
+        is_due
+    }
+
+    /// Live segments are nowhere.
     fn lose(&mut self, numbers: impl IntoIterator<Item = u64>) {
         self.change();
         if let Some(found) = &mut self.found {
@@ -132,6 +204,12 @@ pub(super) fn length(uri: &Uri) -> Result<Option<Duration>, Problem> {
     read.map(Some).ok_or_else(|| bad_value("dvr", form))
 }
 
+/// The list that a request for a media playlist asks for; none where that is the ordinary one.
+pub(super) fn asked(uri: &Uri) -> Result<Option<Asked>, Problem> {
+    let is_of_live = value(uri, "from") == Some("live");
+    Ok(length(uri)?.map(|length| Asked { length, is_of_live }))
+}
+
 /// Whether a request may read what was recorded.
 pub(super) fn reads_archive(uri: &Uri, file: &str) -> bool {
     file.starts_with(PREFIX) || value(uri, "dvr").is_some()
@@ -143,228 +221,35 @@ pub(super) fn value<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
     pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
-/// Finds out what a stream can be rewound into. Returns whether there is anything.
-pub(super) async fn begin(api: &Arc<Api>, muxer: &Muxer) -> Result<bool, Problem> {
-    let until = tokio::time::Instant::now() + FIND_TIME;
-    let Ok(_turn) = tokio::time::timeout_at(until, muxer.rewinds.lock()).await else {
-        let detail = "somebody else waits for the disk already";
-        return Err(Problem::new(Code::DiskTimeout, detail));
-    };
-    loop {
-        {
-            let rewinding = &mut muxer.lock().rewinding;
-            if rewinding.found.is_some() {
-                return Ok(true);
-            }
-            if rewinding.nothing.is_some_and(|nothing| nothing.elapsed() < NOTHING_TIME) {
-                return Ok(false);
-            }
-        }
-        match look(api, muxer).await? {
-            Looked::Found(found) => muxer.lock().rewinding.found = Some(*found),
-            Looked::NotYet if tokio::time::Instant::now() + RETRY < until => {
-                tokio::time::sleep(RETRY).await;
-            }
-            Looked::NotYet | Looked::Nothing => break,
-        }
-    }
-    muxer.lock().rewinding.nothing = Some(Instant::now());
-    Ok(false)
-}
-
-enum Looked {
-    Found(Box<Rewind>),
-    /// A recorder is behind, or has only just begun.
-    NotYet,
-    Nothing,
-}
-
-/// Looks for the first live segments in what each recorder made of the stream.
-async fn look(api: &Api, muxer: &Muxer) -> Result<Looked, Problem> {
-    let mut files: BTreeMap<String, Vec<range::Segment>> = BTreeMap::new();
-    // The catalog may not have heard of it.
-    let runs = |known: &Status| known.key == muxer.key;
-    let is_growing = api.context.archive.list().iter().any(runs);
-    for file in files_of(api, muxer, None).await?.unwrap_or_default() {
-        files.entry(file.recorder.clone()).or_default().push((&file).into());
-    }
-    let anchors = anchors(&muxer.lock(), &files);
-    let from_ms = oldest_ms();
-    let search = move || search(&files, &anchors, from_ms);
-    let found = api.downloads.work(search).await.and_then(|found| Ok(found?));
-    Ok(match found.map_err(refused)? {
-        Some(found) => Looked::Found(Box::new(found)),
-        None if is_growing => Looked::NotYet,
-        None => Looked::Nothing,
-    })
-}
-
 fn oldest_ms() -> i64 {
     let longest_ms = i64::try_from(LONGEST.as_millis()).unwrap_or(i64::MAX);
     Timestamp::now().as_millisecond().saturating_sub(longest_ms)
 }
 
+/// What each recorder made of a stream. What somebody asked for by a call is often short: a recorder of the configuration
+/// comes first.
+fn sources(files: &[catalog::Segment]) -> Vec<Source> {
+    let mut all: BTreeMap<(bool, &str), Vec<range::Segment>> = BTreeMap::new();
+    for file in files {
+        let recorder = (file.recorder == Plan::API, &*file.recorder);
+        all.entry(recorder).or_default().push(file.into());
+    }
+    all.into_values().map(|files| Source::new(Arc::new(SystemDisk), files)).collect()
+}
+
 /// The files that a playlist may reach into; `None` where the catalog is away, as with a disk.
-async fn files_of(
-    api: &Api,
-    muxer: &Muxer,
-    recorder: Option<String>,
-) -> Result<Option<Vec<catalog::Segment>>, Problem> {
+async fn files_of(api: &Api, muxer: &Muxer) -> Result<Option<Vec<catalog::Segment>>, Problem> {
     let key = muxer.key.clone();
     let question = move |reader: &catalog::Reader| {
-        reader.segments_between(key.as_str(), oldest_ms(), i64::MAX, recorder.as_deref())
+        reader.segments_between(key.as_str(), oldest_ms(), i64::MAX, None)
     };
     ask(api, question).await
 }
 
-/// The first live segments that may be in the files.
-fn anchors(
-    state: &State,
-    files: &BTreeMap<String, Vec<range::Segment>>,
-) -> Vec<(Logged, Arc<Init>)> {
-    let begins = files.values().flatten().map(|file| file.start_unix_ms);
-    let oldest_ms = begins.min().unwrap_or(i64::MAX).saturating_sub(LATE_MS);
-    let known = || state.window.anchors().filter(|live| live.trace.is_some());
-    let mut anchors: Vec<_> = known().take(ANCHORS).collect();
-    let first = anchors.last().map_or(0, |last| last.number + 1);
-    let since = known().filter(|live| live.number >= first && live.unix_ms >= oldest_ms);
-    anchors.extend(since.take(ANCHORS));
-    let init = |live: Logged| Some((live, state.window.init(live.init)?.clone()));
-    anchors.into_iter().filter_map(init).collect()
-}
-
-fn search(
-    files: &BTreeMap<String, Vec<range::Segment>>,
-    anchors: &[(Logged, Arc<Init>)],
-    from_ms: i64,
-) -> Result<Option<Rewind>, range::Error> {
-    // What somebody asked for by a call is often short: a recorder of the configuration comes first.
-    let is_api = |(recorder, _): &(&String, _)| *recorder == Plan::API;
-    let (asked_for, configured): (Vec<_>, Vec<_>) = files.iter().partition(is_api);
-    for (recorder, files) in configured.into_iter().chain(asked_for) {
-        let source = Source::new(Arc::new(SystemDisk), files.iter().cloned());
-        for (live, init) in anchors {
-            let Some(trace) = &live.trace else { continue };
-            if let Some(found) = source.find(trace, &init.movie, live.unix_ms)? {
-                return listed(&source, &found, (live, init), recorder, from_ms).map(Some);
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// Lists what was recorded before a live segment.
-fn listed(
-    source: &Source,
-    found: &Found,
-    (live, init): (&Logged, &Init),
-    recorder: &str,
-    from_ms: i64,
-) -> Result<Rewind, range::Error> {
-    let lead_in = source.lead_in(found, from_ms, Options::default().segment_ms)?;
-    let known: Vec<_> = source.segments().collect();
-    let recording = known.get(found.segment).map(|file| file.recording);
-    let begin_ms = live.trace.map_or(0, |trace| trace.begin_ms);
-    let begin_ms = i64::try_from(begin_ms).unwrap_or(i64::MAX);
-    let shift_ms = begin_ms.saturating_sub(found.recording_ms);
-    let drift_ms = live.unix_ms.saturating_sub(found.unix_ms);
-    let (mut files, mut before) = (Vec::new(), Vec::new());
-    let mut inits = Inits::default();
-    let newest = lead_in.hls.segments.len().saturating_sub(ENTRIES);
-    for segment in lead_in.hls.segments.iter().skip(newest) {
-        let Some(file) = known.get(segment.segment) else { continue };
-        let is_same = Some(file.recording) == recording;
-        let age_ms = found.unix_ms.saturating_sub(segment.unix_ms);
-        if is_same && age_ms > begin_ms {
-            // It would be before time 0.
-            (files, before) = Default::default();
-            continue;
-        }
-        let is_first = before.is_empty();
-        let init = inits.of(segment);
-        files.push(Recorded {
-            recording: file.recording,
-            number: file.number,
-            place: segment.place,
-            shift_ms: if is_same { shift_ms } else { 0 },
-            init,
-        });
-        before.push(Before {
-            duration_ms: segment.duration_ms,
-            unix_ms: segment.unix_ms.saturating_add(if is_same { drift_ms } else { 0 }),
-            is_discontinuous: segment.is_discontinuous && !is_first,
-            map: Map::Before(init),
-        });
-    }
-    // Where the last of them are as the live ones, so is what is named.
-    if let (Some((segment, settled)), true) = (inits.last, inits.count > 0)
-        && source.hls_init(segment, settled)? == init.bytes
-    {
-        let last = Map::Before(inits.count - 1);
-        let same = before.iter_mut().filter(|before| before.map == last);
-        same.for_each(|before| before.map = Map::Live(live.init));
-    }
-    Ok(Rewind {
-        recorder: recorder.to_owned(),
-        anchor: live.number,
-        discontinuities: live.discontinuities + u64::from(live.is_discontinuous),
-        goes_on: lead_in.goes_on,
-        target_s: lead_in.hls.target_s(),
-        drift_ms,
-        files: files.into(),
-        before,
-        kept: 0,
-        lost: BTreeSet::new(),
-        fates: Fates::since(live.number),
-        looked: Instant::now(),
-    })
-}
-
-/// The initializations of a list, numbered.
-#[derive(Default)]
-struct Inits {
-    count: u64,
-    /// The file and the place of the newest, and of the segment before.
-    last: Option<(usize, u64)>,
-    before: Option<(usize, u64)>,
-    /// Whether the newest is that of the start of a file.
-    is_of_start: bool,
-}
-
-impl Inits {
-    /// The number of the initialization of the next segment.
-    fn of(&mut self, segment: &HlsSegment) -> u64 {
-        let this = (segment.segment, segment.place.settled);
-        let begins_file = self.before.is_none_or(|(file, _)| file != this.0);
-        // What goes on in another file has the configuration of the file before.
-        let is_new = match begins_file {
-            true => self.before.is_none() || segment.is_discontinuous || !self.is_of_start,
-            false => self.before != Some(this),
-        };
-        self.before = Some(this);
-        if is_new {
-            (self.last, self.is_of_start) = (Some(this), begins_file);
-            self.count += 1;
-        }
-        self.count - 1
-    }
-}
-
 impl Rewind {
-    fn reach(&self, first: u64, length: Duration, skips: bool) -> Reach<'_> {
-        Reach {
-            before: &self.before,
-            anchor: self.anchor,
-            goes_on: self.goes_on,
-            discontinuities: self.discontinuities,
-            first,
-            kept: self.kept,
-            lost: &self.lost,
-            lost_ago_ms: self.fates.told_ago_ms(),
-            target_s: self.target_s,
-            length_ms: u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
-            skips,
-        }
+    /// The first live segment that a list stays with which has nothing else: one that was shown when this was found.
+    fn kept_of_live(&self, first: u64) -> u64 {
+        self.kept.saturating_sub(first).max(self.anchor).max(self.listed)
     }
 
     /// The number of the first segment that is still there, of those files.
@@ -376,52 +261,59 @@ impl Rewind {
         if gone < self.files.len() {
             return oldest + gone as u64;
         }
-        let recorded = files.iter().filter(|file| !file.is_clip);
+        let recorded = files.iter().filter(|file| !file.is_clip && self.may_have_live(file));
         let begins_ms = recorded.map(|file| file.start_unix_ms).min().unwrap_or(i64::MAX);
         let is_older = |live: &Logged| live.unix_ms.saturating_sub(self.drift_ms) < begins_ms;
         let after = state.window.anchors().take_while(is_older).last();
         first + after.map_or(self.anchor, |last| last.number + 1)
     }
+
+    /// Whether what is live may be in a file.
+    fn may_have_live(&self, file: &catalog::Segment) -> bool {
+        file.state == FileState::Open || file.end_unix_ms >= self.found_unix_ms
+    }
 }
 
 /// The list of now; `None` where the stream cannot be rewound. One of a day takes a while to write out: live viewers do
 /// not wait for that, and who wants the same gets what one had written out.
-pub(super) async fn playlist(muxer: &Muxer, length: Duration, skips: bool) -> Option<Playlist> {
+pub(super) async fn playlist(muxer: &Muxer, asked: Asked, skips: bool) -> Option<Playlist> {
     let _turn = muxer.lists.lock().await;
     let (list, changes) = {
         let State { window, rewinding, .. } = &mut *muxer.lock();
-        if let Some(known) = rewinding.lists.get(&(length, skips)) {
+        if let Some(known) = rewinding.lists.get(&(asked, skips)) {
             return Some(known.clone());
         }
-        let reach = rewinding.found.as_ref()?.reach(muxer.first, length, skips);
+        let reach = rewinding.reach(muxer.first, asked, skips)?;
         (window.rewind(&reach)?, rewinding.changes)
     };
     let list = tokio::task::spawn_blocking(move || Playlist::of(&list)).await.ok()?;
     let rewinding = &mut muxer.lock().rewinding;
     if rewinding.changes == changes && rewinding.lists.len() < LISTS {
-        rewinding.lists.insert((length, skips), list.clone());
+        rewinding.lists.insert((asked, skips), list.clone());
     }
     Some(list)
 }
 
-/// Has it looked what was deleted, and what nobody recorded, from time to time. Nobody waits for it.
-pub(super) fn refresh(api: &Arc<Api>, muxer: &Arc<Muxer>) {
-    let recorder = {
+/// Has it looked from time to time what was deleted, and what nobody recorded; or, where nothing was found and somebody
+/// rewinds, whether anything is by now. Nobody waits for it.
+pub(super) fn refresh(api: &Arc<Api>, muxer: &Arc<Muxer>, is_rewound: bool) {
+    let is_found = {
         let rewinding = &mut muxer.lock().rewinding;
-        let Some(found) = &mut rewinding.found else { return };
-        if found.looked.elapsed() < LOOK {
+        let is_found = rewinding.is_found();
+        if !is_found && !is_rewound || !rewinding.is_due() {
             return;
         }
-        found.looked = Instant::now();
-        found.recorder.clone()
+        is_found
     };
     let (of_task, muxer) = (api.clone(), muxer.clone());
     api.views.tasks.spawn(async move {
-        let files = files_of(&of_task, &muxer, Some(recorder.clone())).await;
+        if !is_found {
+            return find::again(&of_task, &muxer).await;
+        }
         // Without a catalog nothing is known to be deleted.
-        let Ok(Some(files)) = files else { return };
+        let Ok(Some(files)) = files_of(&of_task, &muxer).await else { return };
         note_deleted(&mut muxer.lock(), muxer.first, &files);
-        lost::look(&of_task, &muxer, &recorder, &files).await;
+        lost::look(&of_task, &muxer, &files).await;
     });
 }
 
@@ -454,7 +346,7 @@ pub(super) async fn file(
     let answer = match segment {
         None => return Ok(None),
         Some(Segment::Live(kind, bytes)) => Ok(ranged(kind, bytes, headers)),
-        Some(Segment::Logged(live, init)) => again(api, muxer, number, &live, &init, headers).await,
+        Some(Segment::Logged(live, init)) => again(api, muxer, &live, &init, headers).await,
         Some(Segment::Recorded(Recorded { recording, number, place, shift_ms, .. })) => {
             let file = file_of(api, recording, number).await?;
             let make = move || source(file).fragments_at(0, place, shift_ms);
@@ -472,21 +364,26 @@ enum Segment {
 
 /// A segment of a list.
 fn at(state: &State, first: u64, number: u64) -> Option<Segment> {
-    let found = state.rewinding.found.as_ref()?;
-    let anchor = first + found.anchor;
-    if number < anchor {
-        let back = usize::try_from(anchor - number).ok()?;
-        let at = found.files.len().checked_sub(back)?;
-        return found.files.get(at).copied().map(Segment::Recorded);
-    }
-    if let Some(live) = state.window.segment(number - first) {
+    let found = state.rewinding.found.as_ref();
+    // Lists of what is live begin at 0, the others far from there.
+    let live = if number < first / 2 {
+        number
+    } else {
+        let found = found?;
+        let anchor = first + found.anchor;
+        if number < anchor {
+            let back = usize::try_from(anchor - number).ok()?;
+            let at = found.files.len().checked_sub(back)?;
+            return found.files.get(at).copied().map(Segment::Recorded);
+        }
+        number - first
+    };
+    if let Some(live) = state.window.segment(live) {
         let bytes = live.parts.iter().flat_map(|part| part.bytes.iter().cloned()).collect();
         return Some(Segment::Live(mp4::media_type(&live.begin.init), bytes));
     }
-    if found.lost.contains(&number) {
-        return None;
-    }
-    let live = *state.window.logged(number - first)?;
+    found.filter(|found| live >= found.anchor && !found.lost.contains(&live))?;
+    let live = *state.window.logged(live)?;
     let init = state.window.init(live.init)?.clone();
     Some(Segment::Logged(live, init))
 }
@@ -495,22 +392,21 @@ fn at(state: &State, first: u64, number: u64) -> Option<Segment> {
 async fn again(
     api: &Api,
     muxer: &Muxer,
-    number: u64,
     live: &Logged,
     init: &Arc<Init>,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let known = muxer.lock().rewinding.found.as_ref().map(|it| (it.recorder.clone(), it.drift_ms));
+    let drift_ms = muxer.lock().rewinding.found.as_ref().map(|it| it.drift_ms);
     let gone = || {
         let detail = "it was not recorded, or not as it was live";
         Problem::new(Code::NotFound, detail)
     };
-    let ((recorder, drift_ms), trace) = known.zip(live.trace).ok_or_else(gone)?;
+    let (drift_ms, trace) = drift_ms.zip(live.trace).ok_or_else(gone)?;
     let unix_ms = live.unix_ms.saturating_sub(drift_ms);
     let until = Instant::now() + AGAIN_TIME;
     loop {
         let away = || Problem::new(Code::CatalogUnavailable, "the catalog is not there");
-        let files = files_of(api, muxer, Some(recorder.clone())).await?.ok_or_else(away)?;
+        let files = files_of(api, muxer).await?.ok_or_else(away)?;
         if let Some((_, bytes)) = made_of(api, &files, trace, init, unix_ms).await? {
             return Ok(ranged(mp4::media_type(init), bytes, headers));
         }
@@ -520,8 +416,8 @@ async fn again(
         tokio::time::sleep(RETRY).await;
     }
     // A recorder whose disk is in trouble may be so far behind.
-    if is_late(live) && !lost::is_behind(api, muxer, &recorder, unix_ms) {
-        muxer.lock().rewinding.lose([number]);
+    if is_late(live) && !lost::is_behind(api, muxer, unix_ms) {
+        muxer.lock().rewinding.lose([live.number]);
     }
     Err(gone())
 }
@@ -535,14 +431,15 @@ async fn made_of(
     init: &Arc<Init>,
     unix_ms: i64,
 ) -> Result<Option<((RecordingId, i64), Vec<Bytes>)>, Problem> {
-    let files: Vec<_> = files.iter().map(range::Segment::from).collect();
-    let init = init.clone();
+    let (sources, init) = (sources(files), init.clone());
     let make = move || {
-        let source = Source::new(Arc::new(SystemDisk), files);
-        let Some(found) = source.find(&trace, &init.movie, unix_ms)? else { return Ok(None) };
-        let recording = source.segments().nth(found.segment).map(|file| file.recording);
-        let place = recording.map(|recording| (recording, found.recording_ms));
-        Ok(place.zip(source.again(&found, &trace, &init.movie)?))
+        for source in sources {
+            let Some(found) = source.find(&trace, &init.movie, unix_ms)? else { continue };
+            let recording = source.segments().nth(found.segment).map(|file| file.recording);
+            let place = recording.map(|recording| (recording, found.recording_ms));
+            return Ok(place.zip(source.again(&found, &trace, &init.movie)?));
+        }
+        Ok(None)
     };
     let made: Result<_, range::Error> = api.downloads.work(make).await.map_err(refused)?;
     made.map_err(|error| refused(error.into()))

@@ -14,8 +14,21 @@ fn small() -> SourceConfig {
 }
 
 /// So many seconds of it.
-fn seconds(seconds: usize) -> usize {
+pub(super) fn seconds(seconds: usize) -> usize {
     seconds * 77
+}
+
+/// The first packets of it. As those of encoders, key frames have sizes of their own: each segment is looked for in one
+/// place.
+pub(super) fn encoded(packets: usize) -> Vec<Packet> {
+    let mut sent = source(small(), packets);
+    let keys = sent.iter_mut().filter(|packet| packet.role == media::Role::Key);
+    for (n, key) in keys.enumerate() {
+        let mut body = key.body.to_vec();
+        body.resize(body.len() + n, 0);
+        key.body = body.into();
+    }
+    sent
 }
 
 /// What recordings are made in.
@@ -52,7 +65,7 @@ pub(super) fn recorded(http: &Http) {
 
 /// Waits until all recordings are over and the catalog knows their files: what has left memory is looked for there for
 /// 3 s at most. Returns their ids, the newest first.
-fn settled(http: &Http) -> Vec<String> {
+pub(super) fn settled(http: &Http) -> Vec<String> {
     until("recordings that are over", || {
         let list = http.get("/api/v1/recordings").ok();
         let all = list["recordings"].as_array().unwrap();
@@ -63,7 +76,7 @@ fn settled(http: &Http) -> Vec<String> {
 }
 
 /// Sends packets no faster than segments are made of them: a viewer that is far behind loses some.
-async fn send(http: &Http, publisher: &mut Publisher, packets: &[Packet]) {
+pub(super) async fn send(http: &Http, publisher: &mut Publisher, packets: &[Packet]) {
     let parts = || -> f64 {
         let metrics = http.get("/metrics").text();
         let mut lines = metrics.lines();
@@ -80,7 +93,7 @@ async fn send(http: &Http, publisher: &mut Publisher, packets: &[Packet]) {
 }
 
 /// What a playlist tells of each number: address and length.
-fn told(text: &str) -> BTreeMap<u64, (String, String)> {
+pub(super) fn told(text: &str) -> BTreeMap<u64, (String, String)> {
     let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0");
     let mut number = value("#EXT-X-MEDIA-SEQUENCE:").parse().unwrap();
     let (mut length, mut told) = (String::new(), BTreeMap::new());
@@ -280,7 +293,7 @@ fn what_is_deleted_leaves_the_playlist_from_its_beginning() {
 }
 
 /// The names of segments in a playlist, and whether each is a gap.
-fn gaps(text: &str) -> Vec<(String, bool)> {
+pub(super) fn gaps(text: &str) -> Vec<(String, bool)> {
     let (mut is_gap, mut all) = (false, Vec::new());
     for line in text.lines() {
         is_gap |= line == "#EXT-X-GAP";
@@ -299,14 +312,7 @@ fn what_is_live_after_its_recording_was_stopped_is_a_gap_when_it_has_left_memory
 fn is_a_gap_after_its_recording(format: &str) {
     let mut server = at_once().args(["-record-format", format]).start();
     let http = server.api();
-    let mut sent = source(small(), seconds(130));
-    // As those of encoders, key frames have sizes of their own: each segment is looked for in one place.
-    let keys = sent.iter_mut().filter(|packet| packet.role == media::Role::Key);
-    for (n, key) in keys.enumerate() {
-        let mut body = key.body.to_vec();
-        body.resize(body.len() + n, 0);
-        key.body = body.into();
-    }
+    let sent = encoded(seconds(130));
     testkit::block_on(async {
         let (mut publisher, url) = rewound(&server, &http, &sent[..seconds(60)], seconds(50)).await;
         let mut known = told(&http.get(&url).text());
@@ -383,9 +389,25 @@ fn a_stream_that_is_not_recorded_has_the_ordinary_playlist_and_nonsense_is_refus
         server.wait_for_log("making segments", &[]);
         publisher.send_all(&sent[OPENING..]).await.unwrap();
         let url = asked.join().unwrap();
-        assert!(!url.contains("dvr"), "{url}");
+        assert!(url.ends_with("&dvr=7200s&from=live"), "{url}");
+        // The same as without, but for the names.
+        let timing = |text: &str| -> Vec<String> {
+            let told = ["#EXT-X-MEDIA-SEQUENCE", "#EXTINF", "#EXT-X-PART:", "#EXT-X-PRELOAD"];
+            let is_told = |line: &&str| told.iter().any(|tag| line.starts_with(tag));
+            text.lines().filter(is_told).map(str::to_owned).collect()
+        };
+        let plain = http.get(url.split("&dvr").next().unwrap()).text();
+        assert_eq!(timing(&http.get(&url).text()), timing(&plain));
+        assert!(timing(&plain).len() > 5, "{plain}");
+        let whole = http.get(url.strip_suffix("&from=live").unwrap());
+        assert_eq!(whole.problem(), (400, "bad-value".to_owned()));
         // Nobody has found anything there, so there is no such list.
-        for name in ["rewind-0.m4s", "rewind-1.m4s", "rewind-init-0.mp4", "rewind-x.m4s"] {
+        assert_eq!(
+            http.get(&beside(&url, "rewind-0.m4s")).body,
+            http.get(&beside(&url, "segment-0.m4s")).body
+        );
+        for name in ["rewind-99.m4s", "rewind-1795963852.m4s", "rewind-init-0.mp4", "rewind-x.m4s"]
+        {
             assert_eq!(http.get(&beside(&url, name)).problem(), (404, "not-found".to_owned()));
         }
         publisher.close().await.unwrap();

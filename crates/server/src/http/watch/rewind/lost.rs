@@ -1,14 +1,14 @@
 //! Live segments that have left memory and that nobody recorded: lists say so before a player asks for them.
 //!
-//! What a recorder does is looked at from time to time. What was live from its beginning to its end while it recorded is
-//! in its files (as far as it says; the rest is found out by who asks for it), what was while it did not is not. What was
+//! What recorders do is looked at from time to time. What was live from its beginning to its end while one recorded is
+//! in its files (as far as it says; the rest is found out by who asks for it), what was while none did is not. What was
 //! live while that changed is looked for, by its packets.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use archive::catalog::{self, RecordingState};
+use archive::catalog::{self, RecordingState, State as FileState};
 use archive::{RecordingId, State};
 use media::hls::{Init, Logged};
 
@@ -23,7 +23,7 @@ const APART_MS: i64 = 5_000;
 /// Spans that are remembered; what was live in older ones is looked for.
 const SPANS: usize = 64;
 
-/// What is known of live segments by what the recorder did meanwhile.
+/// What is known of live segments by what recorders did meanwhile.
 #[derive(Debug, Default)]
 pub(super) struct Fates {
     spans: VecDeque<Span>,
@@ -37,7 +37,7 @@ pub(super) struct Fates {
     is_busy: bool,
 }
 
-/// Segments that were live from their beginning to their end while the recorder did one thing.
+/// Segments that were live from their beginning to their end while recorders did one thing.
 #[derive(Debug)]
 struct Span {
     doing: Doing,
@@ -45,14 +45,14 @@ struct Span {
     end: u64,
 }
 
-/// What a recorder does.
+/// What recorders do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doing {
-    /// It records.
+    /// One records.
     Records(RecordingId),
-    /// It may have them still in memory, and may yet lose them.
+    /// One may have them still in memory, and may yet lose them.
     Tries(RecordingId),
-    /// It does not record; that was its last recording.
+    /// None does; that was the last recording.
     Nothing(Option<RecordingId>),
 }
 
@@ -72,7 +72,7 @@ impl Fates {
         self.told = Some(Instant::now());
     }
 
-    /// The recorder does that while segment `open` is made.
+    /// They do that while segment `open` is made.
     fn note(&mut self, doing: Doing, open: u64) {
         match self.spans.back_mut().filter(|span| span.doing == doing) {
             Some(span) => span.end = open,
@@ -99,16 +99,12 @@ impl Fates {
 }
 
 /// Decides what has become of segments that have left memory.
-pub(super) async fn look(
-    api: &Arc<Api>,
-    muxer: &Muxer,
-    recorder: &str,
-    files: &[catalog::Segment],
-) {
+pub(super) async fn look(api: &Arc<Api>, muxer: &Muxer, files: &[catalog::Segment]) {
     let recorded = files.iter().filter(|file| !file.is_clip);
-    let newest = recorded.max_by_key(|file| file.start_unix_ms).map(|file| file.recording);
-    let doing = doing(api, muxer, recorder, newest);
-    // What it does is of what is live now, not of what is when the catalog has answered.
+    let ends = |file: &&catalog::Segment| (file.state == FileState::Open, file.end_unix_ms);
+    let newest = recorded.max_by_key(ends).map(|file| file.recording);
+    let doing = doing(api, muxer, newest);
+    // What they do is of what is live now, not of what is when the catalog has answered.
     let open = muxer.lock().window.open_segment();
     let is_over = is_over(api, doing).await;
     let Some((mut look, pending)) = begin(muxer, doing, open, is_over) else { return };
@@ -118,14 +114,14 @@ pub(super) async fn look(
             Some(fate) => Some(fate),
             None => {
                 let unix_ms = live.unix_ms.saturating_sub(look.drift_ms);
-                let is_behind = is_behind(api, muxer, recorder, unix_ms);
+                let is_behind = is_behind(api, muxer, unix_ms);
                 let found = look.search(api, files, &live, init.as_ref()).await;
                 found.filter(|is_there| *is_there || !is_behind)
             }
         };
         let Some(is_there) = fate else { break };
         next = live.number + 1;
-        lost.extend((!is_there).then_some(muxer.first + live.number));
+        lost.extend((!is_there).then_some(live.number));
         if Instant::now() >= until {
             break;
         }
@@ -143,7 +139,7 @@ pub(super) async fn look(
 /// A segment that has left memory, its initialization, and whether it was recorded, where that is known.
 type Pending = (Logged, Option<Arc<Init>>, Option<bool>);
 
-/// Notes what the recorder does. What is not decided yet, unless that is looked for already.
+/// Notes what recorders do. What is not decided yet, unless that is looked for already.
 fn begin(muxer: &Muxer, doing: Doing, open: u64, is_over: bool) -> Option<(Look, Vec<Pending>)> {
     let mut state = muxer.lock();
     let found = state.rewinding.found.as_mut()?;
@@ -220,25 +216,23 @@ fn length_ms(files: &[catalog::Segment], recording: RecordingId) -> i64 {
     ends.max().and_then(|end_ms| i64::try_from(end_ms).ok()).unwrap_or(i64::MAX)
 }
 
-/// What a recorder does with a stream.
-fn doing(api: &Api, muxer: &Muxer, recorder: &str, newest: Option<RecordingId>) -> Doing {
+/// What recorders do with a stream: the one that has recorded for longest, if any records.
+fn doing(api: &Api, muxer: &Muxer, newest: Option<RecordingId>) -> Doing {
     let all = api.context.archive.list();
-    let is_it =
-        |known: &&archive::Status| known.key == muxer.key && known.plan.recorder == recorder;
-    match all.iter().filter(is_it).max_by_key(|known| known.started_unix_ms) {
+    let of_stream = all.iter().filter(|known| known.key == muxer.key);
+    let order = |known: &&archive::Status| (known.state != State::Recording, known.started_unix_ms);
+    match of_stream.min_by_key(order) {
         Some(known) if known.state == State::Recording => Doing::Records(known.id),
         Some(known) => Doing::Tries(known.id),
         None => Doing::Nothing(newest),
     }
 }
 
-/// Whether a recorder has yet to write what was live at a moment.
-pub(super) fn is_behind(api: &Api, muxer: &Muxer, recorder: &str, unix_ms: i64) -> bool {
+/// Whether any recorder has yet to write what was live at a moment.
+pub(super) fn is_behind(api: &Api, muxer: &Muxer, unix_ms: i64) -> bool {
     let all = api.context.archive.list();
-    let of_it = |known: &&archive::Status| {
-        known.key == muxer.key && known.plan.recorder == recorder && known.waiting_bytes > 0
-    };
-    all.iter().filter(of_it).any(|known| {
+    let waits = |known: &&archive::Status| known.key == muxer.key && known.waiting_bytes > 0;
+    all.iter().filter(waits).any(|known| {
         let length_ms = i64::try_from(known.length_ms).unwrap_or(i64::MAX);
         known.started_unix_ms.saturating_add(length_ms) <= unix_ms
     })
