@@ -134,12 +134,9 @@ impl Hls {
             goes_on_at_end = if list.segments.len() == begun { goes_on } else { !gap };
             if let Some(first) = list.segments.get_mut(begun) {
                 first.is_discontinuous = !goes_on;
-                // What leads to what is live has the first tracks.
-                if end.is_none() {
-                    list.look_at_end(before.take().filter(|_| !goes_on));
-                    let segments = list.segments.get(begun..).unwrap_or_default();
-                    list.looks.extend(Looks::begin(&mut file, segments));
-                }
+                list.look_at_end(before.take().filter(|_| !goes_on));
+                let segments = list.segments.get(begun..).unwrap_or_default();
+                list.looks.extend(Looks::begin(&mut file, segments));
                 before = Some(file);
             }
         }

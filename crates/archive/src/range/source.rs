@@ -225,7 +225,7 @@ impl Source {
         place: Place,
         shift_ms: i64,
     ) -> Result<Fragments, Error> {
-        Fragments::new(self, segment, place, None, shift_ms)
+        Fragments::new(self, segment, (place, false), None, shift_ms)
     }
 
     /// The tracks that a list of its segments has. Looks at some more places of the files that do not have all of them.
@@ -246,7 +246,22 @@ impl Source {
         place: Place,
         track: TrackName,
     ) -> Result<Fragments, Error> {
-        Fragments::new(self, segment, place, Some(track), 0)
+        Fragments::new(self, segment, (place, false), Some(track), 0)
+    }
+
+    /// The same at the times of [`Source::fragments_at`]; and with all of the track up to the very end of the place, which
+    /// packets that were found begin at, if `ends_there`.
+    ///
+    /// # Errors
+    /// As those of [`Source::fragments_of`].
+    pub fn fragments_of_at(
+        &self,
+        segment: usize,
+        (place, ends_there): (Place, bool),
+        track: TrackName,
+        shift_ms: i64,
+    ) -> Result<Fragments, Error> {
+        Fragments::new(self, segment, (place, ends_there), Some(track), shift_ms)
     }
 
     /// What a player needs before segments whose place has this [`Place::settled`].

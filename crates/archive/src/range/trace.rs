@@ -94,6 +94,10 @@ impl Source {
             if all.is_none() {
                 tracer.push(movie, &packet, time_ms);
             }
+            if all.is_some() {
+                // A track that has paused is not waited for.
+                fragmenter.pass(time_ms);
+            }
             if fragmenter.push(&packet, time_ms) == Err(mp4::Error::PartFull) {
                 // What follows only has to tell how long the last frames are.
                 if all.is_some() {

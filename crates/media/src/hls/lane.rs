@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::segmenter::{JITTER_MS, SILENCE_MS};
-use super::{Begin, Init, Piece, TrackName};
+use super::{Begin, Init, Piece, Trace, Tracer, TrackName};
 use crate::mp4::{self, Cut, Fragmenter, LOOKAHEAD_MS, Movie};
 use crate::{Chunks, Kind, Packet, flv};
 
@@ -45,6 +45,8 @@ pub(super) struct Lane {
     wall_ms: i64,
     /// When the newest sample began that was taken.
     taken_ms: u64,
+    /// What the segment was made of so far.
+    tracer: Tracer,
     /// What was cut and is not ready.
     ends: VecDeque<End>,
     pieces: VecDeque<Piece>,
@@ -53,7 +55,7 @@ pub(super) struct Lane {
 /// The end of a part, or a segment without anything.
 #[derive(Debug)]
 enum End {
-    Part { begins: Option<Begin>, is_last: bool },
+    Part { begins: Option<Begin>, is_last: bool, trace: Option<Trace> },
     Gap { begins: Begin, start_ms: u64, end_ms: u64 },
 }
 
@@ -73,6 +75,7 @@ impl Lane {
             step_ms: 0,
             wall_ms: 0,
             taken_ms: 0,
+            tracer: Tracer::default(),
             ends: VecDeque::new(),
             pieces: VecDeque::new(),
         }
@@ -198,12 +201,12 @@ impl Lane {
         let mut out = Chunks::new();
         while let Some(end) = self.ends.pop_front() {
             self.pieces.push_back(match end {
-                End::Part { begins, is_last } => {
+                End::Part { begins, is_last, trace } => {
                     let Some(part) = self.fragmenter.poll(&mut out) else {
-                        return self.ends.push_front(End::Part { begins, is_last });
+                        return self.ends.push_front(End::Part { begins, is_last, trace });
                     };
                     let bytes = out.take().collect();
-                    Piece { part, bytes, begins, is_last, trace: None }
+                    Piece { part, bytes, begins, is_last, trace }
                 }
                 End::Gap { begins, start_ms, end_ms } => Piece::gap(begins, start_ms, end_ms),
             });
@@ -259,6 +262,7 @@ impl Lane {
             self.begins = self.begins.take().map(|begin| Begin { unix_ms, ..begin });
         }
         (self.step_ms, self.taken_ms) = (end_ms.saturating_sub(time_ms), time_ms);
+        self.tracer.push(&self.init.movie, packet, time_ms);
         if let Err(mp4::Error::PartFull) = self.fragmenter.push(packet, time_ms) {
             self.cut(false);
             // It has room for any packet now.
@@ -283,11 +287,13 @@ impl Lane {
     /// The segment ends with all that came; one without anything at `end_ms`.
     fn close(&mut self, end_ms: u64) {
         if self.fragmenter.has_open() {
-            self.cut(true);
-        } else if let Some(begins) = self.begins.take() {
+            return self.cut(true);
+        }
+        let of_segment = std::mem::take(&mut self.tracer).trace();
+        if let Some(begins) = self.begins.take() {
             self.ends.push_back(End::Gap { begins, start_ms: self.segment_ms, end_ms });
-        } else if let Some(End::Part { is_last, .. }) = self.ends.back_mut() {
-            *is_last = true;
+        } else if let Some(End::Part { is_last, trace, .. }) = self.ends.back_mut() {
+            (*is_last, *trace) = (true, of_segment);
         }
     }
 
@@ -298,9 +304,10 @@ impl Lane {
             styp: begins.is_some(),
             prft_unix_ms: u64::try_from(self.unix_ms(self.part_ms)).ok(),
         };
+        let trace = is_last.then(|| std::mem::take(&mut self.tracer)).and_then(|all| all.trace());
         if self.fragmenter.cut(cut) {
             self.sequence = self.sequence.wrapping_add(1);
-            self.ends.push_back(End::Part { begins, is_last });
+            self.ends.push_back(End::Part { begins, is_last, trace });
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Logged {
     pub duration_ms: u64,
     /// Whether it does not go on where the one before it ended.
     pub is_discontinuous: bool,
+    /// Whether there was nothing in it.
+    pub is_gap: bool,
     /// Discontinuities before it.
     pub discontinuities: u64,
     /// What it was made of, where that is known.
@@ -40,6 +42,7 @@ impl From<&Segment> for Logged {
             unix_ms: segment.begin.unix_ms,
             duration_ms: segment.duration_ms(),
             is_discontinuous: segment.begin.is_discontinuous,
+            is_gap: segment.is_gap(),
             discontinuities: segment.discontinuities,
             trace: segment.trace,
         }

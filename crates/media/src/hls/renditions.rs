@@ -6,7 +6,7 @@
 //! which all viewers share; so every playlist is the same text for all of them, and reports name the others exactly.
 
 use super::playlist::{self, Media, Multivariant, Report, Variant};
-use super::{Rates, Segmenter, TrackName, Window};
+use super::{Rates, Reach, Segmenter, TrackName, Window};
 use crate::Kind;
 use crate::mp4::Track;
 
@@ -34,11 +34,11 @@ impl Rendition {
         Some(Offered { name: self.name, track, rates })
     }
 
-    fn report(&self) -> Option<Report> {
+    fn report(&self, first: u64, query: &str) -> Option<Report> {
         let newest = self.window.newest().filter(|_| self.window.is_ready())?;
         Some(Report {
-            uri: playlist_name(self.name),
-            last_msn: newest.number,
+            uri: format!("{}{query}", playlist_name(self.name)),
+            last_msn: first + newest.number,
             last_part: (newest.parts.len() as u64).checked_sub(1),
         })
     }
@@ -106,10 +106,36 @@ impl Renditions {
         self.list.iter().map(|rendition| rendition.window.size_bytes()).sum()
     }
 
+    /// Bytes of what they remember of segments that they do not hold any more.
+    pub fn log_bytes(&self) -> u64 {
+        self.list.iter().map(|rendition| rendition.window.log_bytes()).sum()
+    }
+
+    /// All tracks: pictures first, each by its id.
+    pub fn names(&self) -> impl Iterator<Item = TrackName> {
+        self.list.iter().map(|rendition| rendition.name)
+    }
+
     /// The playlist of a track, which is called [`playlist_name`]; what it names is below a folder beside its own that is
     /// called as the track is.
     pub fn playlist(&self, name: TrackName) -> Option<Media> {
-        let mut media = self.window(name)?.playlist()?;
+        Some(self.beside_others(name, self.window(name)?.playlist()?, (0, "")))
+    }
+
+    /// The one that reaches back ([`Window::rewind`]), to which the same is done; it is asked for with this query, as the
+    /// others are.
+    pub fn rewind(&self, name: TrackName, reach: &Reach<'_>, query: &str) -> Option<Media> {
+        let media = self.window(name)?.rewind(reach)?;
+        Some(self.beside_others(name, media, (reach.first, query)))
+    }
+
+    /// As it is where playlists of others are beside it, of the same query, in which segment 0 has the number `first`.
+    fn beside_others(
+        &self,
+        name: TrackName,
+        mut media: Media,
+        (first, query): (u64, &str),
+    ) -> Media {
         let below = |uri: &mut String| uri.insert_str(0, &format!("../{name}/"));
         for segment in &mut media.segments {
             segment.map.iter_mut().chain(&mut segment.uri).for_each(below);
@@ -118,21 +144,21 @@ impl Renditions {
         media.preload_hint.iter_mut().for_each(below);
         if !media.is_ended {
             let others = self.list.iter().filter(|other| other.name != name);
-            media.reports = others.filter_map(Rendition::report).collect();
+            media.reports = others.filter_map(|other| other.report(first, query)).collect();
         }
-        Some(media)
+        media
     }
 
-    /// What there is to choose from ([`offer`]), its playlists in a folder. `None` while a track that was there from the
-    /// start has no segment.
-    pub fn multivariant(&self, folder: &str) -> Option<Multivariant> {
+    /// What there is to choose from ([`offer`]), its playlists in a folder, asked for with this query. `None` while a
+    /// track that was there from the start has no segment.
+    pub fn multivariant(&self, folder: &str, query: &str) -> Option<Multivariant> {
         let oldest = self.list.iter().map(|rendition| rendition.first).min()?;
         let mut from_start = self.list.iter().filter(|rendition| rendition.first == oldest);
         if !from_start.all(|rendition| rendition.window.is_ready()) {
             return None;
         }
         let offered: Vec<_> = self.list.iter().filter_map(Rendition::offered).collect();
-        offer(&offered, |name| format!("{folder}{}", playlist_name(name)))
+        offer(&offered, |name| format!("{folder}{}{query}", playlist_name(name)))
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Before {
     pub unix_ms: i64,
     /// Whether it does not go on where the one before it ended.
     pub is_discontinuous: bool,
+    /// Whether there is nothing in it.
+    pub is_gap: bool,
     /// Its initialization.
     pub map: Map,
 }
@@ -106,6 +108,7 @@ impl<'r> Reach<'r> {
             duration_ms: before.duration_ms,
             unix_ms: before.unix_ms,
             is_discontinuous: before.is_discontinuous,
+            is_gap: before.is_gap,
             map: before.map,
             is_whole: true,
             live: None,
@@ -123,6 +126,7 @@ impl<'r> Reach<'r> {
             duration_ms: entry.duration_ms,
             unix_ms: entry.unix_ms,
             is_discontinuous,
+            is_gap: entry.is_gap,
             map: Map::Live(entry.init),
             is_whole: live.is_none_or(|live| live.is_complete),
             live,
@@ -136,6 +140,8 @@ struct Item<'a> {
     duration_ms: u64,
     unix_ms: i64,
     is_discontinuous: bool,
+    /// Whether there is nothing in it.
+    is_gap: bool,
     map: Map,
     is_whole: bool,
     /// Its parts, while it is in memory.
@@ -146,7 +152,8 @@ impl Item<'_> {
     /// Whether it is not to be had.
     fn is_gap(&self, reach: &Reach<'_>) -> bool {
         let live = self.number.checked_sub(reach.first).filter(|live| *live >= reach.anchor);
-        self.live.is_none() && live.is_some_and(|live| reach.lost.contains(&live))
+        let is_lost = self.live.is_none() && live.is_some_and(|live| reach.lost.contains(&live));
+        self.is_gap || is_lost
     }
 }
 

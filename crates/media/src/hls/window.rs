@@ -100,8 +100,6 @@ pub struct Window {
     pub(super) segments: VecDeque<Segment>,
     /// Those that have left it.
     pub(super) log: Log,
-    /// Whether they are remembered.
-    keeps_log: bool,
     /// The first segment of the playlist.
     pub(super) listed: u64,
     next_segment: u64,
@@ -124,7 +122,6 @@ impl Window {
         Self {
             segments: VecDeque::new(),
             log: Log::default(),
-            keeps_log: true,
             listed: 0,
             next_segment: 0,
             next_part: 0,
@@ -140,12 +137,10 @@ impl Window {
         }
     }
 
-    /// One that begins with a segment of this number, behind so many discontinuities. It remembers nothing that it does
-    /// not hold, and others bound its bytes.
+    /// One that begins with a segment of this number, behind so many discontinuities. Others bound its bytes.
     pub(super) fn beside((number, discontinuities): (u64, u64)) -> Self {
         let (next_segment, listed) = (number, number);
-        let window = Self { next_segment, listed, discontinuities, ..Self::new(u64::MAX) };
-        Self { keeps_log: false, ..window }
+        Self { next_segment, listed, discontinuities, ..Self::new(u64::MAX) }
     }
 
     /// The segmenter's promises.
@@ -419,9 +414,7 @@ impl Window {
 
     fn drop_oldest(&mut self) {
         let Some(gone) = self.segments.pop_front() else { return };
-        if self.keeps_log {
-            self.log.push(&gone);
-        }
+        self.log.push(&gone);
         self.bytes = self.bytes.saturating_sub(gone.size_bytes());
         if self.segments.front().is_some_and(|first| first.init != gone.init) {
             let bytes = gone.begin.init.bytes.len() as u64;

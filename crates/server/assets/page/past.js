@@ -22,7 +22,8 @@ class List {
   }
 
   static async of(key, signal) {
-    const address = `${view(key, "m3u8")}?dvr=${REACH}s`;
+    // One list, of the first picture with the first sound.
+    const address = `${view(key, "m3u8")}?dvr=${REACH}s&tracks=first`;
     const text = await (await ask(address, { signal })).text();
     const name = text.split("\n").find((line) => line && !line.startsWith("#")) ?? "";
     if (!name.endsWith(`dvr=${REACH}s`)) throw new Error("Nothing of this stream is found in recordings yet.");

@@ -67,7 +67,7 @@ impl Fragments {
     pub(in super::super) fn new(
         source: &Source,
         segment: usize,
-        place: Place,
+        (place, ends_there): (Place, bool),
         track: Option<TrackName>,
         shift_ms: i64,
     ) -> Result<Self, Error> {
@@ -79,7 +79,8 @@ impl Fragments {
             Some(track) => begin_of(&mut tags, &head, at, track).map_err(|error| lost(&error)),
             None => Ok(at),
         };
-        let place = Place { from: begin(place.from)?, to: begin(place.to)?, ..place };
+        let to = if ends_there { place.to } else { begin(place.to)? };
+        let place = Place { from: begin(place.from)?, to, ..place };
         // All of the file, whatever other recordings have.
         let (begin_unix_ms, end_unix_ms) = (part.start_unix_ms, i64::MAX);
         let part = Part { begin_unix_ms, end_unix_ms, is_cut: false, ..part };

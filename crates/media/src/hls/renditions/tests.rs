@@ -1,6 +1,8 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::amf0::{self, Value};
-use crate::hls::{Options, Window};
+use crate::hls::{Options, Tracer, Window};
 use crate::{Header, Packet};
 
 /// The clock on the wall when a stream begins.
@@ -235,13 +237,54 @@ fn each_track_is_segments_of_its_own_on_one_clock() {
 }
 
 #[test]
+fn tracks_know_what_their_segments_are_made_of_and_have_lists_that_reach_back() {
+    let mut stream = Stream::new();
+    let packets = four(0, 40_000);
+    stream.begin(&four_tracks()).push(&packets);
+    for name in [V0, V1, A0, A1] {
+        let window = stream.renditions.window(name).unwrap();
+        let mut sent = packets.iter().filter(|packet| {
+            packet.is_media() && (packet.kind, packet.track) == (name.kind, name.id)
+        });
+        let all: Vec<_> = window.anchors().collect();
+        assert!(all.len() > 15, "{name}: {}", all.len());
+        for live in &all {
+            let trace = live.trace.unwrap();
+            let movie = &window.init(live.init).unwrap().movie;
+            let mut tracer = Tracer::default();
+            for packet in sent.by_ref().take(trace.packets as usize) {
+                tracer.push(movie, packet, 90_000_000_u64.saturating_add_signed(packet.dts_ms));
+            }
+            assert_eq!(tracer.trace(), Some(trace), "{name} {}", live.number);
+        }
+        let lost = BTreeSet::new();
+        let whole = Reach { first: 1_000, kept: 0, length_ms: 60_000, ..Reach::of_live(&lost) };
+        let media = stream.renditions.rewind(name, &whole, "?dvr=1m").unwrap();
+        assert_eq!((media.media_sequence, media.segments.len()), (1_000, all.len() + 1));
+        let first = &media.segments[0];
+        assert_eq!(first.uri, Some(format!("../{name}/rewind-1000.m4s")));
+        assert_eq!(first.map, Some(format!("../{name}/init-0.mp4")));
+        let plain = stream.media(name);
+        assert_eq!(media.preload_hint, plain.preload_hint);
+        assert_eq!(media.reports.len(), 3);
+        for (report, plain) in media.reports.iter().zip(&plain.reports) {
+            assert_eq!(report.uri, format!("{}?dvr=1m", plain.uri));
+            assert_eq!(
+                (report.last_msn, report.last_part),
+                (1_000 + plain.last_msn, plain.last_part)
+            );
+        }
+    }
+}
+
+#[test]
 fn a_stream_of_one_track_of_a_kind_is_as_it_was() {
     let packets = mixed([pictures(0, 0, 9_000, 50), sounds(0, 0, 9_000)]);
     let header = header(&[avc(0, 0), aac(0)]);
     let made = |has_renditions| {
         let mut stream = Stream::of(Options { has_renditions, ..Options::default() });
         stream.begin(&header).push(&packets).finish();
-        assert!(stream.renditions.is_empty() && stream.renditions.multivariant("").is_none());
+        assert!(stream.renditions.is_empty() && stream.renditions.multivariant("", "").is_none());
         let parts = stream.main.all_parts().flat_map(|(_, part)| part.bytes.clone());
         (stream.main.playlist().unwrap().to_string(), parts.collect::<Vec<_>>().concat())
     };
@@ -298,7 +341,7 @@ fn key_frames_at_other_distances_are_waited_for_as_long_as_a_segment_may_be() {
     let v2 = TrackName { kind: Kind::Video, id: 2 };
     for batch in packets.chunks(100) {
         stream.push(batch);
-        if stream.renditions.multivariant("").is_some() {
+        if stream.renditions.multivariant("", "").is_some() {
             stream.assert_rules(&[V0, V1, v2, A0]);
         }
     }
@@ -316,7 +359,7 @@ fn parts_are_filled_of_the_slowest_track_too() {
     let mut stream = Stream::new();
     stream.begin(&header(&[avc(0, 0), avc(1, 0), aac(0)])).push(&packets);
     stream.assert_rules(&[V0, V1, A0]);
-    let told = stream.renditions.multivariant("").unwrap();
+    let told = stream.renditions.multivariant("", "").unwrap();
     let rates = told.variants.iter().map(|variant| variant.frame_rate.unwrap().round());
     assert_eq!(rates.collect::<Vec<_>>(), [25.0, 8.0]);
 }
@@ -326,7 +369,7 @@ fn a_track_that_comes_later_begins_with_the_number_of_the_others() {
     let mut stream = Stream::new();
     let before = mixed([pictures(0, 0, 5_000, 50), sounds(0, 0, 5_000), sounds(1, 0, 5_000)]);
     stream.begin(&header(&[avc(0, 0), aac(0), aac(1)])).push(&before);
-    let v1 = stream.renditions.multivariant("").unwrap();
+    let v1 = stream.renditions.multivariant("", "").unwrap();
     assert_eq!((v1.variants.len(), v1.audio.len()), (1, 2));
     stream.push(&[avc(1, 0)]).push(&four(5_000, 14_000));
     stream.assert_rules(&[V0, V1, A0, A1]);
@@ -335,7 +378,7 @@ fn a_track_that_comes_later_begins_with_the_number_of_the_others() {
     for (first, second) in first[at..].iter().zip(&second).skip(1) {
         assert_eq!((first.0, first.1), (second.0, second.1));
     }
-    assert_eq!(stream.renditions.multivariant("").unwrap().variants.len(), 2);
+    assert_eq!(stream.renditions.multivariant("", "").unwrap().variants.len(), 2);
     // Nothing was interrupted by that.
     stream.assert_same_discontinuities(&[V0, V1, A0, A1], 0);
 }
@@ -376,7 +419,7 @@ fn what_has_only_gaps_is_not_offered() {
     let mut packets = four(0, 60_000);
     packets.retain(|packet| packet.track == 0 || packet.dts_ms < 6_000);
     stream.begin(&four_tracks()).push(&packets);
-    let offered = stream.renditions.multivariant("").unwrap();
+    let offered = stream.renditions.multivariant("", "").unwrap();
     assert_eq!((offered.variants.len(), offered.audio.len()), (1, 1));
     assert!(stream.media(V1).segments.iter().all(|segment| segment.is_gap));
 }
@@ -494,7 +537,7 @@ fn a_multivariant_playlist_says_what_there_is() {
     packets.extend(sounds(2, 0, 9_000).into_iter().chain(other));
     packets.sort_by_key(|packet| packet.dts_ms);
     stream.begin(&header(&configs)).push(&packets);
-    let told = stream.renditions.multivariant("x/").unwrap();
+    let told = stream.renditions.multivariant("x/", "").unwrap();
     let text = told.to_string();
     let sound = |group, name, default, rest| {
         format!(
@@ -537,7 +580,7 @@ fn sound_alone_is_a_variant_too() {
     let packets = mixed([sounds(0, 0, 7_000), sounds(1, 0, 7_000)]);
     stream.begin(&header(&[aac(0), aac(1)])).push(&packets);
     stream.assert_rules(&[A0, A1]);
-    let told = stream.renditions.multivariant("").unwrap();
+    let told = stream.renditions.multivariant("", "").unwrap();
     assert_eq!((told.variants.len(), told.audio.len()), (1, 2));
     let variant = &told.variants[0];
     assert_eq!((variant.uri.as_str(), variant.codecs.as_str()), ("audio-0.m3u8", "mp4a.40.2"));

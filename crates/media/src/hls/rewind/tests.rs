@@ -55,6 +55,7 @@ fn before(count: usize) -> Vec<Before> {
         duration_ms: 2_000,
         unix_ms: UNIX_MS - i64::try_from(count - at).unwrap() * 2_000,
         is_discontinuous: at.is_multiple_of(3) && at > 0,
+        is_gap: false,
         map: Map::Before(at as u64 / 3),
     };
     (0..count).map(before).collect()
@@ -283,4 +284,19 @@ fn a_list_of_what_is_live_is_the_ordinary_one_and_grows_from_when_something_is_r
     };
     let known = follow(step, 4 * 120);
     assert_eq!(known.last().unwrap().0, 119);
+}
+
+#[test]
+fn what_has_nothing_in_it_is_a_gap_and_no_list_begins_with_it() {
+    let (mut before, lost) = (before(10), BTreeSet::new());
+    for gap in [0, 1, 5] {
+        before[gap].is_gap = true;
+    }
+    let mut live = Live::new();
+    (0..10).for_each(|_| live.push(false));
+    let media = live.window.rewind(&reach(&before, &lost)).unwrap();
+    assert_eq!(media.media_sequence, FIRST - 8);
+    let gaps: Vec<_> = media.segments.iter().map(|told| told.is_gap).collect();
+    assert_eq!(gaps[..5], [false, false, false, true, false]);
+    assert!(!gaps[5..].contains(&true));
 }

@@ -187,23 +187,30 @@ pub(super) async fn multivariant(
     let muxer = Muxers::of(api, key)?;
     let folder = format!("{}{FOLDER}{:016x}/", name(uri), muxer.id);
     let mut media = format!("{folder}{MEDIA}?viewer={number:016x}");
-    let mut rewinds = false;
+    // Who plays one address alone asks for the first tracks together.
+    let is_together = rewind::value(uri, "tracks") == Some("first");
+    let (mut of_tracks, mut query) = (is_together.then_some(false), String::new());
     if let Some(dvr) = dvr {
         // What a player gets of it is to say from the beginning how far back it reaches.
-        let ready = |state: &mut State| state.window.is_ready().then_some(());
-        let is_ready = muxer.wait_for(FIRST_TIME, ready).await.is_some();
-        let is_found = is_ready && rewind::begin(api, &muxer).await?;
-        rewinds = is_found || is_ready && muxer.lock().renditions.is_empty();
-        if rewinds {
-            media.push('&');
-            media.push_str(&Asked::new(dvr, !is_found).query());
+        let ready = |state: &mut State| {
+            let is_of_tracks = !is_together && !state.renditions.is_empty();
+            state.window.is_ready().then_some(is_of_tracks)
+        };
+        if let Some(is_of_tracks) = muxer.wait_for(FIRST_TIME, ready).await {
+            of_tracks = Some(is_of_tracks);
+            let is_found = rewind::begin(api, &muxer, is_of_tracks).await?;
+            let asked = Asked::new(dvr, !is_found).query();
+            media.push_str(&format!("&{asked}"));
+            query = format!("?{asked}");
         }
     }
     let find = |state: &mut State| {
-        // What was recorded is there as one variant, of the first tracks.
-        let found = match rewinds || state.renditions.is_empty() {
-            true => state.window.multivariant(media.clone()).map(Ok),
-            false => state.renditions.multivariant(&format!("{folder}{number:016x}/")).map(Ok),
+        let found = match of_tracks.unwrap_or(!state.renditions.is_empty()) {
+            false => state.window.multivariant(media.clone()).map(Ok),
+            true => {
+                let folder = format!("{folder}{number:016x}/");
+                state.renditions.multivariant(&folder, &query).map(Ok)
+            }
         };
         found.or_else(|| state.window.is_ended().then_some(Err(())))
     };
@@ -246,8 +253,8 @@ pub(super) async fn file(
         seat(api, client, &muxer, query.viewer, headers)?;
         return media_playlist(api, &muxer, &query, headers).await;
     }
-    let rewinds = track.is_none();
-    if rewinds && let Some(answer) = rewind::file(api, &muxer, file, method, headers).await? {
+    let of_list = (track, named.file);
+    if let Some(answer) = rewind::file(api, &muxer, of_list, method, headers).await? {
         return Ok(counted(api, answer));
     }
     let (name, kind) = named.file.rsplit_once('.').unwrap_or_default();
@@ -336,8 +343,7 @@ impl Query {
         }
         let skips = matches!(value("_HLS_skip"), Some("YES" | "v2"));
         let track = named.track;
-        // What was recorded is there of the first tracks together.
-        let dvr = if track.is_none() { rewind::asked(uri)? } else { None };
+        let dvr = rewind::asked(uri)?;
         Ok(Self { viewer, track, msn, part, dvr, skips })
     }
 }
@@ -356,10 +362,10 @@ async fn media_playlist(
     if query.msn.is_some_and(|msn| msn > open + 1) {
         return Err(bad_value("_HLS_msn", format!("the newest segment is {open}")));
     }
-    if query.dvr.is_some_and(|asked| !muxer.lock().rewinding.has(asked)) {
+    if query.dvr.is_some_and(|asked| !muxer.lock().rewinding.has(query.track, asked)) {
         return Err(bad_value("dvr", format!("begin at /live/{}.m3u8", muxer.key)));
     }
-    rewind::refresh(api, muxer, query.dvr.is_some());
+    rewind::refresh(api, muxer, query.track, query.dvr.is_some());
     // What is before the first live segment is there.
     let msn = query.msn.and_then(|msn| msn.checked_sub(first));
     let find = |state: &mut State| {
@@ -382,7 +388,7 @@ async fn media_playlist(
         Some(Some(playlist))
     };
     let playlist = match (muxer.wait_for(BLOCK_TIME, find).await, query.dvr) {
-        (Some(None), Some(asked)) => rewind::playlist(muxer, asked, query.skips).await,
+        (Some(None), Some(asked)) => rewind::playlist(muxer, query.track, asked, query.skips).await,
         (found, _) => found.flatten(),
     };
     let Some(playlist) = playlist else {

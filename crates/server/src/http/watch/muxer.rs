@@ -413,7 +413,7 @@ impl Task {
         state.playlists.clear();
         state.rewinding.change();
         let held = state.window.size_bytes() + state.renditions.size_bytes();
-        let bytes = held + state.window.log_bytes();
+        let bytes = held + state.window.log_bytes() + state.renditions.log_bytes();
         let noted = std::mem::replace(&mut state.noted_bytes, bytes);
         // Wraps where it became less, as `fetch_add` does.
         self.api.views.muxers.bytes.fetch_add(bytes.wrapping_sub(noted), Ordering::Relaxed);

@@ -8,44 +8,41 @@
 //!
 //! Where nothing is found yet, the list is the ordinary one, by numbers of its own. It is looked again while somebody
 //! reloads it; from then on what leaves the window stays in it.
+//!
+//! Where a stream has several tracks of a kind each has such a list. All of that is done for these apart from the first
+//! tracks together ([`Side`]): a segment of the first of them is looked for, and those of the others beside it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use archive::catalog::State as FileState;
-use archive::range::{self, Place, Source};
-use archive::{Plan, RecordingId, SystemDisk, catalog};
-use axum::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
-use axum::http::{Method, Uri};
-use axum::response::Response;
-use bytes::Bytes;
+use archive::range::{self, Source};
+use archive::{Plan, SystemDisk, catalog};
+use axum::http::Uri;
 use jiff::Timestamp;
-use media::hls::{Before, Init, Logged, Reach, Trace};
+use media::hls::{Logged, Reach, TrackName};
 
-use super::hls::{Playlist, ranged};
+use super::Api;
+use super::hls::Playlist;
 use super::muxer::{Muxer, State};
-use super::{Api, mp4};
 use crate::config;
 use crate::http::extract::bad_value;
-use crate::http::files::MP4;
-use crate::http::hls::{file_of, unknown};
-use crate::http::media::refused;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::http::recordings::ask;
 
+mod files;
 mod find;
 mod lost;
+mod past;
 
+pub(in crate::http::watch) use files::file;
 pub(in crate::http::watch) use find::begin;
-use lost::Fates;
+use past::Rewind;
 
 /// The longest that a playlist reaches back.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 /// When the first live segment begins: what was recorded before it is at a time as well.
 pub(super) const START_MS: u64 = 25 * 3_600_000;
-/// How long a live segment that has left memory is waited for, which the catalog may not have heard of.
-const AGAIN_TIME: Duration = Duration::from_secs(3);
 /// How often it is looked whether a recorder has come so far.
 const RETRY: Duration = Duration::from_millis(250);
 /// How often it is looked what was deleted, and whether anything is recorded.
@@ -54,8 +51,6 @@ const LOOK: Duration = Duration::from_secs(5);
 const LISTS: usize = 16;
 /// What is not found so long after it was live is not in the files.
 const LATE_MS: i64 = 60_000;
-/// What was recorded does not change; others are not to be shown it.
-const KEEP: &str = "private, max-age=3600, immutable";
 /// No segments.
 static NONE: BTreeSet<u64> = BTreeSet::new();
 /// What names of files begin with that may be of the archive.
@@ -87,59 +82,60 @@ impl Asked {
     }
 }
 
-/// What a stream can be rewound into.
-pub(super) struct Rewind {
-    anchor: u64,
-    discontinuities: u64,
-    goes_on: bool,
-    target_s: u64,
-    /// How much later the live clock on the wall is than that of the recording.
-    drift_ms: i64,
-    files: Arc<[Recorded]>,
-    before: Vec<Before>,
-    kept: u64,
-    /// The first live segment that was listed when this was found.
-    listed: u64,
-    /// When what the anchor is found in was recorded, in ms since 1970.
-    found_unix_ms: i64,
-    lost: BTreeSet<u64>,
-    fates: Fates,
-}
-
-/// Of a segment before the first live one: where it is.
-#[derive(Debug, Clone, Copy)]
-struct Recorded {
-    recording: RecordingId,
-    number: u32,
-    place: Place,
-    shift_ms: i64,
-    init: u64,
-}
+/// A track, or the first ones together.
+type Track = Option<TrackName>;
 
 /// Of a stream that somebody has asked to rewind.
 #[derive(Default)]
 pub(super) struct Rewinding {
+    /// The first tracks together, and each of them.
+    sides: [Side; 2],
+    /// The lists of now, and whether they are updates.
+    lists: HashMap<(Track, Asked, bool), Playlist>,
+    /// How often there was something new.
+    changes: u64,
+}
+
+/// What is known of some of the lists.
+#[derive(Default)]
+struct Side {
     /// What was found.
     found: Option<Rewind>,
     /// When nothing was.
     nothing: Option<Instant>,
     /// When it was looked last what has become of it.
     looked: Option<Instant>,
-    /// The lists of now, and whether they are updates.
-    lists: HashMap<(Asked, bool), Playlist>,
-    /// How often there was something new.
-    changes: u64,
+}
+
+impl Side {
+    /// Whether it is time to look again.
+    fn is_due(&mut self) -> bool {
+        let is_due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK);
+        if is_due {
+            self.looked = Some(Instant::now());
+        }
+        is_due
+    }
 }
 
 impl Rewinding {
-    /// Whether it is known what the stream can be rewound into.
-    fn is_found(&self) -> bool {
-        self.found.is_some()
+    fn side(&self, is_of_tracks: bool) -> &Side {
+        let [together, apart] = &self.sides;
+        if is_of_tracks { apart } else { together }
+    }
+
+    fn side_mut(&mut self, is_of_tracks: bool) -> &mut Side {
+        let [together, apart] = &mut self.sides;
+        if is_of_tracks { apart } else { together }
+    }
+
+    fn found(&self, is_of_tracks: bool) -> Option<&Rewind> {
+        self.side(is_of_tracks).found.as_ref()
     }
 
     /// Whether there is such a list.
-    pub(super) fn has(&self, asked: Asked) -> bool {
-        asked.is_of_live || self.is_found()
+    pub(super) fn has(&self, track: Track, asked: Asked) -> bool {
+        asked.is_of_live || self.found(track.is_some()).is_some()
     }
 
     /// There is something new.
@@ -149,47 +145,39 @@ impl Rewinding {
     }
 
     /// What a list is; `None` where there is none.
-    fn reach(&self, first: u64, asked: Asked, skips: bool) -> Option<Reach<'_>> {
-        let found = self.found.as_ref();
+    fn reach(&self, track: Track, first: u64, asked: Asked, skips: bool) -> Option<Reach<'_>> {
+        let found = self.found(track.is_some());
+        let past = found.map(|found| (found, found.past(track)));
         let length_ms = u64::try_from(asked.length.as_millis()).unwrap_or(u64::MAX);
         let reach = Reach {
-            lost: found.map_or(&NONE, |found| &found.lost),
+            lost: past.map_or(&NONE, |(_, past)| &past.lost),
             lost_ago_ms: found.and_then(|found| found.fates.told_ago_ms()),
             length_ms,
             skips,
             ..Reach::of_live(&NONE)
         };
         if asked.is_of_live {
-            let kept = found.map_or(u64::MAX, |found| found.kept_of_live(first));
+            let kept = past.map_or(u64::MAX, |(found, past)| found.kept_of_live(past, first));
             return Some(Reach { kept, ..reach });
         }
-        let found = found?;
+        let (found, past) = past?;
         Some(Reach {
-            before: &found.before,
-            anchor: found.anchor,
+            before: &past.before,
+            anchor: past.anchor,
             goes_on: found.goes_on,
-            discontinuities: found.discontinuities,
+            discontinuities: past.discontinuities,
             first,
-            kept: found.kept,
+            kept: found.kept_of(past),
             target_s: found.target_s,
             ..reach
         })
     }
 
-    /// Whether it is time to look again.
-    fn is_due(&mut self) -> bool {
-        let is_due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK);
-        if is_due {
-            self.looked = Some(Instant::now());
-        }
-        is_due
-    }
-
     /// Live segments are nowhere.
-    fn lose(&mut self, numbers: impl IntoIterator<Item = u64>) {
+    fn lose(&mut self, is_of_tracks: bool, lose: impl FnOnce(&mut Rewind)) {
         self.change();
-        if let Some(found) = &mut self.found {
-            found.lost.extend(numbers);
+        if let Some(found) = &mut self.side_mut(is_of_tracks).found {
+            lose(found);
             found.fates.tell();
         }
     }
@@ -212,7 +200,8 @@ pub(super) fn asked(uri: &Uri) -> Result<Option<Asked>, Problem> {
 
 /// Whether a request may read what was recorded.
 pub(super) fn reads_archive(uri: &Uri, file: &str) -> bool {
-    file.starts_with(PREFIX) || value(uri, "dvr").is_some()
+    let name = file.rsplit('/').next().unwrap_or_default();
+    name.starts_with(PREFIX) || value(uri, "dvr").is_some()
 }
 
 /// A value of the query, as it stands there.
@@ -246,234 +235,70 @@ async fn files_of(api: &Api, muxer: &Muxer) -> Result<Option<Vec<catalog::Segmen
     ask(api, question).await
 }
 
-impl Rewind {
-    /// The first live segment that a list stays with which has nothing else: one that was shown when this was found.
-    fn kept_of_live(&self, first: u64) -> u64 {
-        self.kept.saturating_sub(first).max(self.anchor).max(self.listed)
-    }
-
-    /// The number of the first segment that is still there, of those files.
-    fn kept(&self, first: u64, state: &State, files: &[catalog::Segment]) -> u64 {
-        let there: BTreeSet<_> = files.iter().map(|file| (file.recording, file.number)).collect();
-        let is_gone = |file: &Recorded| !there.contains(&(file.recording, file.number));
-        let oldest = first + self.anchor - self.before.len() as u64;
-        let gone = self.files.iter().rposition(is_gone).map_or(0, |last| last + 1);
-        if gone < self.files.len() {
-            return oldest + gone as u64;
-        }
-        let recorded = files.iter().filter(|file| !file.is_clip && self.may_have_live(file));
-        let begins_ms = recorded.map(|file| file.start_unix_ms).min().unwrap_or(i64::MAX);
-        let is_older = |live: &Logged| live.unix_ms.saturating_sub(self.drift_ms) < begins_ms;
-        let after = state.window.anchors().take_while(is_older).last();
-        first + after.map_or(self.anchor, |last| last.number + 1)
-    }
-
-    /// Whether what is live may be in a file.
-    fn may_have_live(&self, file: &catalog::Segment) -> bool {
-        file.state == FileState::Open || file.end_unix_ms >= self.found_unix_ms
-    }
-}
-
 /// The list of now; `None` where the stream cannot be rewound. One of a day takes a while to write out: live viewers do
 /// not wait for that, and who wants the same gets what one had written out.
-pub(super) async fn playlist(muxer: &Muxer, asked: Asked, skips: bool) -> Option<Playlist> {
+pub(super) async fn playlist(
+    muxer: &Muxer,
+    track: Track,
+    asked: Asked,
+    skips: bool,
+) -> Option<Playlist> {
     let _turn = muxer.lists.lock().await;
     let (list, changes) = {
-        let State { window, rewinding, .. } = &mut *muxer.lock();
-        if let Some(known) = rewinding.lists.get(&(asked, skips)) {
+        let State { window, renditions, rewinding, .. } = &*muxer.lock();
+        if let Some(known) = rewinding.lists.get(&(track, asked, skips)) {
             return Some(known.clone());
         }
-        let reach = rewinding.reach(muxer.first, asked, skips)?;
-        (window.rewind(&reach)?, rewinding.changes)
+        let reach = rewinding.reach(track, muxer.first, asked, skips)?;
+        let list = match track {
+            Some(track) => renditions.rewind(track, &reach, &format!("?{}", asked.query()))?,
+            None => window.rewind(&reach)?,
+        };
+        (list, rewinding.changes)
     };
     let list = tokio::task::spawn_blocking(move || Playlist::of(&list)).await.ok()?;
     let rewinding = &mut muxer.lock().rewinding;
     if rewinding.changes == changes && rewinding.lists.len() < LISTS {
-        rewinding.lists.insert((asked, skips), list.clone());
+        rewinding.lists.insert((track, asked, skips), list.clone());
     }
     Some(list)
 }
 
 /// Has it looked from time to time what was deleted, and what nobody recorded; or, where nothing was found and somebody
 /// rewinds, whether anything is by now. Nobody waits for it.
-pub(super) fn refresh(api: &Arc<Api>, muxer: &Arc<Muxer>, is_rewound: bool) {
+pub(super) fn refresh(api: &Arc<Api>, muxer: &Arc<Muxer>, track: Track, is_rewound: bool) {
+    let is_of_tracks = track.is_some();
     let is_found = {
-        let rewinding = &mut muxer.lock().rewinding;
-        let is_found = rewinding.is_found();
-        if !is_found && !is_rewound || !rewinding.is_due() {
+        let side = &mut *muxer.lock();
+        let side = side.rewinding.side_mut(is_of_tracks);
+        if side.found.is_none() && !is_rewound || !side.is_due() {
             return;
         }
-        is_found
+        side.found.is_some()
     };
     let (of_task, muxer) = (api.clone(), muxer.clone());
     api.views.tasks.spawn(async move {
         if !is_found {
-            return find::again(&of_task, &muxer).await;
+            return find::again(&of_task, &muxer, is_of_tracks).await;
         }
         // Without a catalog nothing is known to be deleted.
         let Ok(Some(files)) = files_of(&of_task, &muxer).await else { return };
-        note_deleted(&mut muxer.lock(), muxer.first, &files);
-        lost::look(&of_task, &muxer, &files).await;
+        note_deleted(&mut muxer.lock(), is_of_tracks, muxer.first, &files);
+        lost::look(&of_task, &muxer, is_of_tracks, &files).await;
     });
 }
 
-fn note_deleted(state: &mut State, first: u64, files: &[catalog::Segment]) {
-    let found = state.rewinding.found.as_ref();
-    let Some(kept) = found.map(|found| found.kept(first, state, files)) else { return };
-    let rewinding = &mut state.rewinding;
-    if let Some(found) = rewinding.found.as_mut().filter(|found| found.kept < kept) {
+fn note_deleted(state: &mut State, is_of_tracks: bool, first: u64, files: &[catalog::Segment]) {
+    let found = state.rewinding.found(is_of_tracks);
+    let Some(kept) = found.and_then(|found| found.kept(first, state, files)) else { return };
+    let found = state.rewinding.side_mut(is_of_tracks).found.as_mut();
+    if let Some(found) = found.filter(|found| found.kept < kept) {
         found.kept = kept;
-        rewinding.change();
+        state.rewinding.change();
     }
-}
-
-/// What a list names: segments, in memory or in files, and initializations of files.
-pub(super) async fn file(
-    api: &Arc<Api>,
-    muxer: &Muxer,
-    name: &str,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Option<Response>, Problem> {
-    let name = name.strip_prefix(PREFIX).and_then(|name| name.rsplit_once('.'));
-    let Some((name, kind)) = name else { return Ok(None) };
-    if let (Some(number), "mp4") = (name.strip_prefix("init-"), kind) {
-        let Ok(number) = number.parse() else { return Ok(None) };
-        return init(api, muxer, number).await;
-    }
-    let Some(number) = name.parse().ok().filter(|_: &u64| kind == "m4s") else { return Ok(None) };
-    let segment = at(&muxer.lock(), muxer.first, number);
-    let answer = match segment {
-        None => return Ok(None),
-        Some(Segment::Live(kind, bytes)) => Ok(ranged(kind, bytes, headers)),
-        Some(Segment::Logged(live, init)) => again(api, muxer, &live, &init, headers).await,
-        Some(Segment::Recorded(Recorded { recording, number, place, shift_ms, .. })) => {
-            let file = file_of(api, recording, number).await?;
-            let make = move || source(file).fragments_at(0, place, shift_ms);
-            api.downloads.fragments(make, MP4, method).await.map_err(unknown)
-        }
-    };
-    answer.map(lasting).map(Some)
-}
-
-enum Segment {
-    Live(&'static str, Vec<Bytes>),
-    Logged(Logged, Arc<Init>),
-    Recorded(Recorded),
-}
-
-/// A segment of a list.
-fn at(state: &State, first: u64, number: u64) -> Option<Segment> {
-    let found = state.rewinding.found.as_ref();
-    // Lists of what is live begin at 0, the others far from there.
-    let live = if number < first / 2 {
-        number
-    } else {
-        let found = found?;
-        let anchor = first + found.anchor;
-        if number < anchor {
-            let back = usize::try_from(anchor - number).ok()?;
-            let at = found.files.len().checked_sub(back)?;
-            return found.files.get(at).copied().map(Segment::Recorded);
-        }
-        number - first
-    };
-    if let Some(live) = state.window.segment(live) {
-        let bytes = live.parts.iter().flat_map(|part| part.bytes.iter().cloned()).collect();
-        return Some(Segment::Live(mp4::media_type(&live.begin.init), bytes));
-    }
-    found.filter(|found| live >= found.anchor && !found.lost.contains(&live))?;
-    let live = *state.window.logged(live)?;
-    let init = state.window.init(live.init)?.clone();
-    Some(Segment::Logged(live, init))
-}
-
-/// A live segment that has left memory, out of the archive.
-async fn again(
-    api: &Api,
-    muxer: &Muxer,
-    live: &Logged,
-    init: &Arc<Init>,
-    headers: &HeaderMap,
-) -> Result<Response, Problem> {
-    let drift_ms = muxer.lock().rewinding.found.as_ref().map(|it| it.drift_ms);
-    let gone = || {
-        let detail = "it was not recorded, or not as it was live";
-        Problem::new(Code::NotFound, detail)
-    };
-    let (drift_ms, trace) = drift_ms.zip(live.trace).ok_or_else(gone)?;
-    let unix_ms = live.unix_ms.saturating_sub(drift_ms);
-    let until = Instant::now() + AGAIN_TIME;
-    loop {
-        let away = || Problem::new(Code::CatalogUnavailable, "the catalog is not there");
-        let files = files_of(api, muxer).await?.ok_or_else(away)?;
-        if let Some((_, bytes)) = made_of(api, &files, trace, init, unix_ms).await? {
-            return Ok(ranged(mp4::media_type(init), bytes, headers));
-        }
-        if is_late(live) || Instant::now() + RETRY >= until {
-            break;
-        }
-        tokio::time::sleep(RETRY).await;
-    }
-    // A recorder whose disk is in trouble may be so far behind.
-    if is_late(live) && !lost::is_behind(api, muxer, unix_ms) {
-        muxer.lock().rewinding.lose([live.number]);
-    }
-    Err(gone())
-}
-
-/// Makes a live segment of files anew; `None` where they do not have it. Where it is: which recording, and when on that
-/// one's clock, in ms.
-async fn made_of(
-    api: &Api,
-    files: &[catalog::Segment],
-    trace: Trace,
-    init: &Arc<Init>,
-    unix_ms: i64,
-) -> Result<Option<((RecordingId, i64), Vec<Bytes>)>, Problem> {
-    let (sources, init) = (sources(files), init.clone());
-    let make = move || {
-        for source in sources {
-            let Some(found) = source.find(&trace, &init.movie, unix_ms)? else { continue };
-            let recording = source.segments().nth(found.segment).map(|file| file.recording);
-            let place = recording.map(|recording| (recording, found.recording_ms));
-            return Ok(place.zip(source.again(&found, &trace, &init.movie)?));
-        }
-        Ok(None)
-    };
-    let made: Result<_, range::Error> = api.downloads.work(make).await.map_err(refused)?;
-    made.map_err(|error| refused(error.into()))
 }
 
 /// Whether a segment that is not in the files will not come into them.
 fn is_late(live: &Logged) -> bool {
     Timestamp::now().as_millisecond().saturating_sub(live.unix_ms) > LATE_MS
-}
-
-/// An initialization of the archive: of the first of its segments that is still there.
-async fn init(api: &Arc<Api>, muxer: &Muxer, number: u64) -> Result<Option<Response>, Problem> {
-    let (files, kept) = {
-        let state = muxer.lock();
-        let Some(found) = &state.rewinding.found else { return Ok(None) };
-        let oldest = muxer.first + found.anchor - found.files.len() as u64;
-        (found.files.clone(), found.kept.saturating_sub(oldest))
-    };
-    let of_it = || files.iter().enumerate().filter(|(_, file)| file.init == number);
-    let there = of_it().find(|(at, _)| *at as u64 >= kept).or_else(|| of_it().next());
-    let Some((_, of)) = there else { return Ok(None) };
-    let file = file_of(api, of.recording, of.number).await?;
-    let settled = of.place.settled;
-    let make = move || Ok(source(file).hls_init(0, settled)?);
-    let answer = api.downloads.small(make, MP4).await.map_err(unknown)?;
-    Ok(Some(lasting(answer)))
-}
-
-fn source(file: range::Segment) -> Source {
-    Source::new(Arc::new(SystemDisk), [file])
-}
-
-/// Has players keep it.
-fn lasting(mut answer: Response) -> Response {
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(KEEP));
-    answer
 }

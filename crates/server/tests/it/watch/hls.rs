@@ -69,7 +69,7 @@ pub(super) fn all_samples(http: &Http, url: &str, text: &str) -> samples::Sample
             parts.extend(http.get(&beside(url, name.split('"').next().unwrap())).body);
         } else if !line.starts_with('#') {
             let segment = http.get(&beside(url, line));
-            assert_eq!(segment.status, 200, "{line}");
+            assert_eq!(segment.status, 200, "{line}: {} {text}", segment.text());
             assert!(parts.is_empty() || parts == segment.body, "{line} is its parts");
             bytes.extend(segment.body);
             parts.clear();

@@ -8,6 +8,8 @@ use crate::files::sender::Sender;
 use crate::record::closed;
 use crate::support::recording;
 
+mod tracks;
+
 /// A second of it has 30 pictures, the first of them a key frame, and 47 of sound.
 fn small() -> SourceConfig {
     SourceConfig { key_interval: 30, video_kbps: 200, ..SourceConfig::default() }
@@ -77,19 +79,24 @@ pub(super) fn settled(http: &Http) -> Vec<String> {
 
 /// Sends packets no faster than segments are made of them: a viewer that is far behind loses some.
 pub(super) async fn send(http: &Http, publisher: &mut Publisher, packets: &[Packet]) {
+    for packets in packets.chunks(seconds(3)) {
+        // Two frames are held back.
+        let made = (packets.len() * 2 / seconds(1)).saturating_sub(1);
+        send_parts(http, publisher, packets, made).await;
+    }
+}
+
+/// Sends packets of which so many parts are made, and waits for these.
+async fn send_parts(http: &Http, publisher: &mut Publisher, packets: &[Packet], made: usize) {
     let parts = || -> f64 {
         let metrics = http.get("/metrics").text();
         let mut lines = metrics.lines();
         let value = lines.find_map(|line| line.strip_prefix("rtmp_hls_parts_total "));
         value.map_or(0.0, |value| value.parse().unwrap())
     };
-    for packets in packets.chunks(seconds(3)) {
-        let before = parts();
-        publisher.send_all(packets).await.unwrap();
-        // Two frames are held back.
-        let made = (packets.len() * 2 / seconds(1)).saturating_sub(1) as f64;
-        until("parts of it", || (parts() >= before + made).then_some(()));
-    }
+    let before = parts();
+    publisher.send_all(packets).await.unwrap();
+    until("parts of it", || (parts() >= before + made as f64).then_some(()));
 }
 
 /// What a playlist tells of each number: address and length.
@@ -101,7 +108,8 @@ pub(super) fn told(text: &str) -> BTreeMap<u64, (String, String)> {
         if let Some(said) = line.strip_prefix("#EXTINF:") {
             length = said.to_owned();
         } else if !line.starts_with('#') {
-            assert_eq!(line, format!("rewind-{number}.m4s"));
+            let name = line.rsplit('/').next().unwrap();
+            assert_eq!(name, format!("rewind-{number}.m4s"));
             told.insert(number, (line.to_owned(), std::mem::take(&mut length)));
             number += 1;
         }

@@ -8,26 +8,33 @@ use std::time::{Duration, Instant};
 
 use archive::Status;
 use archive::catalog::State as FileState;
-use archive::range::{self, Found, HlsSegment, Source};
-use media::hls::{Before, Init, Logged, Map, Options};
+use archive::range::{self, Found, Source};
+use media::hls::{Init, Logged, Trace, TrackName, Window};
 
 use super::super::muxer::{Muxer, State};
-use super::lost::Fates;
-use super::{Api, LATE_MS, RETRY, Recorded, Rewind, files_of, oldest_ms, sources};
+use super::past::{Beside, OfLead, Rewind, Sought};
+use super::{Api, LATE_MS, RETRY, Track, files_of, oldest_ms, sources};
 use crate::http::media::refused;
 use crate::http::problem::{Code, Problem};
 
-/// Segments of the archive in a list.
-pub(super) const ENTRIES: usize = 50_000;
 /// How long a live segment is waited for in the files.
 const FIND_TIME: Duration = Duration::from_secs(10);
 /// After that it is not tried again for so long.
 const NOTHING_TIME: Duration = Duration::from_secs(10);
 /// The oldest live segments, and the oldest since something is recorded, that are looked for before any other.
 const ANCHORS: usize = 3;
+/// Segments of several tracks that are beside each other begin so far (ms) apart at most.
+const APART_MS: u64 = 1_000;
+/// What is so far (ms) from the beginning of a file has what is beside it in the same file.
+const INSIDE_MS: i64 = 1_000;
 
-/// Finds out what a stream can be rewound into. Returns whether there is anything.
-pub(in crate::http::watch) async fn begin(api: &Arc<Api>, muxer: &Muxer) -> Result<bool, Problem> {
+/// Finds out what a stream can be rewound into: its first tracks together, or all of them. Returns whether there is
+/// anything.
+pub(in crate::http::watch) async fn begin(
+    api: &Arc<Api>,
+    muxer: &Muxer,
+    is_of_tracks: bool,
+) -> Result<bool, Problem> {
     let until = tokio::time::Instant::now() + FIND_TIME;
     let Ok(_turn) = tokio::time::timeout_at(until, muxer.rewinds.lock()).await else {
         let detail = "somebody else waits for the disk already";
@@ -35,15 +42,16 @@ pub(in crate::http::watch) async fn begin(api: &Arc<Api>, muxer: &Muxer) -> Resu
     };
     loop {
         {
-            let rewinding = &mut muxer.lock().rewinding;
-            if rewinding.found.is_some() {
+            let state = muxer.lock();
+            let side = state.rewinding.side(is_of_tracks);
+            if side.found.is_some() {
                 return Ok(true);
             }
-            if rewinding.nothing.is_some_and(|nothing| nothing.elapsed() < NOTHING_TIME) {
+            if side.nothing.is_some_and(|nothing| nothing.elapsed() < NOTHING_TIME) {
                 return Ok(false);
             }
         }
-        match look(api, muxer).await? {
+        match look(api, muxer, is_of_tracks).await? {
             Looked::Found(found) => note(muxer, *found),
             Looked::NotYet if tokio::time::Instant::now() + RETRY < until => {
                 tokio::time::sleep(RETRY).await;
@@ -51,7 +59,7 @@ pub(in crate::http::watch) async fn begin(api: &Arc<Api>, muxer: &Muxer) -> Resu
             Looked::NotYet | Looked::Nothing => break,
         }
     }
-    muxer.lock().rewinding.nothing = Some(Instant::now());
+    muxer.lock().rewinding.side_mut(is_of_tracks).nothing = Some(Instant::now());
     Ok(false)
 }
 
@@ -63,21 +71,22 @@ enum Looked {
 }
 
 /// Looks again for what was not found, if nobody does.
-pub(super) async fn again(api: &Api, muxer: &Muxer) {
+pub(super) async fn again(api: &Api, muxer: &Muxer, is_of_tracks: bool) {
     let Ok(_turn) = muxer.rewinds.try_lock() else { return };
     // Who asks for it is told of trouble with the disk.
-    if !muxer.lock().rewinding.is_found()
-        && let Ok(Looked::Found(found)) = look(api, muxer).await
+    if muxer.lock().rewinding.found(is_of_tracks).is_none()
+        && let Ok(Looked::Found(found)) = look(api, muxer, is_of_tracks).await
     {
         note(muxer, *found);
     }
 }
 
 /// From here on lists reach back.
-fn note(muxer: &Muxer, found: Rewind) {
+fn note(muxer: &Muxer, mut found: Rewind) {
     let mut state = muxer.lock();
-    let listed = state.window.listed();
-    state.rewinding.found = Some(Rewind { listed, ..found });
+    found.note_listed(&state);
+    let is_of_tracks = found.lead.is_some();
+    state.rewinding.side_mut(is_of_tracks).found = Some(found);
     state.rewinding.change();
 }
 
@@ -85,12 +94,17 @@ fn note(muxer: &Muxer, found: Rewind) {
 type Live = (Logged, Arc<Init>);
 
 /// Looks for live segments in what each recorder made of the stream.
-async fn look(api: &Api, muxer: &Muxer) -> Result<Looked, Problem> {
+async fn look(api: &Api, muxer: &Muxer, is_of_tracks: bool) -> Result<Looked, Problem> {
     // The catalog may not have heard of it.
     let runs = |known: &Status| known.key == muxer.key;
     let is_growing = api.context.archive.list().iter().any(runs);
     let files = files_of(api, muxer).await?.unwrap_or_default();
-    let begins_ms = muxer.lock().window.anchors().next().map_or(i64::MAX, |live| live.unix_ms);
+    let lead = is_of_tracks.then(|| muxer.lock().renditions.names().next()).flatten();
+    let begins_ms = {
+        let state = muxer.lock();
+        let oldest = state.window(lead).and_then(|window| window.anchors().next());
+        oldest.map_or(i64::MAX, |live| live.unix_ms)
+    };
     let may_have = |file: &archive::catalog::Segment| {
         file.state == FileState::Open || file.end_unix_ms.saturating_add(LATE_MS) >= begins_ms
     };
@@ -99,48 +113,58 @@ async fn look(api: &Api, muxer: &Muxer) -> Result<Looked, Problem> {
         files.iter().filter(|file| may_have(file)).map(|file| file.recorder.clone()).collect();
     let files: Vec<_> =
         files.into_iter().filter(|file| recorders.contains(&file.recorder)).collect();
-    let live = if files.is_empty() { Vec::new() } else { known(&muxer.lock()) };
-    let (sources, from_ms) = (sources(&files), oldest_ms());
-    let search = move || search(&sources, &live, from_ms);
-    let found = api.downloads.work(search).await.and_then(|found| Ok(found?));
-    Ok(match found.map_err(refused)? {
-        Some(found) => Looked::Found(Box::new(found)),
-        None if is_growing => Looked::NotYet,
-        None => Looked::Nothing,
-    })
+    let live = match files.is_empty() || is_of_tracks && lead.is_none() {
+        true => Vec::new(),
+        false => known(&muxer.lock(), lead),
+    };
+    let mut sources = sources(&files);
+    let search = move || {
+        let Some((of, at)) = search(&sources, &live)? else { return Ok(None) };
+        Ok::<_, range::Error>(Some((sources.swap_remove(of), live, at)))
+    };
+    let there = api.downloads.work(search).await.and_then(|there| Ok(there?)).map_err(refused)?;
+    let Some((source, live, at)) = there else {
+        return Ok(if is_growing { Looked::NotYet } else { Looked::Nothing });
+    };
+    let tries = tries(&muxer.lock(), lead, live.get(at..).unwrap_or_default());
+    let from_ms = oldest_ms();
+    let list = move || list(&source, lead, &tries, from_ms);
+    let found = api.downloads.work(list).await.and_then(|found| Ok(found?)).map_err(refused)?;
+    // It was there just now.
+    Ok(found.map_or(Looked::Nothing, |found| Looked::Found(Box::new(found))))
 }
 
-/// The live segments that may be in files, oldest first.
-fn known(state: &State) -> Vec<Live> {
-    let of_trace = state.window.anchors().filter(|live| live.trace.is_some());
-    of_trace.filter_map(|live| Some((live, state.window.init(live.init)?.clone()))).collect()
+/// The live segments of a track that may be in files, oldest first.
+fn known(state: &State, lead: Track) -> Vec<Live> {
+    let Some(window) = state.window(lead) else { return Vec::new() };
+    let of_trace = window.anchors().filter(|live| live.trace.is_some());
+    of_trace.filter_map(|live| Some((live, window.init(live.init)?.clone()))).collect()
 }
 
-/// Looks in what each recorder made for a live segment; the first that is there, if what is recorded goes on.
-fn search(sources: &[Source], live: &[Live], from_ms: i64) -> Result<Option<Rewind>, range::Error> {
-    for source in sources {
-        let find = |at: usize| -> Result<_, range::Error> {
-            let Some((live, init)) = live.get(at) else { return Ok(None) };
-            let Some(trace) = &live.trace else { return Ok(None) };
-            let found = source.find(trace, &init.movie, live.unix_ms)?;
-            Ok(found.map(|found| (found, live, init)))
+/// Looks in what each recorder made for a live segment; the first that is there, if what is recorded goes on. Whose it
+/// is, and which one.
+fn search(sources: &[Source], live: &[Live]) -> Result<Option<(usize, usize)>, range::Error> {
+    for (of, source) in sources.iter().enumerate() {
+        let is_there = |at: usize| -> Result<bool, range::Error> {
+            let Some((live, init)) = live.get(at) else { return Ok(false) };
+            let Some(trace) = &live.trace else { return Ok(false) };
+            Ok(source.find(trace, &init.movie, live.unix_ms)?.is_some())
         };
         let mut missed = BTreeSet::new();
         for at in places(source, live) {
-            let Some(mut found) = find(at)? else {
+            if !is_there(at)? {
                 missed.insert(at);
                 continue;
-            };
+            }
             let (mut low, mut high) = (missed.range(..at).next_back().map_or(0, |at| at + 1), at);
             while low < high {
                 let middle = low.midpoint(high);
-                match find(middle)? {
-                    Some(earlier) => (high, found) = (middle, earlier),
-                    None => low = middle + 1,
+                match is_there(middle)? {
+                    true => high = middle,
+                    false => low = middle + 1,
                 }
             }
-            let (found, live, init) = found;
-            return listed(source, &found, (live, init), from_ms).map(Some);
+            return Ok(Some((of, high)));
         }
     }
     Ok(None)
@@ -160,98 +184,72 @@ fn places(source: &Source, live: &[Live]) -> Vec<usize> {
     all.filter(|at| seen.insert(*at)).collect()
 }
 
-/// Lists what was recorded before a live segment.
-fn listed(
+/// A live segment that lists may lead to, and those of other tracks beside it.
+struct Try {
+    live: Live,
+    others: Vec<(TrackName, Live)>,
+}
+
+fn tries(state: &State, lead: Track, live: &[Live]) -> Vec<Try> {
+    let others = |live: &Logged| {
+        let names = state.renditions.names().filter(|name| lead.is_some() && lead != Some(*name));
+        let beside =
+            names.filter_map(|name| Some((name, beside(state.window(Some(name))?, live)?)));
+        beside.collect()
+    };
+    let most = if lead.is_some() { ANCHORS } else { 1 };
+    live.iter().take(most).map(|live| Try { live: live.clone(), others: others(&live.0) }).collect()
+}
+
+/// The segment of another track that begins where one does, or near it.
+pub(super) fn beside(window: &Window, live: &Logged) -> Option<Live> {
+    let apart_ms = |other: &Logged| other.unix_ms.abs_diff(live.unix_ms);
+    let near = window.anchors().filter(|other| apart_ms(other) <= APART_MS);
+    let nearest = near.min_by_key(|other| (other.number.abs_diff(live.number), apart_ms(other)))?;
+    Some((nearest, window.init(nearest.init)?.clone()))
+}
+
+/// When that was recorded, if the one beside it was found.
+pub(super) fn beside_ms(found: &Found, lead: &Trace, other: &Trace) -> i64 {
+    let later_ms = other.begin_ms.wrapping_sub(lead.begin_ms).cast_signed();
+    found.unix_ms.saturating_add(later_ms)
+}
+
+/// Lists what leads to the first of these that is in the middle of a file with all beside it, so that nothing is between
+/// them; if there is none, to the first.
+fn list(
     source: &Source,
-    found: &Found,
-    (live, init): (&Logged, &Init),
+    lead: Track,
+    tries: &[Try],
     from_ms: i64,
-) -> Result<Rewind, range::Error> {
-    let lead_in = source.lead_in(found, from_ms, Options::default().segment_ms)?;
-    let known: Vec<_> = source.segments().collect();
-    let recording = known.get(found.segment).map(|file| file.recording);
-    let begin_ms = live.trace.map_or(0, |trace| trace.begin_ms);
-    let begin_ms = i64::try_from(begin_ms).unwrap_or(i64::MAX);
-    let shift_ms = begin_ms.saturating_sub(found.recording_ms);
-    let drift_ms = live.unix_ms.saturating_sub(found.unix_ms);
-    let (mut files, mut before) = (Vec::new(), Vec::new());
-    let mut inits = Inits::default();
-    let newest = lead_in.hls.segments.len().saturating_sub(ENTRIES);
-    for segment in lead_in.hls.segments.iter().skip(newest) {
-        let Some(file) = known.get(segment.segment) else { continue };
-        let is_same = Some(file.recording) == recording;
-        let age_ms = found.unix_ms.saturating_sub(segment.unix_ms);
-        if is_same && age_ms > begin_ms {
-            // It would be before time 0.
-            (files, before) = Default::default();
-            continue;
+) -> Result<Option<Rewind>, range::Error> {
+    let mut first: Option<(bool, OfLead<'_>, Vec<Beside<'_>>)> = None;
+    for Try { live: (live, init), others } in tries {
+        let Some(trace) = &live.trace else { continue };
+        let Some(found) = source.find(trace, &init.movie, live.unix_ms)? else { continue };
+        let mut beside = Vec::new();
+        for (name, (live, init)) in others {
+            let found = match &live.trace {
+                Some(of) => source.find(of, &init.movie, beside_ms(&found, trace, of))?,
+                None => None,
+            };
+            beside.push((*name, Sought { live, init, found }));
         }
-        let is_first = before.is_empty();
-        let init = inits.of(segment);
-        files.push(Recorded {
-            recording: file.recording,
-            number: file.number,
-            place: segment.place,
-            shift_ms: if is_same { shift_ms } else { 0 },
-            init,
-        });
-        before.push(Before {
-            duration_ms: segment.duration_ms,
-            unix_ms: segment.unix_ms.saturating_add(if is_same { drift_ms } else { 0 }),
-            is_discontinuous: segment.is_discontinuous && !is_first,
-            map: Map::Before(init),
-        });
-    }
-    // Where the last of them are as the live ones, so is what is named.
-    if let (Some((segment, settled)), true) = (inits.last, inits.count > 0)
-        && source.hls_init(segment, settled)? == init.bytes
-    {
-        let last = Map::Before(inits.count - 1);
-        let same = before.iter_mut().filter(|before| before.map == last);
-        same.for_each(|before| before.map = Map::Live(live.init));
-    }
-    Ok(Rewind {
-        anchor: live.number,
-        discontinuities: live.discontinuities + u64::from(live.is_discontinuous),
-        goes_on: lead_in.goes_on || before.is_empty(),
-        target_s: lead_in.hls.target_s(),
-        drift_ms,
-        files: files.into(),
-        before,
-        kept: 0,
-        listed: 0,
-        found_unix_ms: found.unix_ms,
-        lost: BTreeSet::new(),
-        fates: Fates::since(live.number),
-    })
-}
-
-/// The initializations of a list, numbered.
-#[derive(Default)]
-struct Inits {
-    count: u64,
-    /// The file and the place of the newest, and of the segment before.
-    last: Option<(usize, u64)>,
-    before: Option<(usize, u64)>,
-    /// Whether the newest is that of the start of a file.
-    is_of_start: bool,
-}
-
-impl Inits {
-    /// The number of the initialization of the next segment.
-    fn of(&mut self, segment: &HlsSegment) -> u64 {
-        let this = (segment.segment, segment.place.settled);
-        let begins_file = self.before.is_none_or(|(file, _)| file != this.0);
-        // What goes on in another file has the configuration of the file before.
-        let is_new = match begins_file {
-            true => self.before.is_none() || segment.is_discontinuous || !self.is_of_start,
-            false => self.before != Some(this),
+        let file = source.segments().nth(found.segment);
+        let is_inside = found.file_ms >= INSIDE_MS || file.is_some_and(|file| file.number == 1);
+        let is_there = |(_, of): &Beside<'_>| {
+            let is_beside = |other: Found| other.segment == found.segment;
+            of.live.trace.is_none() || of.found.is_some_and(is_beside)
         };
-        self.before = Some(this);
-        if is_new {
-            (self.last, self.is_of_start) = (Some(this), begins_file);
-            self.count += 1;
+        let is_best = is_inside && beside.iter().all(is_there);
+        let of_lead = (lead, Sought { live, init, found: Some(found) }, found);
+        if is_best || first.as_ref().is_none_or(|(was_inside, ..)| is_inside && !was_inside) {
+            first = Some((is_inside, of_lead, beside));
         }
-        self.count - 1
+        if is_best {
+            break;
+        }
     }
+    let Some((_, of_lead, beside)) = first else { return Ok(None) };
+    Rewind::new(source, of_lead, &beside, from_ms).map(Some)
 }

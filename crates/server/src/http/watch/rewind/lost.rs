@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use archive::catalog::{self, RecordingState, State as FileState};
 use archive::{RecordingId, State};
-use media::hls::{Init, Logged};
+use media::hls::{Init, Logged, Window};
 
 use super::super::muxer::Muxer;
-use super::{Api, is_late, made_of};
+use super::files::{Wanted, made_of};
+use super::{Api, is_late};
 use crate::http::recordings::ask;
 
 /// How long segments are looked for at a time.
@@ -99,15 +100,26 @@ impl Fates {
 }
 
 /// Decides what has become of segments that have left memory.
-pub(super) async fn look(api: &Arc<Api>, muxer: &Muxer, files: &[catalog::Segment]) {
+pub(super) async fn look(
+    api: &Arc<Api>,
+    muxer: &Muxer,
+    is_of_tracks: bool,
+    files: &[catalog::Segment],
+) {
     let recorded = files.iter().filter(|file| !file.is_clip);
     let ends = |file: &&catalog::Segment| (file.state == FileState::Open, file.end_unix_ms);
     let newest = recorded.max_by_key(ends).map(|file| file.recording);
     let doing = doing(api, muxer, newest);
     // What they do is of what is live now, not of what is when the catalog has answered.
-    let open = muxer.lock().window.open_segment();
+    let open = {
+        let state = muxer.lock();
+        let lead = state.rewinding.found(is_of_tracks).and_then(|found| state.window(found.lead));
+        lead.map(Window::open_segment)
+    };
+    let Some(open) = open else { return };
     let is_over = is_over(api, doing).await;
-    let Some((mut look, pending)) = begin(muxer, doing, open, is_over) else { return };
+    let begun = begin(muxer, is_of_tracks, (doing, open), is_over);
+    let Some((mut look, pending)) = begun else { return };
     let (mut next, mut lost, until) = (0, Vec::new(), Instant::now() + LOOK_TIME);
     for (live, init, fate) in pending {
         let fate = match fate {
@@ -127,12 +139,12 @@ pub(super) async fn look(api: &Arc<Api>, muxer: &Muxer, files: &[catalog::Segmen
         }
     }
     let mut state = muxer.lock();
-    if let Some(found) = &mut state.rewinding.found {
+    if let Some(found) = &mut state.rewinding.side_mut(is_of_tracks).found {
         found.fates.next = found.fates.next.max(next);
         (found.fates.ended, found.fates.is_busy) = (look.ended, false);
     }
     if !lost.is_empty() {
-        state.rewinding.lose(lost);
+        state.rewinding.lose(is_of_tracks, |found| found.lose_all(&lost));
     }
 }
 
@@ -140,21 +152,27 @@ pub(super) async fn look(api: &Arc<Api>, muxer: &Muxer, files: &[catalog::Segmen
 type Pending = (Logged, Option<Arc<Init>>, Option<bool>);
 
 /// Notes what recorders do. What is not decided yet, unless that is looked for already.
-fn begin(muxer: &Muxer, doing: Doing, open: u64, is_over: bool) -> Option<(Look, Vec<Pending>)> {
+fn begin(
+    muxer: &Muxer,
+    is_of_tracks: bool,
+    (doing, open): (Doing, u64),
+    is_over: bool,
+) -> Option<(Look, Vec<Pending>)> {
     let mut state = muxer.lock();
-    let found = state.rewinding.found.as_mut()?;
+    let found = state.rewinding.side_mut(is_of_tracks).found.as_mut()?;
     found.fates.note(doing, open);
     if std::mem::replace(&mut found.fates.is_busy, true) {
         return None;
     }
     let ended = found.fates.ended.filter(|(of, _)| doing == Doing::Nothing(Some(*of)));
     let look = Look { doing, is_over, drift_ms: found.drift_ms, ended };
-    let found = state.rewinding.found.as_ref()?;
-    let pending = state.window.logged_since(found.fates.next).map(|live| {
+    let found = state.rewinding.found(is_of_tracks)?;
+    let window = state.window(found.lead)?;
+    let pending = window.logged_since(found.fates.next).map(|live| {
         let fate = found.fates.of(live.number);
-        // One that was not whole when it was live is looked for in vain.
-        let fate = if live.trace.is_none() { Some(false) } else { fate };
-        (*live, state.window.init(live.init).cloned(), fate)
+        // One that was not whole when it was live is looked for in vain; one without anything says nothing of others.
+        let fate = if live.trace.is_none() { Some(live.is_gap) } else { fate };
+        (*live, window.init(live.init).cloned(), fate)
     });
     Some((look, pending.collect()))
 }
@@ -182,7 +200,8 @@ impl Look {
             return Some(false);
         }
         let unix_ms = live.unix_ms.saturating_sub(self.drift_ms);
-        match made_of(api, files, trace, init, unix_ms).await.ok()? {
+        let wanted = Wanted { live: *live, trace, init: init.clone(), unix_ms, beside: None };
+        match made_of(api, files, wanted).await.ok()? {
             Some(((recording, at_ms), _)) => {
                 let left_ms = length_ms(files, recording).saturating_sub(at_ms);
                 let ends_ms = begin_ms.saturating_add(left_ms);
