@@ -1,6 +1,8 @@
 //! Runs the server until a signal.
 
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use tokio::runtime::Builder;
 
@@ -9,12 +11,17 @@ use crate::config::{Settings, Watch, reload};
 use crate::platform::{HangupMeans, StopSignals};
 use crate::{Server, init_logging, telemetry};
 
+/// Threads that a server has from its start on beside those of its runtime: the log's, the catalog's, and those that
+/// look at disks.
+const OWN_THREADS: usize = 4;
+
 /// Runs the server until SIGINT or SIGTERM, then finishes every file. A second signal exits at once. SIGHUP is a
 /// request to stop as well, but with a configuration file, which is read again then.
 ///
 /// # Errors
 /// When the server cannot start.
 pub fn serve(settings: Settings) -> Result<ExitCode, Error> {
+    try_threads(thread::available_parallelism().map_or(1, usize::from) + OWN_THREADS)?;
     let config = &settings.config;
     let _logging = init_logging(config.log_level, config.log_format);
     let runtime = Builder::new_multi_thread().enable_all().build()?;
@@ -47,6 +54,24 @@ pub fn serve(settings: Settings) -> Result<ExitCode, Error> {
     // A thread that waits for a disk that hangs must not keep the process.
     runtime.shutdown_background();
     Ok(if finished { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Has so many threads at once for a moment: the runtime panics, and may hang, where the system refuses one.
+fn try_threads(count: usize) -> Result<(), Error> {
+    let gate = Mutex::new(());
+    let pass = || drop(gate.lock().unwrap_or_else(PoisonError::into_inner));
+    thread::scope(|scope| {
+        let _closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..count {
+            thread::Builder::new().spawn_scoped(scope, pass).map_err(|error| {
+                format!(
+                    "the system gives fewer threads than the {count} that a start takes: {error}; a recording takes \
+                     one more (limits: `ulimit -u`, `TasksMax` of systemd, `--pids-limit` of a container)"
+                )
+            })?;
+        }
+        Ok(())
+    })
 }
 
 /// Reads the configuration again whenever that is due, and hands on what is to apply from then on. One that is not

@@ -76,3 +76,20 @@ async fn a_storm_of_names_without_threads_is_live_and_recorded_as_soon_as_there_
     let told = server.logs().iter().filter(|line| line.message == REFUSED).count();
     assert_eq!(told, STORM + 1);
 }
+
+#[test]
+fn without_the_threads_that_a_start_takes_it_says_so_and_ends() {
+    let user = User::unprivileged();
+    // Fewer than the user has already, and than a start takes.
+    let mut command = Command::new("timeout");
+    command.args(["20", "prlimit", "--nproc=3:3"]).arg(user.binary());
+    command.args(["-listen", "127.0.0.1:0", "-http-listen", "127.0.0.1:0"]);
+    if let Some((uid, gid)) = user.id() {
+        command.uid(uid).gid(gid);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("rtmp-server: the system gives fewer threads than "), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
