@@ -110,8 +110,11 @@ impl Command {
     }
 }
 
-/// Prints what was asked for. Whether anybody still reads it.
-fn print(text: &str) -> Result<bool, Error> {
+/// Prints what was asked for. Returns whether anybody still reads it.
+///
+/// # Errors
+/// When standard output takes nothing, as on a full disk.
+pub fn print(text: &str) -> Result<bool, Error> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),

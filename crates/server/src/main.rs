@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use rtmp_server::cli::{self, Stop};
-use rtmp_server::command::Command;
+use rtmp_server::command::{self, Command};
 use rtmp_server::config::{self, Settings};
 
 /// The command line was wrong.
@@ -29,11 +29,7 @@ fn main() -> ExitCode {
     });
     let asked = match asked {
         Ok(asked) => asked,
-        Err(Stop::Text(text)) => {
-            // Whoever closed the pipe has read enough.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            return ExitCode::SUCCESS;
-        }
+        Err(Stop::Text(text)) => return ended(command::print(&text).map(|_| ExitCode::SUCCESS)),
         Err(Stop::Wrong(lines)) => {
             lines.lines().for_each(|line| complain(&line));
             return ExitCode::from(EXIT_USAGE);
@@ -41,8 +37,12 @@ fn main() -> ExitCode {
     };
     let done = match asked {
         Asked::Command(command) => command.run(),
-        Asked::Server(settings) => rtmp_server::command::serve(*settings),
+        Asked::Server(settings) => command::serve(*settings),
     };
+    ended(done)
+}
+
+fn ended(done: Result<ExitCode, command::Error>) -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {

@@ -99,3 +99,15 @@ fn help_and_version_are_printed_on_standard_output() {
         assert_eq!(output.text(), version);
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_printed_is_an_error() {
+    for arg in ["-h", "-version"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = std::process::Command::new(BINARY).arg(arg).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arg}");
+        assert!(said.starts_with("rtmp-server: cannot print to standard output: "), "{said}");
+    }
+}
