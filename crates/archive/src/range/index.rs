@@ -85,3 +85,6 @@ impl TrackPlaces {
         is_in_order.then_some(Self { name, message, first, newest })
     }
 }
+
+#[cfg(test)]
+mod tests;
