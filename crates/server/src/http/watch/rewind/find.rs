@@ -144,6 +144,7 @@ fn known(state: &State, lead: Track) -> Vec<Live> {
 /// Looks in what each recorder made for a live segment; the first that is there, if what is recorded goes on. Whose it
 /// is, and which one.
 fn search(sources: &[Source], live: &[Live]) -> Result<Option<(usize, usize)>, range::Error> {
+    let begins_ms: Vec<_> = live.iter().map(|(live, _)| live.unix_ms).collect();
     for (of, source) in sources.iter().enumerate() {
         let is_there = |at: usize| -> Result<bool, range::Error> {
             let Some((live, init)) = live.get(at) else { return Ok(false) };
@@ -151,7 +152,7 @@ fn search(sources: &[Source], live: &[Live]) -> Result<Option<(usize, usize)>, r
             Ok(source.find(trace, &init.movie, live.unix_ms)?.is_some())
         };
         let mut missed = BTreeSet::new();
-        for at in places(source, live) {
+        for at in places(source.segments().map(|file| file.start_unix_ms), &begins_ms) {
             if !is_there(at)? {
                 missed.insert(at);
                 continue;
@@ -170,17 +171,16 @@ fn search(sources: &[Source], live: &[Live]) -> Result<Option<(usize, usize)>, r
     Ok(None)
 }
 
-/// Which live segments are looked for: the oldest, the oldest since a file begins, and one of any length of time before
-/// now that may be recorded, for clocks say little.
-fn places(source: &Source, live: &[Live]) -> Vec<usize> {
-    let begins_ms = live.first().map_or(i64::MAX, |(live, _)| live.unix_ms);
-    let since_ms = source.segments().map(|file| file.start_unix_ms);
-    let since_ms = since_ms.filter(|since_ms| *since_ms >= begins_ms).min().unwrap_or(i64::MAX);
-    let since = live.partition_point(|(live, _)| live.unix_ms < since_ms);
+/// Which live segments are looked for, by when they and the files begin: the oldest, the oldest since a file begins, and
+/// one of any length of time before now that may be recorded, for clocks say little.
+fn places(files_ms: impl Iterator<Item = i64>, live_ms: &[i64]) -> Vec<usize> {
+    let begins_ms = live_ms.first().copied().unwrap_or(i64::MAX);
+    let since_ms = files_ms.filter(|since_ms| *since_ms >= begins_ms).min().unwrap_or(i64::MAX);
+    let since = live_ms.partition_point(|live_ms| *live_ms < since_ms);
     let newest = iter::successors(Some(1_usize), |back| back.checked_mul(2));
-    let newest = newest.map_while(|back| live.len().checked_sub(back));
+    let newest = newest.map_while(|back| live_ms.len().checked_sub(back));
     let (mut seen, first) = (BTreeSet::new(), (0..ANCHORS).chain(since..since + ANCHORS));
-    let all = first.chain(newest).filter(|at| *at < live.len());
+    let all = first.chain(newest).filter(|at| *at < live_ms.len());
     all.filter(|at| seen.insert(*at)).collect()
 }
 
@@ -253,3 +253,6 @@ fn list(
     let Some((_, of_lead, beside)) = first else { return Ok(None) };
     Rewind::new(source, of_lead, &beside, from_ms).map(Some)
 }
+
+#[cfg(test)]
+mod tests;
