@@ -294,12 +294,12 @@ fn who_watches_is_a_player_and_a_stream_that_nobody_watches_costs_nothing() {
 
 #[test]
 fn a_reconnect_and_another_configuration_are_discontinuities() {
-    assert_discontinuous(builder().args(["-play-hold", "20s"]));
+    assert_discontinuous(builder().args(["-play-hold", "10m"]));
 }
 
 #[test]
 fn the_playlist_of_a_stream_waits_as_long_as_its_recording() {
-    assert_discontinuous(recording().http().args(["-record-rejoin", "20s"]));
+    assert_discontinuous(recording().http().args(["-record-rejoin", "10m"]));
 }
 
 /// The playlist goes on with another run, which begins with a discontinuity.
