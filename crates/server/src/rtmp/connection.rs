@@ -596,8 +596,10 @@ impl Connection {
 
     fn end_plays(&mut self, which: impl Fn(&Play) -> bool, reason: &dyn fmt::Display) {
         for play in self.plays.extract(which) {
-            telemetry::play_ended(play.key(), self.client.peer(), play.lost(), reason);
+            let (key, lost) = (play.key().clone(), play.lost());
+            // Who reads that it has ended finds it gone.
             play.close(reason.to_string());
+            telemetry::play_ended(&key, self.client.peer(), lost, reason);
         }
     }
 }

@@ -160,12 +160,14 @@ impl Publish {
         }
     }
 
-    /// Gives the name back, which ends the run for players and recorders.
+    /// Gives the name back, which ends the run for players and recorders. Who reads that it has ended may publish.
     pub(super) fn end(mut self, peer: SocketAddr, reason: &dyn Display) {
         self.push(Instant::now());
         self.report.finish(Instant::now(), &self.publisher);
-        telemetry::publish_ended(self.publisher.key(), peer, reason);
+        let key = self.publisher.key().clone();
         self.session.end(reason.to_string());
+        drop(self.publisher);
+        telemetry::publish_ended(&key, peer, reason);
     }
 }
 

@@ -67,8 +67,10 @@ impl View {
             Err(end) => end,
         };
         viewer.note(self.play.key(), &end);
-        telemetry::play_ended(self.play.key(), viewer.peer(), self.play.lost(), &end);
+        let (key, lost) = (self.play.key().clone(), self.play.lost());
+        // Who reads that it has ended finds it gone.
         self.play.close(end.to_string());
+        telemetry::play_ended(&key, viewer.peer(), lost, &end);
         viewer.close(&end).await;
     }
 

@@ -103,8 +103,8 @@ impl Viewer {
 
 impl HlsSeat {
     fn end(self, key: &Key, reason: &str) {
-        telemetry::play_ended(key, self.connected.peer.addr, live::Lost::default(), &reason);
         self.playing.end(reason.to_owned());
+        telemetry::play_ended(key, self.connected.peer.addr, live::Lost::default(), &reason);
     }
 }
 

@@ -89,8 +89,8 @@ impl View {
             Err(end) => end,
         };
         viewer.note(&self.reader.0.key, &end);
-        telemetry::play_ended(&self.reader.0.key, viewer.peer(), self.lost, &end);
         self.playing.end(end.to_string());
+        telemetry::play_ended(&self.reader.0.key, viewer.peer(), self.lost, &end);
     }
 
     async fn send_all(&mut self, viewer: &mut Viewer) -> Result<(), End> {
