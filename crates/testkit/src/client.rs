@@ -20,8 +20,8 @@ pub use rtmp::capabilities::caps_ex;
 pub use rtmp::client::{ClientConfig, ClientEvent};
 pub use wire::Wire;
 
-/// How long is waited for anything that a server should do.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+/// How long is waited for anything that a server should do: long enough for a machine that has much else to do.
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Why an end cannot go on.
 #[derive(Debug, thiserror::Error)]

@@ -23,8 +23,8 @@ use crate::process::{self, Signal, Usage};
 use log::Book;
 pub use log::LogLine;
 
-/// How long is waited for anything that a server should do.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+/// How long is waited for anything that a server should do: long enough for a machine that has much else to do.
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Lines of the log that are shown when something went wrong.
 const TAIL: usize = 40;

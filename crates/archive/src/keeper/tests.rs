@@ -520,7 +520,7 @@ fn threads_end_with_everything_entered() {
         paths.push(write(dir.path(), &format!("{n}.flv"), &about));
         steps.shared.events.send(Event::Finished(finished(paths[0].clone(), &about)));
     }
-    assert!(keeper.close(Instant::now() + Duration::from_secs(20)));
+    assert!(keeper.close(Instant::now() + Duration::from_secs(120)));
     assert_eq!(catalog(dir.path()).of_recording(about_of(1, 1, 0).recording).unwrap().len(), 2_000);
 }
 

@@ -62,7 +62,7 @@ impl Stage {
     /// Stops all that runs, and waits until nothing does.
     fn stop_all(&self) {
         self.archive.list().iter().for_each(|status| _ = self.archive.stop(status.id));
-        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
         while !self.archive.list().is_empty() {
             assert!(std::time::Instant::now() < deadline, "{:?}", self.archive.list());
             std::thread::yield_now();

@@ -17,7 +17,7 @@ use crate::record::parts::{is_complete, verify};
 use crate::record::{closed, file_of, packets, publish, recorded, small, wait_until};
 use crate::support::{BINARY, both, recording, recording_as_both};
 
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(180);
 
 fn as_mp4() -> Builder {
     recording().args(["-record-format", "mp4"])

@@ -20,7 +20,7 @@ use crate::support::recording;
 use studio::Studio;
 
 /// OBS starts slowly where there is no graphics card.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(120);
 /// Pictures of OBS that are recorded at least: more than two groups of pictures.
 const PICTURES: usize = 150;
 

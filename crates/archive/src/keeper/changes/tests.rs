@@ -669,7 +669,7 @@ fn the_archive_changes_what_it_records() {
     let change = |change| {
         let (told, outcomes) = channel();
         archive.change(change, move |outcome| told.send(outcome).unwrap());
-        outcomes.recv_timeout(Duration::from_secs(20)).unwrap()
+        outcomes.recv_timeout(Duration::from_secs(60)).unwrap()
     };
     let mut stream = Stream::publish("changes", "archive");
     let request = StartRequest::new(stream.key.clone(), stream.cursor(), archive.plan());

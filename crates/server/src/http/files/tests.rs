@@ -234,7 +234,7 @@ async fn download_beyond_the_limit_is_refused_until_one_ends() {
     assert_eq!(get().await.err(), Some(Refusal::Busy { limit: 2 }));
     drop(first);
     // Its place is free when the task that read ahead for it is gone.
-    let until = tokio::time::Instant::now() + Duration::from_secs(20);
+    let until = tokio::time::Instant::now() + Duration::from_secs(60);
     while rig.downloads.places.available_permits() == 0 {
         assert!(tokio::time::Instant::now() < until);
         tokio::task::yield_now().await;
@@ -374,7 +374,7 @@ async fn disk_that_hangs_is_a_refusal_before_the_first_byte_and_keeps_its_place(
     assert_eq!(next.err(), Some(Refusal::Busy { limit: 1 }), "its thread is still there");
     drop(release);
     let place = rig.downloads.places.acquire();
-    drop(tokio::time::timeout(Duration::from_secs(20), place).await.unwrap().unwrap());
+    drop(tokio::time::timeout(Duration::from_secs(60), place).await.unwrap().unwrap());
 }
 
 #[tokio::test]
@@ -402,7 +402,7 @@ async fn client_that_takes_nothing_holds_no_thread_and_loses_its_place() {
     let response = rig.downloads.file(disk, &file, &Method::GET, &HeaderMap::new()).await.unwrap();
     // Nothing is taken out of the body, which is still held.
     let place = rig.downloads.places.clone().acquire_owned();
-    let place = tokio::time::timeout(Duration::from_secs(20), place).await.unwrap();
+    let place = tokio::time::timeout(Duration::from_secs(60), place).await.unwrap();
     drop(place);
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     assert_eq!(body.len(), 2 * (256 << 10), "what was read ahead");
@@ -586,7 +586,7 @@ async fn plans_of_files_that_are_being_sent_are_bounded_together() {
         let again = downloads.mp4(made(6_000), &Method::GET, &headers).await.unwrap();
         let bodies = [Answer::of(first).await.body, Answer::of(again).await.body];
         assert!(bodies[0] == bodies[1] && &bodies[0][4..8] == b"ftyp");
-        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
         while let Err(error) = downloads.mp4(made(6_001), &Method::GET, &headers).await {
             // Whoever sent it lets go of it a moment after its last byte.
             assert!(error == Refusal::Memory && std::time::Instant::now() < deadline, "{error}");

@@ -12,7 +12,7 @@ use testkit::tools::{self, Running};
 use super::packets::Listing;
 
 /// The longest that any of these programs may run. A few seconds are usual.
-pub(crate) const LONGEST: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(180);
 
 /// One FFmpeg program.
 #[derive(Debug, Clone)]

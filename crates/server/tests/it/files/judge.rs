@@ -9,7 +9,7 @@ use serde_json::Value;
 use testkit::tools;
 
 /// More than any of these programs needs for a file of some seconds on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The programs of these names; in a fast run `None`, and a line that says what was passed over.
 pub(crate) fn programs<const N: usize>(names: [&str; N]) -> Option<[PathBuf; N]> {

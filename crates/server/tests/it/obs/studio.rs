@@ -13,7 +13,7 @@ use crate::files::judge;
 use crate::files::{sender, wait_until};
 
 /// Both programs end after this time, in seconds, even if nobody is left to end them.
-const LIFE_S: &str = "180";
+const LIFE_S: &str = "400";
 /// How long the display may take to clean up behind itself.
 const CLEAN_UP: Duration = Duration::from_secs(10);
 
