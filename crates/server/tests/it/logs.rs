@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use std::fs::OpenOptions;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use media::Packet;
 use testkit::client::Publisher;
 use testkit::flv::assert_recorded;
 use testkit::process::{self, Signal};
+use testkit::server::DEADLINE;
 use testkit::source::{Source, SourceConfig};
 
 use crate::record::tree;
@@ -26,25 +27,27 @@ impl Drop for Killed {
     }
 }
 
-/// A server whose log goes to `stderr`, and its port.
-fn start(dir: &Path, stderr: Stdio, level: &str) -> (Killed, u16) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+/// A server whose log goes to `stderr`, and its address. That is given back before the server takes it: on a host of the
+/// test's own, where no connection of another is given it meanwhile.
+fn start(dir: &Path, host: u8, stderr: Stdio, level: &str) -> (Killed, SocketAddr) {
+    let addr =
+        TcpListener::bind((Ipv4Addr::new(127, 0, 9, host), 0)).unwrap().local_addr().unwrap();
     // A server under `nohup` is to ignore a hangup, and the tests may run under it.
     let child = Command::new("env")
         .args(["--default-signal=HUP", BINARY])
         .current_dir(dir)
-        .args(["-listen", &format!("127.0.0.1:{port}"), "-record-all", "-log-level", level])
+        .args(["-listen", &addr.to_string(), "-record-all", "-log-level", level])
         .stdin(Stdio::null())
         .stderr(stderr)
         .spawn()
         .unwrap();
-    (Killed(child), port)
+    (Killed(child), addr)
 }
 
-async fn connect(port: u16) -> Publisher {
-    let deadline = Instant::now() + Duration::from_secs(20);
+async fn connect(addr: SocketAddr) -> Publisher {
+    let deadline = Instant::now() + DEADLINE;
     loop {
-        match Publisher::connect(&format!("rtmp://127.0.0.1:{port}/live/test")).await {
+        match Publisher::connect(&format!("rtmp://{addr}/live/test")).await {
             Ok(publisher) => return publisher,
             Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }
@@ -60,7 +63,7 @@ fn packets(seconds: i64) -> Vec<Packet> {
 /// Stops the server by `signal` and compares its one recording with what was sent.
 fn finish(mut server: Killed, signal: Signal, dir: &Path, sent: &[Packet]) {
     process::signal(&server.0, signal).unwrap();
-    let exit = process::wait(&mut server.0, Duration::from_secs(20)).unwrap();
+    let exit = process::wait(&mut server.0, DEADLINE).unwrap();
     assert_eq!(exit.and_then(|status| status.code()), Some(0));
     let dir = dir.join("recordings");
     let files: Vec<_> = tree(&dir).into_iter().collect();
@@ -72,12 +75,12 @@ fn finish(mut server: Killed, signal: Signal, dir: &Path, sent: &[Packet]) {
 fn a_log_on_a_full_disk_ends_no_stream() {
     let dir = tempfile::tempdir().unwrap();
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let (server, port) = start(dir.path(), full.into(), "info");
+    let (server, addr) = start(dir.path(), 1, full.into(), "info");
     let sent = packets(3);
     testkit::block_on(async {
-        let mut publisher = connect(port).await;
+        let mut publisher = connect(addr).await;
         publisher.send_all(&sent[..100]).await.unwrap();
-        let second = format!("rtmp://127.0.0.1:{port}/live/test");
+        let second = format!("rtmp://{addr}/live/test");
         assert!(Publisher::connect(&second).await.is_err(), "the name is taken");
         publisher.send_all(&sent[100..]).await.unwrap();
         publisher.close().await.unwrap();
@@ -88,13 +91,13 @@ fn a_log_on_a_full_disk_ends_no_stream() {
 #[test]
 fn a_log_that_nobody_reads_stops_no_stream() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut server, port) = start(dir.path(), Stdio::piped(), "debug");
+    let (mut server, addr) = start(dir.path(), 2, Stdio::piped(), "debug");
     let unread = server.0.stderr.take();
     // Far more lines than a pipe and the queue of the log hold together.
     let sent = packets(400);
     assert!(sent.len() > 30_000);
     testkit::block_on(async {
-        let mut publisher = connect(port).await;
+        let mut publisher = connect(addr).await;
         publisher.send_all(&sent).await.unwrap();
         publisher.close().await.unwrap();
     });
@@ -105,10 +108,10 @@ fn a_log_that_nobody_reads_stops_no_stream() {
 #[test]
 fn a_closed_terminal_finishes_every_file() {
     let dir = tempfile::tempdir().unwrap();
-    let (server, port) = start(dir.path(), Stdio::null(), "info");
+    let (server, addr) = start(dir.path(), 3, Stdio::null(), "info");
     let sent = packets(3);
     testkit::block_on(async {
-        let mut publisher = connect(port).await;
+        let mut publisher = connect(addr).await;
         publisher.send_all(&sent).await.unwrap();
         publisher.close().await.unwrap();
     });

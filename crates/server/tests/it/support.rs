@@ -1,7 +1,9 @@
 //! What the tests share.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use socket2::{Domain, Socket, Type};
 use testkit::server::{Builder, Server};
 
 /// The program under test.
@@ -20,7 +22,16 @@ pub(crate) fn setting(name: &str, default: impl FnOnce() -> u64) -> u64 {
     }
 }
 
-/// The same, as files of a format.
+/// An address at which nobody listens for as long as the socket is kept: one that was given back could soon be
+/// another test's.
+pub(crate) fn nobody() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let addr = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, addr)
+}
+
+/// A server that records everything as files of a format.
 pub(crate) fn recording_as(format: &str) -> Builder {
     recording().args(["-record-format", format])
 }

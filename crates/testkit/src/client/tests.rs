@@ -171,8 +171,10 @@ fn a_player_that_gets_nothing_can_tell() {
 #[test]
 fn a_server_that_is_not_there_is_an_error() {
     block_on(async {
-        let (listener, url) = listen().await;
-        drop(listener);
+        // Bound, so that it is nobody else's, and not listening.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let url = format!("rtmp://{}/live/test", socket.local_addr().unwrap());
         assert!(matches!(Player::connect(&url).await, Err(Error::Socket(_))));
         assert!(matches!(Player::connect("http://x/y").await, Err(Error::Url(_))));
     });

@@ -4,12 +4,13 @@ use std::process::Command;
 
 use media::Kind;
 use media::Packet;
+use testkit::server::Builder;
 use testkit::tools::Running;
 use testkit::{Player, Publisher, block_on, flv};
 
 use super::{TIMEOUT, code, command, demo, demo_file, error_line, run};
 use crate::record::{assert_finished, assert_played, closed, file_of, recorded, wait_until};
-use crate::support::recording;
+use crate::support::{nobody, recording};
 
 #[test]
 fn demo_reaches_players_and_the_recording_as_it_is() {
@@ -88,10 +89,15 @@ fn frames(packets: &[Packet]) -> Vec<bytes::Bytes> {
     packets.iter().filter(|packet| packet.is_media()).map(|packet| packet.body.clone()).collect()
 }
 
+/// A server that asks a publisher to reconnect when it has begun to record it, which is soon.
+fn asking() -> Builder {
+    recording().http().args(["-record-flush", "20ms"])
+}
+
 /// Publishes the clip five times, has the server ask for a reconnect and returns what `publish` said.
 fn publish_and_ask(server: &testkit::Server, body: &serde_json::Value) -> String {
     let (http, url) = (server.api(), server.url("live/test?token=secret"));
-    let args = ["publish", "-loop", "5", "-speed", "20", "demo", url.as_str()];
+    let args = ["publish", "-loop", "5", "-speed", "12", "demo", url.as_str()];
     let running = Running::start(&mut command(args));
     let file = file_of(server, "live/test");
     wait_until("something is in the file", || recorded(&file) > 0);
@@ -104,7 +110,7 @@ fn publish_and_ask(server: &testkit::Server, body: &serde_json::Value) -> String
 
 #[test]
 fn a_request_to_reconnect_is_followed_and_the_recording_loses_nothing() {
-    let mut server = recording().http().start();
+    let mut server = asking().start();
     let said = publish_and_ask(&server, &serde_json::json!({}));
     assert!(said.contains("asked to reconnect: goes on at rtmp://"), "{said}");
     server.wait_for_log("recording rejoined", &[]);
@@ -118,7 +124,7 @@ fn a_request_to_reconnect_is_followed_and_the_recording_loses_nothing() {
 
 #[test]
 fn a_request_that_leads_elsewhere_is_followed_and_one_that_leads_nowhere_is_not() {
-    let (mut here, mut there) = (recording().http().start(), recording().start());
+    let (mut here, mut there) = (asking().start(), recording().start());
     let to = serde_json::json!({ "tc_url": format!("rtmp://{}/other?from=here", there.addr()) });
     let said = publish_and_ask(&here, &to);
     assert!(said.contains(&format!("goes on at rtmp://{}/other\n", there.addr())), "{said}");
@@ -128,8 +134,8 @@ fn a_request_that_leads_elsewhere_is_followed_and_one_that_leads_nowhere_is_not(
     let got = files.iter().flat_map(|file| frames(&flv::Flv::read(file).unwrap().packets()));
     assert!(got.collect::<Vec<_>>() == vec![frames(&demo()); 5].concat(), "every frame once");
 
-    let mut here = recording().http().start();
-    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut here = asking().start();
+    let (_unused, unused) = nobody();
     let nowhere = serde_json::json!({ "tc_url": format!("rtmp://{unused}/live") });
     let said = publish_and_ask(&here, &nowhere);
     assert!(said.contains("goes on where it is"), "{said}");
@@ -155,7 +161,7 @@ fn a_publish_that_is_refused_says_why() {
 
 #[test]
 fn a_publish_that_cannot_begin_says_why() {
-    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_unused, unused) = nobody();
     let line = error_line(&run(["publish", "demo", &format!("rtmp://{unused}/live/test")]), 1);
     assert!(line.starts_with(&format!("cannot connect to {unused}: ")), "{line}");
     let line = error_line(&run(["publish", "no such.flv", "rtmp://localhost/live/test"]), 1);

@@ -1,22 +1,21 @@
 //! What cannot be done, and what is said of it.
 
 use std::fs;
-use std::net::TcpListener;
 use std::process::Stdio;
 
 use testkit::tools;
 
 use super::{ask, builder, ids, json, text, with_recording};
 use crate::cli::{TIMEOUT, code, command, error_line, run};
+use crate::support::nobody;
 
 const NONE: &str = "0123456789abcdef";
 const TOKEN: &str = "a-token-of-32-characters-or-more";
 
 #[test]
 fn a_server_that_is_not_there_is_named_with_the_flags_to_change() {
-    // Nobody listens on a port that was given back.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let server = format!("http://127.0.0.1:{port}");
+    let (_unused, unused) = nobody();
+    let server = format!("http://{unused}");
     for args in [&["list"][..], &["show", NONE], &["start", "live/test"], &["delete", NONE]] {
         let args = [&["recordings"], args, &["-server", &server]].concat();
         let line = error_line(&run(&args), 1);
