@@ -1,15 +1,18 @@
 //! Players that do not keep up: they lose whole groups of pictures, then their connection; nobody
 //! else notices.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use media::{Kind, Packet, Role};
 use testkit::client::Wire;
 use testkit::flv::assert_recorded;
 use testkit::{Player, Publisher, Server, Source, SourceConfig, Stamp};
 use tokio::net::TcpSocket;
+use tokio::sync::Semaphore;
 
 use super::{bodies, recorded, relay};
+use crate::files::judge::PATIENCE;
 use crate::support::{BINARY, recording};
 
 /// 20 Mbit/s: what no socket buffer holds much of.
@@ -129,9 +132,10 @@ async fn a_slow_player_loses_whole_groups_of_pictures_and_then_its_connection() 
     let mut witness = Player::connect(&url).await.unwrap();
     let mut publisher = Publisher::connect(&url).await.unwrap();
 
+    // A quarter of what is sent is read, however fast the machine is.
+    let may_read = Arc::new(Semaphore::new(0));
+    let reads = may_read.clone();
     let slow = tokio::spawn(async move {
-        // A message every few ms is a tenth of what is sent.
-        let mut pace = tokio::time::interval(Duration::from_millis(4));
         let mut follow = Follow::default();
         while let Some(message) = wire.next().await.unwrap() {
             let kind = match message.message_type {
@@ -141,7 +145,7 @@ async fn a_slow_player_loses_whole_groups_of_pictures_and_then_its_connection() 
                 _ => continue,
             };
             follow.see(&Packet::new(kind, message.timestamp.into(), message.body));
-            pace.tick().await;
+            reads.acquire().await.unwrap().forget();
         }
         follow
     });
@@ -151,10 +155,13 @@ async fn a_slow_player_loses_whole_groups_of_pictures_and_then_its_connection() 
     let played = relay(&mut publisher, &mut witness, &first).await;
     played.iter().for_each(|packet| all.see(packet));
     let mut pace = tokio::time::interval(Duration::from_millis(4));
+    let deadline = Instant::now() + PATIENCE;
     while !slow.is_finished() {
+        assert!(Instant::now() < deadline, "it never was too slow");
         let part: Vec<Packet> = source.by_ref().take(32).collect();
         publisher.send_all(&part).await.unwrap();
         witness.packets(part.len()).await.iter().for_each(|packet| all.see(packet));
+        may_read.add_permits(part.len() / 4);
         pace.tick().await;
     }
     assert_eq!(all.gaps, 0, "a player that keeps up loses nothing");

@@ -2,6 +2,8 @@
 
 use std::io::Read;
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use media::flv::scan::Item;
@@ -13,14 +15,22 @@ use super::*;
 use crate::files::judge;
 use crate::publish::bodies;
 
-/// A body that is read in small pieces, with a rest after each.
-struct Slow<R>(R);
+/// A body of which a quarter of what was sent is read at most, however fast the machine is.
+struct Slow<R> {
+    body: R,
+    sent: Arc<AtomicU64>,
+    read: u64,
+}
 
 impl<R: Read> Read for Slow<R> {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        std::thread::sleep(Duration::from_millis(10));
+        while self.read > self.sent.load(Ordering::Relaxed) / 4 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let n = into.len().min(16 << 10);
-        self.0.read(&mut into[..n])
+        let n = self.body.read(&mut into[..n])?;
+        self.read += n as u64;
+        Ok(n)
     }
 }
 
@@ -42,11 +52,13 @@ fn lagging(args: &[&str]) -> Server {
     server
 }
 
-/// Publishes for a viewer that does not keep up, until `is_over`, while a player gets all of it.
+/// Publishes for a viewer that does not keep up, until `is_over`, while a player gets all of it. Tells how many bytes
+/// were sent, and at the end that nothing more is to be waited for.
 async fn overrun<T>(
     server: &Server,
     join: impl FnOnce(&Http) -> T,
     is_over: impl Fn() -> bool,
+    sent: &AtomicU64,
 ) -> T {
     let mut source = Source::new(1, config());
     let first: Vec<_> = source.by_ref().take(OPENING).collect();
@@ -60,8 +72,11 @@ async fn overrun<T>(
         publisher.send_all(&part).await.unwrap();
         assert!(bodies(&witness.packets(part.len()).await) == bodies(&part));
         assert!(Instant::now() < deadline, "it never was too slow");
+        let bytes: usize = part.iter().map(|packet| packet.body.len()).sum();
+        sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
     publisher.close().await.unwrap();
+    sent.store(u64::MAX, Ordering::Relaxed);
     viewer
 }
 
@@ -71,12 +86,13 @@ fn lag<T: Send + 'static>(
     path: &str,
     watch: impl FnOnce(Slow<Body>) -> T + Send + 'static,
 ) -> T {
+    let sent = Arc::<AtomicU64>::default();
     let join = |http: &Http| {
-        let body = Slow(http.open(path));
+        let body = Slow { body: http.open(path), sent: sent.clone(), read: 0 };
         std::thread::spawn(move || watch(body))
     };
     let lagged = || server.logs().iter().any(|line| line.message.contains("too slow"));
-    let watched = testkit::block_on(overrun(server, join, lagged)).join().unwrap();
+    let watched = testkit::block_on(overrun(server, join, lagged, &sent)).join().unwrap();
     let ended = server.wait_for_log("play ended", &[("reason", "the stream is over")]);
     assert!(ended.field("lost_packets").unwrap().parse::<u64>().unwrap() > 0);
     watched
@@ -115,7 +131,7 @@ fn a_viewer_that_takes_nothing_is_given_up() {
     let mut server = lagging(&["-play-timeout", "1s"]);
     let join = |http: &Http| http.open_over(narrow(http), "/live/live/test.flv");
     let ended = || server.logs().iter().any(|line| line.message == "play ended");
-    let stopped = testkit::block_on(overrun(&server, join, ended));
+    let stopped = testkit::block_on(overrun(&server, join, ended, &AtomicU64::default()));
     server.wait_for_log("play ended", &[("reason", "player too slow for -play-timeout")]);
     drop(stopped);
     server.stop();
