@@ -65,7 +65,8 @@ async fn passes_through(server: &Server, key: &str, sent: &[Packet]) {
 #[tokio::test]
 async fn two_hundred_publishers_at_once_are_each_recorded_whole() {
     const PUBLISHERS: u32 = 200;
-    let server = recording().start();
+    // Nobody sends before all are connected.
+    let server = recording().args(["-publish-timeout", "10m"]).start();
     let config = SourceConfig { video_kbps: 400, ..SourceConfig::default() };
     let packets = |seed| Source::new(seed, config.clone()).take(150).collect::<Vec<_>>();
     let mut publishers = Vec::new();

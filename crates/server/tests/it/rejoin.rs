@@ -32,7 +32,7 @@ fn halves() -> [Vec<Packet>; 2] {
 
 #[test]
 fn a_publisher_that_returns_in_time_continues_its_recording() {
-    let mut server = recording().args(["-record-rejoin", "20s"]).start();
+    let mut server = recording().args(["-record-rejoin", "10m"]).start();
     let [first, second] = halves();
     publish_and_break(&server, &first);
     // The file of the first run is finished at once and needs nobody to come back.

@@ -101,7 +101,8 @@ fn a_recording_is_started_by_hand_cut_stopped_and_found() {
     block_on(async {
         let mut publisher = Publisher::connect(&server.url("live/show")).await.unwrap();
         publisher.send_all(&sent[..200]).await.unwrap();
-        shown(&server, id, |recording| recording["state"] == "recording");
+        // Before there is a file there is none to be split.
+        shown(&server, id, |recording| recording["files"][0]["state"] == "open");
         let begun = json(&server, &["start", "live/show", "-wait", "begun"]);
         assert_eq!((&begun["state"], &begun["stream"]), (&"recording".into(), &"live/show".into()));
         let split = text(&server, &["split", id.get(..8).unwrap()]);

@@ -33,7 +33,7 @@ fn a_server_is_described_once_where_nobody_watches() {
             let output = status(&server, &[]);
             assert_eq!((code(&output), &*output.stderr), (Some(0), ""));
             text = output.text();
-            text.contains("live/test")
+            text.contains("live/test") && text.contains("\nDISK ")
         });
         let head = format!(
             "rtmp-server {} at http://{}, up ",

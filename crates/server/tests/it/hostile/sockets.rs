@@ -69,7 +69,7 @@ async fn players_that_read_nothing_or_a_byte_a_second_are_disconnected() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn publishers_that_stop_in_the_middle_of_a_message_are_given_up() {
-    let builder = server().args(["-publish-timeout", "1s"]);
+    let builder = server().args(["-publish-timeout", "3s"]);
     unharmed(builder, async |server, round| {
         let sent = source(2, 40);
         crowd(60, async |i| {

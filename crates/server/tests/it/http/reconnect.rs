@@ -34,7 +34,7 @@ async fn asked(publisher: &mut Publisher) -> (String, String) {
 
 #[test]
 fn a_publisher_that_is_asked_goes_on_with_the_same_recording() {
-    let args = ["-record-all", "true", "-record-rejoin", "20s"];
+    let args = ["-record-all", "true", "-record-rejoin", "10m"];
     let mut server = builder().args(args).start();
     let http = server.api();
     let mut first = packets(1, small(), 400);

@@ -256,7 +256,8 @@ fn a_split_makes_another_file_and_loses_nothing() {
             (http.get("/api/v1/streams/live%2Fcut").status == 200).then_some(())
         });
         let recording = start(&http, &json!({"stream": "live/cut"}));
-        shown(&http, &recording, |r| r["state"] == "recording");
+        // Before there is a file there is none to be split.
+        shown(&http, &recording, |r| r["files"][0]["state"] == "open");
         let (status, _) = ask(&http, "POST", &format!("{}/split", path_of(&recording)), &json!({}));
         assert_eq!(status, 202);
         publisher.send_all(rest).await.unwrap();

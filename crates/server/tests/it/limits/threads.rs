@@ -23,6 +23,8 @@ async fn a_storm_of_names_without_threads_is_live_and_recorded_as_soon_as_there_
     let place = tempfile::tempdir().unwrap();
     set_mode(place.path(), 0o777);
     let builder = Server::builder(user.binary()).args(["-record-all", "true"]);
+    // One says nothing while the others come and go.
+    let builder = builder.args(["-publish-timeout", "10m"]);
     let builder = builder.record_dir(place.path().join("recordings"));
     let mut server = match user.id() {
         Some((uid, gid)) => builder.user(uid, gid).start(),
