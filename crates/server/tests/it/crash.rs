@@ -66,6 +66,10 @@ fn live_and_die(dir: &Path, format: &str, life: u64, noise: &mut Noise) -> (Vec<
     let names: Vec<_> = (0..3 + noise.below(3)).map(|n| format!("live/{life}x{n}")).collect();
     let start = |(n, name): (u64, &String)| Sender::start(&server.url(name), packets(n), 1);
     let senders: Vec<_> = (0..).zip(&names).map(start).collect();
+    // In most lives there are files by then, however slow the machine is.
+    if noise.below(4) > 0 {
+        server.wait_for_logs("recorder initialized", &[], names.len());
+    }
     // Chance, not something that is waited for.
     thread::sleep(Duration::from_millis(noise.below(LIFE_MS)));
     let killed = Instant::now();
@@ -84,13 +88,13 @@ fn live_and_die(dir: &Path, format: &str, life: u64, noise: &mut Noise) -> (Vec<
 
 /// A thread that does what a recorder does for a new file, again and again: how long the machine
 /// takes for that beside everything else.
-struct Machine {
+pub(crate) struct Machine {
     is_over: Arc<AtomicBool>,
     thread: JoinHandle<Duration>,
 }
 
 impl Machine {
-    fn watch(dir: &Path) -> Self {
+    pub(crate) fn watch(dir: &Path) -> Self {
         let is_over = Arc::<AtomicBool>::default();
         let (over, dir, file) = (is_over.clone(), dir.to_owned(), dir.join("machine"));
         let ask = move || {
@@ -111,7 +115,7 @@ impl Machine {
     }
 
     /// The longest it took.
-    fn late(self) -> Duration {
+    pub(crate) fn late(self) -> Duration {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }

@@ -19,12 +19,16 @@ use serde_json::Value;
 use testkit::flv::{self, assert_recorded, assert_recorded_beginning};
 use testkit::{Publisher, Server, block_on, server, tools};
 
+use crate::crash::Machine;
 use crate::support::{recording, recording_as};
 use judge::PATIENCE;
 use sender::Sender;
 
 /// What `kill -9` may cost at most.
 const LOSS_MAX: Duration = Duration::from_secs(1);
+
+/// How often a file that grows is looked at.
+const LOOKS: usize = 10;
 
 /// Waits until something is so.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -67,7 +71,9 @@ fn recorded_clip(format: &str) -> (Server, PathBuf) {
 fn a_growing_file_can_be_probed_at_any_moment() {
     let Some([ffprobe]) = judge::programs(["ffprobe"]) else { return };
     let mut server = recording().start();
-    let sender = Sender::start(&server.url("live/test"), sender::clip(), 1);
+    // Behind the end of a sequence there would be no configuration.
+    let goes_on = sender::endless().filter(|packet| packet.role != Role::Event);
+    let sender = Sender::start(&server.url("live/test"), goes_on, 1);
     let file = file_of(&server);
     let copy = server.dir().join("copy.flv");
     let mut counts = Vec::new();
@@ -76,22 +82,24 @@ fn a_growing_file_can_be_probed_at_any_moment() {
         let packets = flv::Flv::read(&file).map(|flv| flv.media()).unwrap_or_default();
         packets.iter().any(|p| p.kind == media::Kind::Audio && p.role == media::Role::Frame)
     });
-    while sender.is_running() {
+    wait_until("it is looked at, and seen to grow", || {
         judge::ffprobe_growing(&ffprobe, &file).assert_demo();
         // Of the file at one moment all is asked.
         snapshot(&file, &copy);
         let probed = judge::ffprobe(&ffprobe, &copy);
         probed.assert_demo();
         counts.push((probed.packets("video"), probed.packets("audio")));
-    }
-    let sent = sender.finish();
+        counts.len() >= LOOKS && counts.first() < counts.last()
+    });
+    let sent = sender.stop();
     server.wait_for_log("recorder closed", &[("stream_key", "live/test")]);
-    assert!(counts.len() >= 3 && counts.is_sorted(), "{counts:?}");
-    assert!(counts.first() < counts.last(), "it does not grow: {counts:?}");
+    assert!(counts.is_sorted(), "{counts:?}");
     assert_recorded(&file, &sent);
     let probed = judge::ffprobe(&ffprobe, &file);
-    assert_eq!(probed.packets("video"), 200);
-    assert!((7.9..8.2).contains(&probed.seconds()), "{probed:?}");
+    let is_picture = |p: &&Packet| p.kind == media::Kind::Video && p.is_media();
+    assert_eq!(probed.packets("video"), sent.iter().filter(is_picture).count());
+    let length_s = sent.last().unwrap().dts_ms as f64 / 1_000.0;
+    assert!((length_s - 0.1..length_s + 0.2).contains(&probed.seconds()), "{length_s}: {probed:?}");
     server.stop();
 }
 
@@ -202,6 +210,7 @@ fn what_was_sent_reaches_the_disk_though_nothing_follows() {
 fn kill_9_costs_about_a_second_and_leaves_a_file_that_plays() {
     let Some([ffprobe]) = judge::programs(["ffprobe"]) else { return };
     let mut server = recording().start();
+    let machine = Machine::watch(server.dir());
     let sender = Sender::start(&server.url("live/test"), sender::endless(), 1);
     let file = file_of(&server);
     // Long after a key frame, with which what came before it has reached the disk.
@@ -211,8 +220,8 @@ fn kill_9_costs_about_a_second_and_leaves_a_file_that_plays() {
     let log = sender.cut_off();
     let sent = log.packets();
     let recorded = assert_recorded_beginning(&file, &sent);
-    // How late the sender's own thread was run is what this machine does to any thread.
-    let due = killed - LOSS_MAX - log.late;
+    // How late the sender's own thread was run, and how long a write took, is what this machine does to any thread.
+    let due = killed - LOSS_MAX - log.late - machine.late();
     let media = log.sent.iter().filter(|(_, packet)| packet.kind != media::Kind::Data);
     let safe = media.take_while(|(at, _)| *at <= due).count();
     assert!(safe > 100, "{safe}");
