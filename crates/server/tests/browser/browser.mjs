@@ -11,7 +11,7 @@ const { chromium } = await import(pathToFileURL(process.env.PLAYWRIGHT));
 
 export const SITE = process.env.SITE;
 /** Longest that anything may take (ms): the machine may have much else to do. */
-const PATIENCE = 40_000;
+const PATIENCE = 60_000;
 
 /** Nothing but the page's own requests leaves the browser. */
 const QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio",
@@ -60,10 +60,17 @@ export const played = (page) => page.evaluate(() => {
     start, end, duration: video.duration, width: video.videoWidth, error: video.error?.message ?? null };
 });
 
-/** Waits until so many more frames were decoded, none of them broken, the last of them so wide. */
-export async function plays(page, frames, width = 640) {
+/** Has the video go to a place (s), and returns where it has come to: in the page, for a slow machine would look too late. */
+export const seek = (page, place) => page.locator("video").evaluate((video, place) => new Promise((resolve) => {
+  video.addEventListener("seeked", () => resolve(video.currentTime), { once: true });
+  video.currentTime = place;
+}), place);
+
+/** Waits until so many more frames were decoded than before `start`, none of them broken, the last of them so wide. */
+export async function plays(page, frames, width = 640, start = () => {}) {
   await page.locator("video").waitFor({ state: "attached" });
   const before = await played(page);
+  await start();
   const after = await until(`${frames} frames more than ${JSON.stringify(before)}`, async () => {
     const now = await played(page);
     assert.equal(now.error, null);
