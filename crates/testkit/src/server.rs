@@ -19,6 +19,8 @@ use tempfile::TempDir;
 
 use crate::http::Http;
 use crate::process::{self, Signal, Usage};
+#[cfg(target_os = "linux")]
+use crate::tools;
 
 use log::Book;
 pub use log::LogLine;
@@ -37,6 +39,8 @@ pub struct Builder {
     http: HttpPort,
     #[cfg(target_os = "linux")]
     files: Option<u64>,
+    #[cfg(target_os = "linux")]
+    session: bool,
     args: Vec<OsString>,
     envs: Vec<(OsString, OsString)>,
     record_dir: Option<PathBuf>,
@@ -119,6 +123,15 @@ impl Builder {
         self
     }
 
+    /// Runs it in a session of its own. Linux shares processors out by sessions: what the server starts at the lowest
+    /// priority has its part beside the tests, however busy these are.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn session(mut self) -> Self {
+        self.session = true;
+        self
+    }
+
     /// Records in a directory of the caller's, which outlives the server. It need not exist. A
     /// relative one is below [`Server::dir`].
     #[must_use]
@@ -182,7 +195,11 @@ impl Builder {
         }
         #[cfg(target_os = "linux")]
         if let Some(files) = self.files {
-            command = limited(&command, files);
+            command = within("prlimit", &[format!("--nofile={files}")], &command);
+        }
+        #[cfg(target_os = "linux")]
+        if self.session {
+            command = within("setsid", &[], &command);
         }
         let mut child = command
             .spawn()
@@ -235,6 +252,8 @@ impl Server {
             http: HttpPort::None,
             #[cfg(target_os = "linux")]
             files: None,
+            #[cfg(target_os = "linux")]
+            session: false,
             args: Vec::new(),
             envs: Vec::new(),
             record_dir: None,
@@ -467,21 +486,22 @@ impl Drop for Server {
     }
 }
 
-/// The same program, started by `prlimit` so that it may have so many files open.
+/// The same program, started by another one, which becomes it.
 #[cfg(target_os = "linux")]
-fn limited(command: &Command, files: u64) -> Command {
-    let mut limited = Command::new("prlimit");
-    limited.arg(format!("--nofile={files}")).arg(command.get_program()).args(command.get_args());
+fn within(starter: &str, args: &[String], command: &Command) -> Command {
+    // The server may be told another `PATH`.
+    let mut started = Command::new(tools::find(starter).unwrap_or_else(|| starter.into()));
+    started.args(args).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
-            limited.env(name, value);
+            started.env(name, value);
         }
     }
     if let Some(dir) = command.get_current_dir() {
-        limited.current_dir(dir);
+        started.current_dir(dir);
     }
-    limited.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    limited
+    started.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    started
 }
 
 fn read(stderr: ChildStderr, book: &Book) {

@@ -102,7 +102,7 @@ fn is_fast() -> bool {
     std::env::var_os(FAST).is_some_and(|value| value == "1")
 }
 
-fn find(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.is_file())
 }

@@ -8,7 +8,7 @@ use testkit::server::{Builder, Server};
 
 /// A server with HTTP, not started yet.
 fn builder() -> Builder {
-    Server::builder(crate::support::BINARY).http()
+    crate::pictures::decoding(Server::builder(crate::support::BINARY))
 }
 
 /// A server with HTTP.

@@ -75,7 +75,14 @@ impl Shown {
 }
 
 fn server(args: &[&str]) -> Builder {
-    Server::builder(BINARY).http().args(args)
+    decoding(Server::builder(BINARY)).args(args)
+}
+
+/// With HTTP, for a server whose decoders are to have time: they come last, behind whatever else the tests do.
+pub(crate) fn decoding(builder: Builder) -> Builder {
+    #[cfg(target_os = "linux")]
+    let builder = builder.session();
+    builder.http()
 }
 
 /// A picture that there is.
@@ -186,7 +193,7 @@ fn a_picture_is_made_once_however_many_ask_for_it() {
 
 /// A server that has recorded a clip, and the recording's address.
 fn recorded(args: &[&str], clip: &[Packet]) -> (Server, String) {
-    let server = recording().http().args(["-record-rejoin", "0"]).args(args).start();
+    let server = decoding(recording()).args(["-record-rejoin", "0"]).args(args).start();
     block_on(crate::record::publish(&server, "live/test", clip));
     server.wait_for_log("recording complete", &[]);
     let http = server.api();
@@ -264,7 +271,7 @@ fn a_recording_has_a_poster_small_pictures_and_a_sheet_of_them() {
 fn a_recording_that_grows_has_pictures() {
     let Some(ffmpeg) = Ffmpeg::five() else { return };
     let args = ["-thumbnail-interval", "1s", "-record-flush", "20ms"];
-    let mut server = recording().http().args(args).start();
+    let mut server = decoding(recording()).args(args).start();
     let http = server.api();
     let clip = clip(&ffmpeg, "320x180", 3, H264);
     block_on(async {

@@ -15,7 +15,7 @@ fn assert_failure(decoder: &str, refused: (u16, &str), why: &str) {
     let dir = tempfile::tempdir().unwrap();
     let path = script(dir.path(), decoder);
     let args = ["-ffmpeg", path.to_str().unwrap()];
-    let mut server = recording().http().args(args).start();
+    let mut server = decoding(recording()).args(args).start();
     server.allow("picture not made");
     let http = server.api();
     let sent = sound_and_noise();
