@@ -185,7 +185,7 @@ fn a_torn_file_is_cut_after_its_last_whole_part() {
 #[test]
 fn two_recorders_keep_a_stream_as_flv_and_as_mp4() {
     let dir = tempfile::tempdir().unwrap();
-    let mut server = recording_as_both(dir.path()).http().start();
+    let mut server = recording_as_both(dir.path()).args(["-record-rejoin", "0"]).http().start();
     let clip = clip();
     block_on(publish(&server, "live/test", &clip));
     server.wait_for_logs("recording complete", &[("stream_key", "live/test")], 2);

@@ -300,7 +300,7 @@ fn what_a_recorder_says_of_pictures_is_for_its_recordings() {
     let file = dir.path().join("s.toml");
     let rule = "[[recorder]]\nname = 'private'\nstreams = ['live/*']\npictures = false\n";
     std::fs::write(&file, rule).unwrap();
-    let mut server = server(&["-config", file.to_str().unwrap()]).start();
+    let mut server = server(&["-record-rejoin", "0", "-config", file.to_str().unwrap()]).start();
     let http = server.api();
     block_on(crate::record::publish(&server, "live/test", &sound_and_noise()));
     server.wait_for_log("recorder closed", &[]);

@@ -58,7 +58,7 @@ fn shown(server: &Server, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
 
 /// A server with a finished recording of `live/test`, and its id.
 fn with_recording() -> (Server, String) {
-    let server = builder().args(["-record-all", "true"]).start();
+    let server = builder().args(["-record-all", "true", "-record-rejoin", "0"]).start();
     block_on(publish(&server, "live/test", &packets(1, small(), 300)));
     let mut id = String::new();
     wait_until("the recording is complete", || {

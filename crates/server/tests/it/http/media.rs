@@ -277,7 +277,8 @@ fn segments_of_hls_are_the_same_in_every_playlist() {
 
 #[test]
 fn playlist_grows_with_its_recording() {
-    let mut server = recording().args(["-record-flush", "100ms"]).http().start();
+    let args = ["-record-flush", "100ms", "-record-rejoin", "0"];
+    let mut server = recording().args(args).http().start();
     let http = server.api();
     let packets: Vec<_> = sender::endless().take(sender::clip().len() * 3).collect();
     let (first, rest) = packets.split_at(packets.len() * 2 / 3);
@@ -350,7 +351,8 @@ fn clip_is_kept_as_its_recorder_keeps_recordings() {
     let (config, dir) = (place.path().join("s.toml"), place.path().join("cup"));
     let text = "[[recorder]]\nname = 'cup'\nstreams = ['live/*']\nformat = 'mp4'\n";
     std::fs::write(&config, format!("{text}dir = {dir:?}\n")).unwrap();
-    let mut server = Server::builder(BINARY).http().arg("-config").arg(&config).start();
+    let builder = Server::builder(BINARY).http().args(["-record-rejoin", "0"]);
+    let mut server = builder.arg("-config").arg(&config).start();
     let http = server.api();
     block_on(async {
         let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
@@ -359,9 +361,11 @@ fn clip_is_kept_as_its_recorder_keeps_recordings() {
     });
     closed(&server, "live/test");
     let path = path_of(&http);
-    let whole = until("the recording is over", || {
-        Some(http.get(&path).ok()).filter(|whole| whole["state"] == "complete")
+    until("a recording that is over and known", || {
+        let list = http.get("/api/v1/recordings?state=complete").ok();
+        (list["recordings"].as_array()?.len() == 1).then_some(())
     });
+    let whole = http.get(&path).ok();
     let start = whole["start"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let after = |seconds| (start + jiff::SignedDuration::from_secs(seconds)).to_string();
     let (from, to) = (after(3), after(5));
