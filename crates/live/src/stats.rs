@@ -50,7 +50,7 @@ impl Stats {
         let track = match packet.kind {
             Kind::Audio => &mut self.audio,
             Kind::Video => &mut self.video,
-            Kind::Data => &mut self.data,
+            Kind::Data | Kind::DataAmf3 => &mut self.data,
         };
         track.packets += 1;
         track.bytes += packet.body.len() as u64;

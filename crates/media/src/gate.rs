@@ -45,7 +45,9 @@ impl Gate {
     pub fn takes(&mut self, packet: &Packet) -> bool {
         let first = first_video_track(&mut self.first, packet);
         match (packet.kind, packet.role) {
-            (Kind::Audio | Kind::Data, _) | (_, Role::Config | Role::Metadata) => true,
+            (Kind::Audio | Kind::Data | Kind::DataAmf3, _) | (_, Role::Config | Role::Metadata) => {
+                true
+            }
             (Kind::Video, Role::Key) => {
                 let tracks = packet.tracks();
                 tracks.iter().for_each(|track| self.open.insert(track));

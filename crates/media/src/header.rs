@@ -334,7 +334,7 @@ fn ended(packet: &Packet) -> Option<TrackSet> {
             .filter(|tag| tag.packet_type == audio::PacketType::SequenceEnd)
             .map(|tag| tag.track)
             .collect(),
-        Kind::Data => return None,
+        Kind::Data | Kind::DataAmf3 => return None,
     };
     (!ids.is_empty()).then_some(ids)
 }
@@ -353,7 +353,7 @@ fn says_the_same(a: &Packet, b: &Packet, track: u8) -> bool {
         || match a.kind {
             Kind::Video => video(a).is_some_and(|said| Some(said) == video(b)),
             Kind::Audio => audio(a).is_some_and(|said| Some(said) == audio(b)),
-            Kind::Data => false,
+            Kind::Data | Kind::DataAmf3 => false,
         }
 }
 

@@ -9,6 +9,9 @@ use crate::{TrackSet, flv};
 pub enum Kind {
     /// Script data in AMF0: `onMetaData`, cue points, captions (RTMP message 18, FLV tag 18).
     Data,
+    /// Script data in an AMF3 container, as FLV files of other programs can have it (FLV tag 15).
+    /// What comes over RTMP so (message 15) is [`Kind::Data`] already: its values are AMF0 then.
+    DataAmf3,
     /// Video (RTMP message 9, FLV tag 9).
     Video,
     /// Audio (RTMP message 8, FLV tag 8).
@@ -16,12 +19,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The number that both RTMP (7.1) and FLV (E.4.1) give this kind: 8, 9 or 18.
+    /// The number that both RTMP (7.1) and FLV (E.4.1) give this kind: 8, 9, 15 or 18.
     pub fn number(self) -> u8 {
         match self {
             Self::Audio => 8,
             Self::Video => 9,
             Self::Data => 18,
+            Self::DataAmf3 => 15,
         }
     }
 
@@ -30,7 +34,7 @@ impl Kind {
         match self {
             Self::Audio => "audio",
             Self::Video => "video",
-            Self::Data => "data",
+            Self::Data | Self::DataAmf3 => "data",
         }
     }
 }
@@ -84,6 +88,8 @@ impl Packet {
             Kind::Video => flv::video::classify_head(head, missing),
             Kind::Audio => flv::audio::classify_head(head, missing),
             Kind::Data => (flv::meta::classify(head), 0),
+            // No player is told of it: it is in files alone.
+            Kind::DataAmf3 => (Role::Event, 0),
         }
     }
 
@@ -100,7 +106,7 @@ impl Packet {
                 .filter(|tag| is_of_several(tag.multitrack))
                 .map(|tag| tag.track)
                 .collect(),
-            Kind::Data => TrackSet::default(),
+            Kind::Data | Kind::DataAmf3 => TrackSet::default(),
         };
         tracks.insert(self.track);
         tracks
@@ -123,7 +129,8 @@ impl Packet {
 
     /// Whether this is coded audio or video, the only packets that move a clock.
     pub fn is_media(&self) -> bool {
-        self.kind != Kind::Data && matches!(self.role, Role::Key | Role::Frame)
+        matches!(self.kind, Kind::Video | Kind::Audio)
+            && matches!(self.role, Role::Key | Role::Frame)
     }
 }
 

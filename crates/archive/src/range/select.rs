@@ -86,7 +86,7 @@ impl Select {
         match packet.kind {
             Kind::Video => packet.role == Role::Key,
             Kind::Audio => packet.is_media() && !self.has_video,
-            Kind::Data => false,
+            Kind::Data | Kind::DataAmf3 => false,
         }
     }
 
@@ -118,7 +118,7 @@ impl Select {
             // What the header has already.
             _ if !is_decodable && !packet.is_media() && is_early => Verdict::Pass,
             Kind::Audio if is_early && packet.role == Role::Frame => Verdict::Pass,
-            Kind::Data if is_early => Verdict::Pass,
+            Kind::Data | Kind::DataAmf3 if is_early => Verdict::Pass,
             _ => Verdict::Take,
         }
     }

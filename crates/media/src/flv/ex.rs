@@ -13,7 +13,7 @@ const OFFSET_MAX_NANOS: u32 = 999_999;
 /// Most modifiers before one packet type. One is defined; a message of 16 MiB could hold millions.
 pub const MODIFIERS_MAX: usize = 64;
 
-/// Why the head of an audio or video message cannot be read. Such a message is passed on and
+/// Why the head of an audio or video message, or script data in AMF3, cannot be read. Such a message is passed on and
 /// recorded like any other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -29,6 +29,10 @@ pub enum Malformed {
     /// An `AvMultitrackType` that is not defined.
     #[error("reserved multitrack layout {0}")]
     Layout(u8),
+    /// Script data in an AMF3 container that is something else. The error counts bytes behind the
+    /// format byte.
+    #[error("script data in AMF3 that cannot be read: {0}")]
+    Script(crate::amf0::Error),
 }
 
 /// How the tracks of one message are laid out (E-RTMP v2 `AvMultitrackType`).

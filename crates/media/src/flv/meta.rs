@@ -4,7 +4,8 @@
 use super::tag::{FILE_HEADER, OVERHEAD, TagHeader};
 use crate::{
     Kind, Role,
-    amf0::{Limits, Reader, Value},
+    amf0::{self, Limits, Reader, Value},
+    flv::Malformed,
 };
 
 /// [`Role::Metadata`] when the message is `onMetaData`, else [`Role::Event`]: cue points, captions
@@ -33,6 +34,33 @@ pub fn properties(body: &[u8], limits: Limits) -> Option<Vec<(String, Value)>> {
     let mut reader = Reader::new(body, limits);
     reader.read().ok()?;
     match reader.read().ok()? {
+        Value::Object(properties) | Value::EcmaArray(properties) => Some(properties),
+        _ => None,
+    }
+}
+
+/// The values of script data in an AMF3 container (FLV tag 15), which is what a data message of RTMP
+/// with that number is (E-RTMP v2 "AMF3"): a format byte of 0, then AMF0, of which each value
+/// behind the marker 0x11 is AMF3. One without the format byte is read as well.
+///
+/// # Errors
+/// [`Malformed`], when there is nothing in it, or something else.
+pub fn values_of_amf3(body: &[u8], limits: Limits) -> Result<Vec<Value>, Malformed> {
+    let values = match body {
+        [] => return Err(Malformed::Truncated("format byte")),
+        [0, values @ ..] | values => values,
+    };
+    amf0::decode_all(values, &limits).map_err(Malformed::Script)
+}
+
+/// The properties, if those values are an `onMetaData`.
+pub fn properties_of(values: Vec<Value>) -> Option<Vec<(String, Value)>> {
+    let mut values = values.into_iter();
+    let name = values.next()?;
+    if name.as_str().map(str::as_bytes) != Some(ON_META_DATA) {
+        return None;
+    }
+    match values.next()? {
         Value::Object(properties) | Value::EcmaArray(properties) => Some(properties),
         _ => None,
     }

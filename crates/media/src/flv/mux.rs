@@ -282,6 +282,11 @@ impl Muxer {
         self.counters.metadata_merged += 1;
     }
 
+    /// Takes over the values of an `onMetaData` that is a tag of its own kind.
+    pub(super) fn take_values(&mut self, properties: Vec<(String, Value)>) {
+        self.merge_properties(properties);
+    }
+
     /// Whether there is enough for an index.
     pub(super) fn has_index(&self) -> bool {
         self.index.is_enough()
@@ -310,7 +315,7 @@ impl Muxer {
         match packet.kind {
             Kind::Audio => self.counters.audio += 1,
             Kind::Video => self.counters.video += 1,
-            Kind::Data => self.counters.data += 1,
+            Kind::Data | Kind::DataAmf3 => self.counters.data += 1,
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
     video,
 };
 use crate::{
-    Kind, Packet, Role,
+    Kind, Role,
     amf0::{Limits, Value},
     first_video_track,
 };
@@ -42,9 +42,12 @@ pub struct Report {
     pub metadata: Vec<(String, Value)>,
     /// `onMetaData` messages.
     pub metadata_count: u64,
+    /// Tags of script data in an AMF3 container; those that are `onMetaData` count there too.
+    pub amf3_tags: u64,
     /// Whether the first `onMetaData`'s index says the truth.
     pub index: IndexCheck,
-    /// Audio and video messages whose head cannot be read, wholly or in part. They are no fault of
+    /// Audio and video messages whose head cannot be read, wholly or in part, and script data in AMF3
+    /// that cannot be. They are no fault of
     /// the file: it has what was sent.
     pub malformed: u64,
     /// The first of them: where its tag begins, and what is wrong.
@@ -115,11 +118,13 @@ impl Probe {
         if let Some(declared) = &mut self.declared {
             declared.check(tag);
         }
-        if packet.kind == Kind::Data {
-            if packet.role == Role::Metadata {
-                self.push_metadata(packet);
+        match packet.kind {
+            Kind::Data if packet.role == Role::Metadata => {
+                return self.push_metadata(|| meta::properties(&packet.body, METADATA_LIMITS));
             }
-            return;
+            Kind::Data => return,
+            Kind::DataAmf3 => return self.push_amf3(tag),
+            Kind::Video | Kind::Audio => {}
         }
         let first = first_video_track(&mut self.first, packet);
         self.has_keys |= packet.role == Role::Key && first.is_none_or(|id| packet.has_track(id));
@@ -164,10 +169,28 @@ impl Probe {
             piece.size_bytes = size_bytes;
             self.track(packet.kind, packet.track).push(&piece);
         }
+        if let Some(malformed) = is_malformed {
+            self.push_malformed(tag, malformed);
+        }
+    }
+
+    fn push_malformed(&mut self, tag: &Tag, malformed: Malformed) {
         // Of a body that was passed over the end is missing here, not in the file.
-        if let Some(malformed) = is_malformed.filter(|_| tag.is_whole) {
+        if tag.is_whole {
             self.report.malformed += 1;
             self.report.first_malformed.get_or_insert((tag.offset, malformed));
+        }
+    }
+
+    fn push_amf3(&mut self, tag: &Tag) {
+        self.report.amf3_tags += 1;
+        match meta::values_of_amf3(&tag.packet.body, METADATA_LIMITS) {
+            Ok(values) => {
+                if let Some(properties) = meta::properties_of(values) {
+                    self.push_metadata(|| Some(properties));
+                }
+            }
+            Err(malformed) => self.push_malformed(tag, malformed),
         }
     }
 
@@ -175,12 +198,13 @@ impl Probe {
         self.tracks.entry((kind, id)).or_insert_with(|| Track::new(kind, id))
     }
 
-    fn push_metadata(&mut self, packet: &Packet) {
+    /// Takes the first, for which it is read.
+    fn push_metadata(&mut self, read: impl FnOnce() -> Option<Vec<(String, Value)>>) {
         self.report.metadata_count += 1;
         if self.report.metadata_count > 1 {
             return;
         }
-        let Some(mut properties) = meta::properties(&packet.body, METADATA_LIMITS) else { return };
+        let Some(mut properties) = read() else { return };
         let keyframes = properties.iter().find(|(name, _)| name == "keyframes");
         self.declared = keyframes.and_then(|(_, value)| Declared::new(value));
         properties.retain(|(name, value)| {

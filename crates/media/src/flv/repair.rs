@@ -2,8 +2,9 @@
 //! file out, and a list of what was wrong.
 //!
 //! Every audio and video tag that the scanner finds is in the new file, in its order and bit for
-//! bit; its time is that of [`crate::time::Rebase`]. The metadata keeps its values, but for those
-//! that the muxer knows better. What is no tag, or is cut off, is not carried over: the old file
+//! bit; its time is that of [`crate::time::Rebase`]. So is script data in AMF3, whose values stand in
+//! the new metadata too where the file had none before it. The metadata keeps its values, but for
+//! those that the muxer knows better. What is no tag, or is cut off, is not carried over: the old file
 //! still has it.
 //!
 //! ```
@@ -38,7 +39,7 @@ use super::{
 };
 use crate::{
     Chunks, Header, Kind, Packet, Role,
-    amf0::{self, Value},
+    amf0::{self, Limits, Value},
     time::{Placed, Rebase, Unwrap},
 };
 
@@ -206,7 +207,7 @@ impl Summary {
         match kind {
             Kind::Audio => &mut self.audio,
             Kind::Video => &mut self.video,
-            Kind::Data => &mut self.data,
+            Kind::Data | Kind::DataAmf3 => &mut self.data,
         }
     }
 }
@@ -309,6 +310,18 @@ impl Repair {
             self.push_metadata(packet, tag, out);
         } else {
             self.write(&packet, tag, out);
+            if kind == Kind::DataAmf3 && !self.has_metadata {
+                self.take_over_amf3(&packet);
+            }
+        }
+    }
+
+    fn take_over_amf3(&mut self, packet: &Packet) {
+        let values = meta::values_of_amf3(&packet.body, AMF3_LIMITS);
+        if let Some(properties) = values.ok().and_then(meta::properties_of)
+            && let Some(muxer) = &mut self.muxer
+        {
+            muxer.take_values(properties);
         }
     }
 
@@ -367,6 +380,8 @@ impl Repair {
     }
 }
 
+/// What of an `onMetaData` in AMF3 is taken over: more than the new one has room for.
+const AMF3_LIMITS: Limits = Limits { depth: 16, values: 1 << 20, string_bytes: 1 << 20 };
 /// A duration that differs by less (seconds) is right: writers count the last frame or do not.
 const DURATION_ERROR_MAX_S: f64 = 1.0;
 /// What publishers put before `onMetaData` (RTMP), which does not belong into a file.

@@ -27,7 +27,7 @@ pub enum Bodies {
     #[default]
     Keep,
     /// Of a body longer than [`Scanner::HEAD_BYTES`] only so much is looked at, unless it is a
-    /// configuration, metadata or of several tracks. The caller may seek over the rest:
+    /// configuration, metadata, of several tracks or AMF3. The caller may seek over the rest:
     /// [`Scanner::skippable`].
     Skip,
 }
@@ -545,11 +545,14 @@ pub(super) fn is_told_by(kind: Kind, head: &[u8]) -> bool {
         Kind::Video => video::is_told_by(head),
         Kind::Audio => audio::is_told_by(head),
         Kind::Data => true,
+        // References reach from the first value to the last.
+        Kind::DataAmf3 => false,
     }
 }
 
 pub(super) fn kind_of(header: &TagHeader) -> Option<Kind> {
-    [Kind::Audio, Kind::Video, Kind::Data].into_iter().find(|kind| kind.number() == header.kind)
+    let kinds = [Kind::Audio, Kind::Video, Kind::Data, Kind::DataAmf3];
+    kinds.into_iter().find(|kind| kind.number() == header.kind)
 }
 
 /// Whether nothing about the header is odd.

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use crate::amf0::Limits;
 use crate::codec::{AudioInfo, FourCc, VideoInfo, audio_info, video_info};
 use crate::flv::{audio, meta, video};
 use crate::header::is_comments;
@@ -20,7 +21,7 @@ pub fn flv_body(data: &[u8]) {
     match kind {
         Kind::Audio => check_audio(body, &packet),
         Kind::Video => check_video(body, &packet),
-        Kind::Data => check_data(body),
+        Kind::Data | Kind::DataAmf3 => check_data(body),
     }
     // A scanner that skips bodies sees the head alone: it may know less, but nothing else.
     for seen in [1, 5, 16, 64, body.len() / 2] {
@@ -76,6 +77,7 @@ fn check_video(body: &[u8], packet: &Packet) {
 }
 
 fn check_data(body: &[u8]) {
+    let _ = meta::values_of_amf3(body, Limits::default());
     let is_metadata = meta::classify(body) == Role::Metadata;
     let readable = meta::readable_properties(body);
     assert_eq!(readable.is_some(), is_metadata);

@@ -173,6 +173,7 @@ pub(super) fn packets(mut rest: &[u8]) -> Vec<Packet> {
         let kind = match kind % 4 {
             0 => Kind::Audio,
             1 | 2 => Kind::Video,
+            _ if after.first() == Some(&0) => Kind::DataAmf3,
             _ => Kind::Data,
         };
         let step_ms = i64::from(i16::from_be_bytes([high, low]));

@@ -144,7 +144,11 @@ fn files() -> Vec<Vec<u8>> {
     let rubbish = [&file(first), &b"no tag"[..], &second.concat()].concat();
     let late: Vec<_> = (0..4).map(|i| tag(8, 0xffff_fff0 + i * 4, &[0xaf, 0x01, 1])).collect();
     let joined = [&sound[..], &file(&tags)].concat();
-    vec![sound, file(second), cut, damaged, rubbish, file(&late), joined]
+    let mut amf3 = tags.clone();
+    let metadata = b"\0\x02\0\x0aonMetaData\x11\x0a\x0b\x01\x0btitle\x06\x09live\x01";
+    amf3[0] = tag(15, 0, metadata);
+    amf3.insert(7, tag(15, 40, b"\0\x11\x77"));
+    vec![sound, file(second), cut, damaged, rubbish, file(&late), joined, file(&amf3)]
 }
 
 #[test]

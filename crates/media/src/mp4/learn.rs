@@ -42,7 +42,7 @@ impl Learner {
                     self.metadata = meta::properties(&packet.body, LIMITS);
                 }
             }
-            Kind::Data => {}
+            Kind::Data | Kind::DataAmf3 => {}
             Kind::Video => {
                 for tag in video::tracks(&packet.body) {
                     self.video(packet, &tag, replaces);

@@ -117,6 +117,7 @@ fn message<'a>(log: &mut Fields<'a>, time_ms: &mut i64) -> Option<Message<'a>> {
         [8] => Kind::Audio,
         [9] => Kind::Video,
         [18] => Kind::Data,
+        [15] => Kind::DataAmf3,
         _ => return None,
     };
     let step = log.number()?;

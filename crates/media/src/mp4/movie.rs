@@ -253,7 +253,7 @@ impl Movie {
     /// there is a new one: what follows needs a movie of its own.
     pub fn is_changed_by(&self, packet: &Packet) -> bool {
         match packet.kind {
-            Kind::Data => false,
+            Kind::Data | Kind::DataAmf3 => false,
             Kind::Video => video::tracks(&packet.body).any(|tag| {
                 use video::PacketType::{Metadata, SequenceStart};
                 let codec = Codec::Video(tag.codec);

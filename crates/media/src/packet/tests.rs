@@ -6,7 +6,8 @@ fn packet(kind: Kind, body: &'static [u8]) -> Packet {
 
 #[test]
 fn kinds_have_the_numbers_of_rtmp_and_flv() {
-    assert_eq!([Kind::Audio, Kind::Video, Kind::Data].map(Kind::number), [8, 9, 18]);
+    let kinds = [Kind::Audio, Kind::Video, Kind::DataAmf3, Kind::Data];
+    assert_eq!(kinds.map(Kind::number), [8, 9, 15, 18]);
 }
 
 #[test]

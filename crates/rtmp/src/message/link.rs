@@ -226,7 +226,7 @@ pub(crate) fn write_media(
     let chunk_stream_id = match packet.kind {
         Kind::Audio => chunk_stream::AUDIO,
         Kind::Video => chunk_stream::VIDEO,
-        Kind::Data => chunk_stream::DATA,
+        Kind::Data | Kind::DataAmf3 => chunk_stream::DATA,
     };
     let (kind, timestamp) = (packet.kind.number(), packet.timestamp());
     writer.write(out, chunk_stream_id, stream, kind, timestamp, body).is_ok()

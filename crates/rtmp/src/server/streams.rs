@@ -173,7 +173,7 @@ impl Player {
         let is_header = matches!(packet.role, Role::Config | Role::Metadata);
         let is_wanted = !self.paused
             && match packet.kind {
-                Kind::Data => true,
+                Kind::Data | Kind::DataAmf3 => true,
                 Kind::Audio => self.audio,
                 Kind::Video => self.video,
             };

@@ -48,7 +48,7 @@ impl Facts {
         match packet.kind {
             Kind::Video => self.push_video(packet, size_bytes, time_ms),
             Kind::Audio => self.push_audio(packet, size_bytes, time_ms),
-            Kind::Data => {}
+            Kind::Data | Kind::DataAmf3 => {}
         }
     }
 
@@ -121,7 +121,7 @@ impl Facts {
         match kind {
             Kind::Video => self.video.frames > 0,
             Kind::Audio => self.audio.frames > 0,
-            Kind::Data => true,
+            Kind::Data | Kind::DataAmf3 => true,
         }
     }
 

@@ -1,10 +1,11 @@
 use super::*;
 use crate::{
-    Chunks, Header, amf0,
+    Chunks, Header, Packet, amf0,
     codec::{AudioCodec, ColorInfo, VideoCodec},
     flv::{
         mux::{Muxer, Options},
         scan::{Bodies, FaultKind, Scanner},
+        tag,
     },
 };
 
@@ -237,4 +238,37 @@ fn heads_that_cannot_be_read_are_told_and_no_fault() {
     assert!(offset > 13);
     let [video, audio] = &report.tracks[..] else { panic!("{:?}", report.tracks) };
     assert_eq!((video.frames, audio.frames), (2, 1), "what can be read is counted");
+}
+
+/// `onMetaData` in an AMF3 container: the name in AMF0, the values in AMF3.
+const AMF3: &[u8] =
+    b"\x00\x02\x00\x0aonMetaData\x11\x0a\x0b\x01\x0btitle\x06\x09live\x0bwidth\x04\x85\x00\x01";
+
+#[test]
+fn script_data_in_amf3_is_shown_and_what_is_none_is_told() {
+    let long = [&b"\x00\x06"[..], &[0x0d; 5_000]].concat();
+    let packets = [
+        packet(Kind::DataAmf3, AMF3),
+        packet(Kind::DataAmf3, &AMF3[1..]),
+        packet(Kind::DataAmf3, b"\x00\x11\x06\x15onCuePoint\x11\x06\x00"),
+        packet(Kind::DataAmf3, &long),
+        packet(Kind::DataAmf3, b"\x00\x02\x00\x01a\x11\x77"),
+        packet(Kind::DataAmf3, b""),
+    ];
+    let file = file(&packets);
+    // The metadata that the muxer began with is not looked at.
+    let at = 13 + usize::try_from(tag::OVERHEAD).unwrap() + body_bytes(&file);
+    let report = report(&[&file[..13], &file[at..]].concat());
+    assert!(report.is_sound() && report.tracks.is_empty(), "{report:?}");
+    assert_eq!((report.tags, report.amf3_tags, report.metadata_count), (6, 6, 2));
+    let expected = [("title", Value::from("live")), ("width", Value::from(640.0))];
+    assert_eq!(report.metadata, expected.map(|(name, value)| (name.to_owned(), value)));
+    assert_eq!(report.malformed, 2);
+    let error = amf0::Error::UnknownAmf3Marker { offset: 5, marker: 0x77 };
+    assert_eq!(report.first_malformed.unwrap().1, Malformed::Script(error));
+}
+
+fn body_bytes(file: &[u8]) -> usize {
+    let header = tag::TagHeader::decode(*file[13..].first_chunk().unwrap());
+    usize::try_from(header.size).unwrap()
 }

@@ -266,7 +266,7 @@ fn sizes_ids_flags_and_header_are_set_right() {
     tags.push([&header.encode(), &body[..], &header.tag_size().to_be_bytes()].concat());
     let header = TagHeader { encrypted: true, ..TagHeader::new(9, 309, 4_000) };
     tags.push([&header.encode(), &body[..], &header.tag_size().to_be_bytes()].concat());
-    tags.push(tag(15, 4_000, b"what"));
+    tags.push(tag(14, 4_000, b"what"));
     tags.push(tag(9, 4_000, b""));
     for tag in &mut tags[10..20] {
         let size_at = tag.len() - 4;
@@ -470,4 +470,43 @@ proptest! {
             }
         }
     }
+}
+
+/// `onMetaData` in an AMF3 container, which says a title.
+const AMF3: &[u8] = b"\x00\x02\x00\x0aonMetaData\x11\x0a\x0b\x01\x0btitle\x06\x09live\x01";
+
+#[test]
+fn script_data_in_amf3_is_kept_as_it_is_and_its_values_are_told() {
+    let broken: &[u8] = b"\x00\x11\x77";
+    let amf3 = |file: &[u8]| {
+        let items = scan(file).into_iter().filter_map(|item| match item {
+            Item::Tag(tag) if tag.header.kind == 15 => {
+                Some((tag.header.timestamp_ms, tag.packet.body.to_vec()))
+            }
+            _ => None,
+        });
+        items.collect::<Vec<_>>()
+    };
+    let kept = vec![(0, AMF3.to_vec()), (920, AMF3.to_vec()), (1_883, broken.to_vec())];
+    let mut tags = frames(0);
+    tags.insert(0, tag(15, 0, AMF3));
+    tags.insert(50, tag(15, 920, AMF3));
+    tags.insert(100, tag(15, 1_883, broken));
+    let (file, summary) = mended(&flv(&tags));
+    let told = [(Mend::NoMetadata, 1), (Mend::Duration, 1), (Mend::NoIndex, 1)];
+    assert_eq!(mends(&summary), told);
+    assert_eq!(summary.data, Carried { found: 3, written: 3 });
+    assert_eq!(amf3(&file), kept);
+    let title = |file: &[u8]| {
+        let metadata = report(file).metadata;
+        metadata.into_iter().find(|(name, _)| name == "title").map(|(_, value)| value)
+    };
+    assert_eq!(title(&file), Some(Value::from("live")));
+
+    // Where the file has metadata, that is what counts.
+    let metadata = [("title", Value::from("mine")), ("duration", Value::from(4.0))];
+    tags.insert(0, tag(18, 0, &on_meta_data(&Value::EcmaArray(properties(&metadata)))));
+    let (file, summary) = mended(&flv(&tags));
+    assert_eq!(mends(&summary), [(Mend::NoIndex, 1)]);
+    assert_eq!((amf3(&file), title(&file)), (kept, Some(Value::from("mine"))));
 }

@@ -74,6 +74,7 @@ fn muxed() -> (Vec<u8>, Vec<Packet>) {
         (Kind::Video, b"\x17\x01\x00\x00\x00KEY"),
         (Kind::Audio, b""),
         (Kind::Data, b"\x02\x00\x0aonCuePoint\x05"),
+        (Kind::DataAmf3, b"\x00\x02\x00\x0aonCuePoint\x11\x01"),
         (Kind::Audio, b"\xaf\x01SOUND"),
         (Kind::Video, b"\x27\x01\x00\x00\x00FRAME"),
         (Kind::Video, b"\x96\x00av01\x01X"),

@@ -50,6 +50,7 @@ pub(super) fn object(probed: &Probed) -> Value {
         "ledger": probed.ledger().as_ref().map(ledger),
         "metadata": properties(&report.metadata),
         "metadata_messages": report.metadata_count,
+        "amf3_tags": report.amf3_tags,
         "index": { "state": index, "entries": entries, "wrong": wrong },
         "unreadable_messages": report.malformed,
         "first_unreadable": report.first_malformed.map(|(offset, malformed)| {

@@ -53,6 +53,10 @@ pub(super) fn report(probed: &Probed) -> String {
     line(&mut out, "index", &index(report.index));
     recording(&mut out, probed);
     metadata(&mut out, probed);
+    if report.amf3_tags > 0 {
+        let tags = count(report.amf3_tags, "tag");
+        line(&mut out, "script data", &format!("{tags} in AMF3"));
+    }
     faults(&mut out, probed);
     out
 }

@@ -194,7 +194,7 @@ fn is_sequence_end(packet: &Packet) -> bool {
             .is_some_and(|tag| tag.packet_type == video::PacketType::SequenceEnd),
         Kind::Audio => audio::parse(&packet.body)
             .is_some_and(|tag| tag.packet_type == audio::PacketType::SequenceEnd),
-        Kind::Data => false,
+        Kind::Data | Kind::DataAmf3 => false,
     }
 }
 

@@ -5,8 +5,10 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
-use media::Packet;
+use media::amf0::Limits;
 use media::flv::scan::{Bodies, FaultKind, Item, Scanner};
+use media::{Kind, Packet};
+use rtmp::message::{self, message_type};
 
 use crate::command::format;
 
@@ -104,7 +106,9 @@ impl Source {
                 match item {
                     Item::Tag(tag) => {
                         self.position = tag.offset + tag.size;
-                        return Ok(Some(tag.packet));
+                        if let Some(packet) = as_sent(tag.packet) {
+                            return Ok(Some(packet));
+                        }
                     }
                     Item::Fault(fault) if fault.kind == FaultKind::Signature => {
                         return Err(SourceError::NotFlv { path: self.to_string() });
@@ -170,6 +174,15 @@ impl Source {
             }
         }
     }
+}
+
+/// Script data in AMF3 is sent in AMF0, which every server reads; what cannot be read is not sent.
+fn as_sent(packet: Packet) -> Option<Packet> {
+    if packet.kind != Kind::DataAmf3 {
+        return Some(packet);
+    }
+    let body = message::data(message_type::DATA_AMF3, packet.body, &Limits::default())?;
+    Some(Packet::new(Kind::Data, packet.dts_ms, body))
 }
 
 /// The path as it is shown.

@@ -30,9 +30,12 @@ fn is_metadata(packet: &Packet) -> bool {
 
 /// The clip without metadata and index: all that is needed to play it.
 fn bare() -> Vec<u8> {
+    [FILE_HEADER.to_vec()].into_iter().chain(bare_tags()).flatten().collect()
+}
+
+fn bare_tags() -> impl Iterator<Item = Vec<u8>> {
     let packets = demo().into_iter().filter(|packet| !is_metadata(packet));
-    let tags = packets.map(|packet| tag(packet.kind, packet.timestamp(), &packet.body, None));
-    [FILE_HEADER.to_vec()].into_iter().chain(tags).flatten().collect()
+    packets.map(|packet| tag(packet.kind, packet.timestamp(), &packet.body, None))
 }
 
 /// `onMetaData` as it comes from a publisher, with what only a server should see before it.
@@ -40,6 +43,15 @@ fn with_set_data_frame() -> Vec<u8> {
     let metadata = demo().into_iter().find(is_metadata).unwrap();
     let body = [b"\x02\0\x0d@setDataFrame", &metadata.body[..]].concat();
     [&FILE_HEADER[..], &tag(Kind::Data, 0, &body, None), &bare()[13..]].concat()
+}
+
+/// Metadata in AMF3 before the first frame, and something that is none between two others.
+fn with_amf3() -> Vec<u8> {
+    let mut tags: Vec<_> = bare_tags().collect();
+    let metadata = b"\x00\x02\x00\x0aonMetaData\x11\x0a\x0b\x01\x0btitle\x06\x09live\x01";
+    tags.insert(0, tag(Kind::DataAmf3, 0, metadata, None));
+    tags.insert(9, tag(Kind::DataAmf3, 0, b"\x00\x77", None));
+    [&FILE_HEADER[..], &tags.concat()].concat()
 }
 
 /// Every size behind a tag is 0.
@@ -132,8 +144,9 @@ fn assert_decodes(file: &Path, held: bool) {
 #[test]
 fn files_of_other_servers_are_mended_without_a_byte_of_picture_and_sound_lost() {
     type Damage = fn() -> Vec<u8>;
-    let cases: [(Damage, &str); 7] = [
+    let cases: [(Damage, &str); 8] = [
         (bare, "metadata added"),
+        (with_amf3, "metadata added"),
         (with_set_data_frame, "@setDataFrame removed"),
         (without_sizes, "PreviousTagSize corrected"),
         (with_wrong_metadata, "duration corrected"),

@@ -51,6 +51,10 @@ fn stream() -> Vec<(Packet, u64)> {
         match i {
             11 => packets.push((on_meta_data(&[("title", Value::from("t"))]), i * 40)),
             13 => packets.push((packet(Kind::Data, b"\x02\x00\x0aonCuePoint\x05"), i * 40)),
+            15 => {
+                let body = [&b"\x00\x02\x00\x01a\x11\x06"[..], &[0x05; 5_000]].concat();
+                packets.push((packet(Kind::DataAmf3, &body), i * 40));
+            }
             17 => packets.push((packet(Kind::Video, b""), i * 40)),
             // Key frames of two tracks in one message, longer than what is read of a body.
             23 => {

@@ -1,5 +1,6 @@
 use std::io::Write as _;
 
+use media::flv::tag::TagHeader;
 use media::{Kind, Role};
 
 use super::*;
@@ -42,6 +43,23 @@ fn every_pass_has_the_same_packets() {
         source.rewind().unwrap();
         assert_eq!(all(&mut source), first);
     }
+}
+
+#[test]
+fn script_data_in_amf3_is_sent_in_amf0() {
+    let tag = |body: &[u8]| {
+        let header = TagHeader::new(15, u32::try_from(body.len()).unwrap(), 7);
+        [&header.encode(), body, &header.tag_size().to_be_bytes()].concat()
+    };
+    let amf3 = b"\x00\x02\x00\x0aonCuePoint\x11\x04\x07";
+    let file = file(&[&DEMO[..13], &tag(b"\x00\x11\x77"), &tag(amf3), &DEMO[13..]].concat());
+    let mut source = Source::open(file.path()).unwrap();
+    let packets = all(&mut source);
+    let expected = b"\x02\x00\x0aonCuePoint\x00\x40\x1c\0\0\0\0\0\0";
+    assert_eq!((packets[0].kind, packets[0].dts_ms), (Kind::Data, 7));
+    assert_eq!(packets[0].body[..], expected[..]);
+    assert_eq!(packets[1..], all(&mut Source::open(Path::new("demo")).unwrap()));
+    assert_eq!(source.fault_count(), 0);
 }
 
 #[test]
