@@ -446,6 +446,10 @@ pub fn video_tag_info(tag: &flv::video::VideoTag<'_>) -> Option<VideoInfo> {
             };
             Some(info.unwrap_or_else(|| VideoInfo::new(tag.codec)))
         }
+        PacketType::Mpeg2TsSequenceStart => {
+            let info = (tag.codec == VideoCodec::Av1).then(|| av1::ts_descriptor(tag.data));
+            Some(info.flatten().unwrap_or_else(|| VideoInfo::new(tag.codec)))
+        }
         PacketType::CodedFrames | PacketType::CodedFramesX if tag.frame_type.is_key() => {
             match tag.codec {
                 VideoCodec::Av1 => av1::key_frame(tag.data),

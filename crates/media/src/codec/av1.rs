@@ -24,6 +24,12 @@ pub(super) fn config(record: &[u8]) -> Option<VideoInfo> {
     Some(info)
 }
 
+/// What the descriptor of a stream in MPEG-2 TS says (AV1 in MPEG-2 TS 2.2): the first bytes of a
+/// configuration record behind its tag and its length.
+pub(super) fn ts_descriptor(descriptor: &[u8]) -> Option<VideoInfo> {
+    config(descriptor.strip_prefix(&[0x80, 4])?.get(..4)?)
+}
+
 /// What the sequence header in front of a key frame says.
 pub(super) fn key_frame(obus: &[u8]) -> Option<VideoInfo> {
     let sequence = sequence(obus)?;

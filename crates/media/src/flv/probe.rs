@@ -20,7 +20,7 @@ mod track;
 
 use index::Declared;
 pub use index::IndexCheck;
-pub use track::{Codec, Enhanced, Track};
+pub use track::{Codec, Commands, Enhanced, Track};
 use track::{Modifiers, Piece};
 
 /// Everything that was found out about a file.

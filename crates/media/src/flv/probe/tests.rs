@@ -224,6 +224,40 @@ fn modifiers_are_counted_and_their_offsets_shown() {
 }
 
 #[test]
+fn commands_and_reserved_types_are_counted_in_plain_flv_too() {
+    let report = report_of(&[
+        packet(Kind::Video, b"\x57\x00"),
+        packet(Kind::Video, b"\x52\x01"),
+        packet(Kind::Video, b"\x57\x02"),
+        packet(Kind::Video, b"\x27\x09F"),
+        packet(Kind::Video, b"\xaahvc1F"),
+        packet(Kind::Audio, b"\x9fOpusF"),
+        packet(Kind::Audio, b"\xaf\x01F"),
+    ]);
+    let [video, audio] = &report.tracks[..] else { panic!("{:?}", report.tracks) };
+    let commands = Commands { seek_starts: 1, seek_ends: 1, others: 1 };
+    let Enhanced { reserved, first_reserved, .. } = video.enhanced;
+    assert_eq!((video.enhanced.commands, reserved, first_reserved), (commands, 2, Some(9)));
+    let Enhanced { reserved, first_reserved, .. } = audio.enhanced;
+    assert_eq!((audio.enhanced.commands, reserved, first_reserved), (<_>::default(), 1, Some(15)));
+    assert_eq!((video.frames, audio.frames, report.malformed), (2, 2, 0));
+}
+
+#[test]
+fn a_start_of_frames_in_mpeg_2_ts_tells_what_its_descriptor_says() {
+    let start = |data: &[u8]| packet(Kind::Video, &[&b"\x95av01"[..], data].concat());
+    let report = report_of(&[start(b"\x80\x04\x81\x08\x4c\x00")]);
+    let [video] = &report.tracks[..] else { panic!("{:?}", report.tracks) };
+    assert_eq!((video.enhanced.ts_starts, video.configs), (1, 1));
+    let Codec::Video(info) = &video.codec else { panic!("{:?}", video.codec) };
+    let told = (info.codec_string.as_deref(), info.profile.as_deref(), info.bit_depth);
+    assert_eq!(told, (Some("av01.0.08M.10"), Some("Main"), Some(10)));
+    let report = report_of(&[start(b"\x80\x04\x81\x08")]);
+    let Codec::Video(info) = &report.tracks[0].codec else { panic!("{:?}", report.tracks) };
+    assert_eq!(*info, crate::codec::VideoInfo::new(VideoCodec::Av1));
+}
+
+#[test]
 fn heads_that_cannot_be_read_are_told_and_no_fault() {
     let report = report_of(&[
         packet(Kind::Video, b"\x93hvc1K"),

@@ -71,6 +71,15 @@ pub struct Enhanced {
     pub timestamp_offset_nanos: Option<(u32, u32)>,
     /// Ends of sequences.
     pub sequence_ends: u64,
+    /// Starts of sequences of frames in MPEG-2 TS.
+    pub ts_starts: u64,
+    /// Messages to the player that seeking begins, that it ends, and others that are no frames.
+    /// Plain FLV has them too.
+    pub commands: Commands,
+    /// Messages of reserved packet types.
+    pub reserved: u64,
+    /// The type of the first of them.
+    pub first_reserved: Option<u8>,
     /// Metadata messages: colours, layouts of channels.
     pub metadata: u64,
     /// Those of them that cannot be read.
@@ -79,6 +88,17 @@ pub struct Enhanced {
     pub color: Option<ColorInfo>,
     /// The layout of channels that was told last.
     pub channels: Option<ChannelLayout>,
+}
+
+/// The commands of a video track (FLV E.4.3.1, E-RTMP v2 `VideoCommand`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// A server begins to send what leads to the place that was sought.
+    pub seek_starts: u64,
+    /// It has sent all of that.
+    pub seek_ends: u64,
+    /// Reserved ones, and those without their byte.
+    pub others: u64,
 }
 
 /// A message, as far as it does not depend on the track.
@@ -202,8 +222,13 @@ impl Track {
         }
         self.enhanced.push(piece, tag.enhanced, tag.multitrack);
         match tag.packet_type {
-            video::PacketType::SequenceEnd => self.enhanced.sequence_ends += 1,
             video::PacketType::Metadata => self.enhanced.push_colors(tag.data),
+            _ if tag.frame_type == video::FrameType::Command => {
+                self.enhanced.commands.push(tag.data.first().copied());
+            }
+            video::PacketType::SequenceEnd => self.enhanced.sequence_ends += 1,
+            video::PacketType::Mpeg2TsSequenceStart => self.enhanced.ts_starts += 1,
+            video::PacketType::Unknown(kind) => self.enhanced.push_reserved(kind),
             _ => {}
         }
     }
@@ -225,6 +250,7 @@ impl Track {
         match tag.packet_type {
             audio::PacketType::SequenceEnd => self.enhanced.sequence_ends += 1,
             audio::PacketType::MultichannelConfig => self.enhanced.push_channels(tag.data),
+            audio::PacketType::Unknown(kind) => self.enhanced.push_reserved(kind),
             _ => {}
         }
     }
@@ -272,6 +298,11 @@ impl Enhanced {
         }
     }
 
+    fn push_reserved(&mut self, packet_type: u8) {
+        self.reserved += 1;
+        self.first_reserved.get_or_insert(packet_type);
+    }
+
     fn push_colors(&mut self, data: &[u8]) {
         self.metadata += 1;
         let Ok(pairs) = codec::video_metadata(data) else {
@@ -288,6 +319,16 @@ impl Enhanced {
         match ChannelLayout::read(data) {
             Ok(layout) => self.channels = Some(layout),
             Err(_) => self.metadata_unreadable += 1,
+        }
+    }
+}
+
+impl Commands {
+    fn push(&mut self, command: Option<u8>) {
+        match command {
+            Some(0) => self.seek_starts += 1,
+            Some(1) => self.seek_ends += 1,
+            _ => self.others += 1,
         }
     }
 }

@@ -3,7 +3,7 @@
 use archive::{About, Gap, Ledger};
 use media::amf0::Value as Amf;
 use media::codec::{ChannelLayout, ColorInfo};
-use media::flv::probe::{Codec, Enhanced, IndexCheck, Track};
+use media::flv::probe::{Codec, Commands, Enhanced, IndexCheck, Track};
 use serde_json::{Map, Value, json};
 
 use super::{Failure, Probed, meaning};
@@ -110,10 +110,12 @@ pub(crate) fn gap(gap: &Gap) -> Value {
     })
 }
 
-/// What a track has of Enhanced RTMP; `null` where it has nothing of it.
+/// What a track has of Enhanced RTMP, and of commands; `null` where it has nothing of it.
 fn enhanced(enhanced: &Enhanced) -> Option<Value> {
     let nanos = enhanced.timestamp_offset_nanos;
-    (enhanced.messages > 0).then(|| {
+    let commands = enhanced.commands;
+    let is_any = enhanced.messages > 0 || commands != Commands::default() || enhanced.reserved > 0;
+    is_any.then(|| {
         json!({
             "messages": enhanced.messages,
             "multitrack": {
@@ -126,6 +128,12 @@ fn enhanced(enhanced: &Enhanced) -> Option<Value> {
             "timestamp_offset_min_ns": nanos.map(|(least, _)| least),
             "timestamp_offset_max_ns": nanos.map(|(_, most)| most),
             "sequence_ends": enhanced.sequence_ends,
+            "mpeg2_ts_sequence_starts": enhanced.ts_starts,
+            "seek_starts": commands.seek_starts,
+            "seek_ends": commands.seek_ends,
+            "reserved_commands": commands.others,
+            "reserved_packet_types": enhanced.reserved,
+            "first_reserved_packet_type": enhanced.first_reserved,
             "metadata": enhanced.metadata,
             "metadata_unreadable": enhanced.metadata_unreadable,
             "color": enhanced.color.as_ref().map(color),

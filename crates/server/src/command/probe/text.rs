@@ -214,8 +214,23 @@ fn enhanced(enhanced: &Enhanced) -> Option<String> {
         }
         words.push(text);
     }
-    if enhanced.sequence_ends > 0 {
-        words.push(count(enhanced.sequence_ends, "sequence end"));
+    let commands = enhanced.commands;
+    for (n, what) in [
+        (enhanced.sequence_ends, "sequence end"),
+        (enhanced.ts_starts, "MPEG-2 TS sequence start"),
+        (commands.seek_starts, "seek start"),
+        (commands.seek_ends, "seek end"),
+        (commands.others, "reserved command"),
+    ] {
+        if n > 0 {
+            words.push(count(n, what));
+        }
+    }
+    if let Some(first) = enhanced.first_reserved {
+        words.push(match enhanced.reserved {
+            1 => format!("1 message of the reserved packet type {first}"),
+            n => format!("{} of reserved packet types, {first} first", messages(n)),
+        });
     }
     (!words.is_empty()).then(|| words.join("; "))
 }
