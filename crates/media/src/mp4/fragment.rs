@@ -91,7 +91,8 @@ struct Open {
 #[derive(Debug, Clone)]
 struct Entry {
     time_ms: u64,
-    composition_ms: i32,
+    /// In the track's units.
+    composition: i32,
     is_key: bool,
     data: Bytes,
 }
@@ -274,10 +275,12 @@ impl Fragmenter {
             closing.end(&self.movie, track, time_ms);
         }
         let Some(run) = self.open.runs.get_mut(track) else { return };
+        let Some(track) = self.movie.tracks.get(track) else { return };
         self.open.samples += 1;
         self.open.media_bytes += size(sample.data.len());
-        let Sample { composition_ms, is_key, data, .. } = sample;
-        run.push(Entry { time_ms, composition_ms, is_key, data });
+        let Sample { composition_ms, offset_nanos, is_key, data, .. } = sample;
+        let composition = track.composition(composition_ms, offset_nanos);
+        run.push(Entry { time_ms, composition, is_key, data });
     }
 
     /// The stream has come to a time, with packets of others: tracks that are far behind pause.
@@ -485,9 +488,7 @@ impl Run<'_> {
                     boxes.u32(u32::try_from(entry.data.len()).unwrap_or(u32::MAX));
                     if is_video {
                         boxes.u32(if entry.is_key { moov::KEY_FLAGS } else { moov::OTHER_FLAGS });
-                        let per_ms = i32::try_from(self.track.per_ms()).unwrap_or(i32::MAX);
-                        let composition = entry.composition_ms.saturating_mul(per_ms);
-                        boxes.slice(&composition.to_be_bytes());
+                        boxes.slice(&entry.composition.to_be_bytes());
                     }
                 }
             });
@@ -501,9 +502,9 @@ impl Run<'_> {
         let Some(track) = movie.tracks.iter().position(is_this) else { return offset };
         tables.chunk(track, offset);
         for entry in self.run {
-            let &Entry { time_ms, composition_ms, is_key, ref data } = entry;
+            let &Entry { time_ms, composition, is_key, ref data } = entry;
             let size_bytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
-            tables.push(track, Row { time_ms, composition_ms, is_key, size_bytes });
+            tables.push(track, Row { time_ms, composition, is_key, size_bytes });
             offset += u64::from(size_bytes);
         }
         tables.end(track, self.end_ms);

@@ -109,6 +109,16 @@ impl Track {
         self.timescale() / 1_000
     }
 
+    /// What presentation is later than decoding, in units of its times; what is no whole unit is
+    /// rounded.
+    pub(super) fn composition(&self, ms: i32, nanos: u32) -> i32 {
+        const MS: u64 = 1_000_000;
+        let per_ms = self.per_ms();
+        let units = (u64::from(nanos) * u64::from(per_ms) + MS / 2) / MS;
+        let whole = ms.saturating_mul(i32::try_from(per_ms).unwrap_or(i32::MAX));
+        whole.saturating_add(i32::try_from(units).unwrap_or(i32::MAX))
+    }
+
     /// How long (ms) a sample lasts of which nothing tells.
     pub(super) fn usual_ms(&self) -> u64 {
         const FRAME_MS: u64 = 40;

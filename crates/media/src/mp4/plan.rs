@@ -24,6 +24,8 @@ pub struct SampleInfo {
     pub time_ms: u64,
     /// What presentation is later than decoding.
     pub composition_ms: i32,
+    /// What it is later still, in ns: [`Sample::offset_nanos`].
+    pub offset_nanos: u32,
     /// Whether decoding can start here.
     pub is_key: bool,
     /// Bytes of it.
@@ -38,6 +40,7 @@ impl SampleInfo {
             track: sample.track,
             time_ms,
             composition_ms: sample.composition_ms,
+            offset_nanos: sample.offset_nanos,
             is_key: sample.is_key,
             size_bytes: u32::try_from(sample.data.len()).unwrap_or(u32::MAX),
         }
@@ -100,7 +103,7 @@ impl Planner {
     /// # Errors
     /// [`Error`]; the sample is not in the file.
     pub fn push(&mut self, sample: &SampleInfo) -> Result<bool, Error> {
-        let &SampleInfo { time_ms, composition_ms, is_key, size_bytes, .. } = sample;
+        let &SampleInfo { time_ms, composition_ms, offset_nanos, is_key, size_bytes, .. } = sample;
         let is_of = |track: &Track| (track.kind, track.id) == (sample.kind, sample.track);
         let Some(track) = self.movie.tracks.iter().position(is_of) else { return Ok(false) };
         if time_ms > TIME_MAX_MS {
@@ -116,7 +119,9 @@ impl Planner {
             self.newest = Some(track);
             self.tables.chunk(track, self.places.bytes);
         }
-        self.tables.push(track, Row { time_ms, composition_ms, is_key, size_bytes });
+        let of_track = self.movie.tracks.get(track);
+        let composition = of_track.map_or(0, |of| of.composition(composition_ms, offset_nanos));
+        self.tables.push(track, Row { time_ms, composition, is_key, size_bytes });
         self.places.push(size_bytes);
         Ok(true)
     }

@@ -16,6 +16,9 @@ pub struct Sample {
     pub track: u8,
     /// What presentation is later than decoding, in ms.
     pub composition_ms: i32,
+    /// What it is later still, in ns, below a ms: `TimestampOffsetNano`. Of sound 0: its times are
+    /// those of decoding, which that does not move.
+    pub offset_nanos: u32,
     /// Whether decoding can start here; audio always.
     pub is_key: bool,
     /// The sample: a part of the message's body.
@@ -37,6 +40,7 @@ pub fn samples(packet: &Packet) -> impl Iterator<Item = Sample> {
             kind: Kind::Video,
             track: tag.track,
             composition_ms: tag.composition_time_ms,
+            offset_nanos: tag.timestamp_offset_nanos,
             is_key: tag.frame_type.is_key(),
             data: packet.body.slice_ref(data),
             at: at(data),
@@ -48,6 +52,7 @@ pub fn samples(packet: &Packet) -> impl Iterator<Item = Sample> {
         kind: Kind::Audio,
         track: tag.track,
         composition_ms: 0,
+        offset_nanos: 0,
         is_key: true,
         data: packet.body.slice_ref(tag.data),
         at: at(tag.data),

@@ -21,7 +21,8 @@ pub(super) struct Tables {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) time_ms: u64,
-    pub(super) composition_ms: i32,
+    /// In the track's units.
+    pub(super) composition: i32,
     pub(super) is_key: bool,
     pub(super) size_bytes: u32,
 }
@@ -29,13 +30,16 @@ pub(super) struct Row {
 #[derive(Debug, Clone, Default)]
 struct Table {
     is_video: bool,
-    /// The first sample: its time, and that of the first picture that is shown.
+    /// Units of the track's times in a ms.
+    per_ms: i32,
+    /// The first sample: its time, and that of the first picture that is shown, rounded down.
     first: Option<(u64, i64)>,
     last_ms: u64,
     /// When the last sample ends, as far as is known.
     end_ms: u64,
     /// Durations in ms of all samples but the last.
     durations: Runs<u64>,
+    /// In the track's units.
     compositions: Runs<i32>,
     /// Numbers, from 1, of the samples at which decoding can start.
     keys: Vec<u32>,
@@ -67,8 +71,11 @@ impl<T: PartialEq + Copy> Runs<T> {
 
 impl Tables {
     pub(super) fn new(movie: &Movie) -> Self {
-        let is_video = movie.tracks.iter().map(|track| track.kind == Kind::Video);
-        let tracks = is_video.map(|is_video| Table { is_video, ..Table::default() });
+        let tracks = movie.tracks.iter().map(|track| Table {
+            is_video: track.kind == Kind::Video,
+            per_ms: i32::try_from(track.per_ms()).unwrap_or(i32::MAX),
+            ..Table::default()
+        });
         Self { tracks: tracks.collect(), window: None }
     }
 
@@ -136,7 +143,7 @@ struct Shown {
 
 impl Table {
     fn push(&mut self, row: Row) {
-        let shown_ms = signed(row.time_ms).saturating_add(i64::from(row.composition_ms));
+        let shown_ms = self.shown_ms(signed(row.time_ms), row.composition);
         match &mut self.first {
             Some((_, first_ms)) => {
                 self.durations.push(row.time_ms.saturating_sub(self.last_ms));
@@ -146,12 +153,17 @@ impl Table {
         }
         self.last_ms = row.time_ms;
         self.end_ms = row.time_ms;
-        self.compositions.push(row.composition_ms);
+        self.compositions.push(row.composition);
         self.sizes.push(row.size_bytes);
         if row.is_key {
             self.keys.push(u32::try_from(self.sizes.len()).unwrap_or(u32::MAX));
         }
         self.in_chunk += 1;
+    }
+
+    /// When a picture is shown, in whole ms, rounded down: so none of a window begins before it.
+    fn shown_ms(&self, time_ms: i64, composition: i32) -> i64 {
+        time_ms.saturating_add(composition.div_euclid(self.per_ms.max(1)).into())
     }
 
     fn end_chunk(&mut self) {
@@ -181,7 +193,8 @@ impl Table {
             time_ms = time_ms.saturating_add(signed(duration_ms));
             time_ms
         });
-        let shown = times.zip(self.compositions.all()).map(|(ms, later)| ms + i64::from(later));
+        let all = times.zip(self.compositions.all());
+        let shown = all.map(|(ms, later)| self.shown_ms(ms, later));
         shown.filter(|ms| self.is_video && window.contains(ms)).min()
     }
 
@@ -263,7 +276,7 @@ impl View<'_> {
             }
         });
         if track.kind == Kind::Video {
-            self.put_compositions(boxes, track);
+            self.put_compositions(boxes);
             if table.keys.len() < table.sizes.len() {
                 boxes.full(b"stss", 0, 0, |boxes| {
                     boxes.u32(count(table.keys.len()));
@@ -297,19 +310,18 @@ impl View<'_> {
     }
 
     /// Appends `ctts` unless all pictures are shown when they are decoded.
-    fn put_compositions(&self, boxes: &mut Boxes, track: &Track) {
+    fn put_compositions(&self, boxes: &mut Boxes) {
         let compositions = &self.table.compositions.0;
         let shift_ms = i32::try_from(self.table.shift_ms()).unwrap_or(i32::MAX);
-        if shift_ms == 0 && compositions.iter().all(|(_, ms)| *ms == 0) {
+        if shift_ms == 0 && compositions.iter().all(|(_, units)| *units == 0) {
             return;
         }
-        let per_ms = i32::try_from(track.per_ms()).unwrap_or(i32::MAX);
+        let shift = shift_ms.saturating_mul(self.table.per_ms);
         boxes.full(b"ctts", 1, 0, |boxes| {
             boxes.u32(u32::try_from(compositions.len()).unwrap_or(u32::MAX));
-            for (samples, ms) in compositions {
+            for (samples, units) in compositions {
                 boxes.u32(*samples);
-                let units = ms.saturating_add(shift_ms).saturating_mul(per_ms);
-                boxes.slice(&units.to_be_bytes());
+                boxes.slice(&units.saturating_add(shift).to_be_bytes());
             }
         });
     }

@@ -40,6 +40,15 @@ fn video(dts_ms: i64, is_key: bool, composition_ms: i32, number: u32) -> Packet 
     packet(Kind::Video, dts_ms, &body)
 }
 
+/// A frame of AVC that is shown so many ns later.
+fn video_later(dts_ms: i64, is_key: bool, composition_ms: i32, nanos: u32, number: u32) -> Packet {
+    let first = if is_key { 0x97 } else { 0xA7 };
+    let [_, later @ ..] = nanos.to_be_bytes();
+    let plain = video(dts_ms, is_key, composition_ms, number).body;
+    let body = [&[first, 2], &later[..], b"\x01avc1", &plain[2..]].concat();
+    packet(Kind::Video, dts_ms, &body)
+}
+
 /// A frame of AAC.
 fn audio(dts_ms: i64, number: u32) -> Packet {
     let mut body = vec![0xAF, 1];

@@ -275,15 +275,12 @@ pub(super) fn codecs(script: &[u8]) -> Option<String> {
 }
 
 impl Muxer {
-    /// Whether a run has times that are no whole ms.
+    /// Whether a run has decoding times that are no whole ms.
     fn is_odd(&self, run: &Run) -> bool {
         let is_this = |track: &&Track| track.mp4_id() == run.track;
         let track = self.fragmenter.movie().tracks.iter().find(is_this);
         let per_ms = track.map_or(1, Track::per_ms);
-        let is_odd = |sample: &parse::Raw| {
-            !sample.duration.is_multiple_of(per_ms)
-                || sample.composition % per_ms.cast_signed() != 0
-        };
+        let is_odd = |sample: &parse::Raw| !sample.duration.is_multiple_of(per_ms);
         !run.start.is_multiple_of(per_ms.into()) || run.samples.iter().any(is_odd)
     }
 
@@ -298,10 +295,10 @@ impl Muxer {
             let mut step_ms = None;
             self.tables.chunk(at, offset);
             for (i, sample) in run.samples.iter().enumerate() {
-                let composition_ms = sample.composition / per_ms.cast_signed();
+                let composition = sample.composition;
                 let is_key = sample.flags == moov::KEY_FLAGS;
                 let size_bytes = sample.size;
-                self.tables.push(at, Row { time_ms, composition_ms, is_key, size_bytes });
+                self.tables.push(at, Row { time_ms, composition, is_key, size_bytes });
                 offset += u64::from(size_bytes);
                 let duration_ms = u64::from(sample.duration / per_ms);
                 if i + 1 == run.samples.len() {

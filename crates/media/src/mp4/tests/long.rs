@@ -173,6 +173,7 @@ fn beyond_4_gib_what_is_made_of_a_range_is_exact() {
         track: 0,
         time_ms: u64::from(number) * 1_000,
         composition_ms: 0,
+        offset_nanos: 0,
         is_key: true,
         size_bytes,
     };

@@ -198,16 +198,18 @@ proptest! {
     ) {
         let (_, file) = finished(&packets, &cuts);
         let found = tree::samples_of_file(&file);
-        let shown = |packet: &Packet| {
-            packet.dts_ms + i64::from(samples(packet).next().unwrap().composition_ms)
+        let later = |packet: &Packet| {
+            i64::from(parts::composition(&samples(packet).next().unwrap()))
         };
+        // In whole ms.
+        let shown = |packet: &Packet| packet.dts_ms + later(packet).div_euclid(90);
         let start_ms = packets.iter().map(shown).min().unwrap();
         for (mp4_id, kind, per_ms) in [(1, Kind::Video, 90), (2, Kind::Audio, 48)] {
             let of_track = packets.iter().filter(|packet| packet.kind == kind);
             let wanted: Vec<_> = of_track
                 .map(|packet| {
                     let sample = samples(packet).next().unwrap();
-                    let shown = (shown(packet) - start_ms) * per_ms;
+                    let shown = (packet.dts_ms - start_ms) * per_ms + later(packet);
                     (shown, sample.is_key, sample.data.to_vec())
                 })
                 .collect();

@@ -4,21 +4,30 @@ use super::*;
 
 /// A stream of video and audio with jitter, as its packets in order.
 pub(super) fn stream() -> impl Strategy<Value = Vec<Packet>> {
-    let step = (0_i64..80, any::<bool>(), -80..160_i32, 0_u8..8);
+    let nanos = prop_oneof![2 => Just(0), 1 => 1..1_000_000_u32];
+    let step = (0_i64..80, any::<bool>(), -80..160_i32, nanos, 0_u8..8);
     proptest::collection::vec(step, 2..80).prop_map(|steps| {
         let mut time_ms = 0;
         let mut number = 0;
-        let packets = steps.into_iter().map(|(step_ms, is_audio, composition_ms, key)| {
+        let packets = steps.into_iter().map(|(step_ms, is_audio, composition_ms, nanos, key)| {
             time_ms += step_ms;
             number += 1;
             if is_audio {
                 audio(time_ms, number)
+            } else if nanos > 0 {
+                video_later(time_ms, key == 0, composition_ms, nanos, number)
             } else {
                 video(time_ms, key == 0, composition_ms, number)
             }
         });
         packets.collect()
     })
+}
+
+/// What a sample is shown later than it is decoded, in units of its track.
+pub(super) fn composition(sample: &Sample) -> i32 {
+    let units = (sample.offset_nanos * 9 + 50_000) / 100_000;
+    sample.composition_ms * 90 + units.cast_signed()
 }
 
 /// Pushes packets, cuts before those at `cuts`, and returns the parts with their bytes.
@@ -70,7 +79,7 @@ fn a_part_is_as_it_was() {
 }
 
 proptest! {
-    /// Every sample is in a part, byte for byte, at its time to the ms; durations add up to times;
+    /// Every sample is in a part, byte for byte, at its time to the unit; durations add up to times;
     /// and a muxer that begins at a part makes the same bytes.
     #[test]
     fn parts_are_a_pure_function_of_their_packets(
@@ -86,7 +95,7 @@ proptest! {
                 .map(|packet| {
                     let sample = samples(packet).next().unwrap();
                     let time = packet.dts_ms as u64 * per_ms;
-                    let composition = sample.composition_ms * 90;
+                    let composition = composition(&sample);
                     (time, composition, sample.is_key, sample.data.to_vec())
                 })
                 .collect();

@@ -91,6 +91,19 @@ fn a_clip_is_shown_from_and_to_its_times() {
 }
 
 #[test]
+fn nanoseconds_are_in_the_times_of_pictures_and_move_no_track() {
+    let frames = [(0, 0, 500_000), (40, -3, 500_000), (80, 0, 999_999), (120, 0, 5_000)];
+    let packets = frames.map(|(ms, later, ns)| video_later(ms, ms == 0, later, ns, 1));
+    let (planned, _) = planned(&packets);
+    let head = &planned.head()[..planned.head().len() - 16];
+    let tables = tree::find(head, "moov/trak/mdia/minf/stbl/ctts").unwrap();
+    let units = tables[8..].chunks(8).map(|run| i32::from_be_bytes(run[4..].try_into().unwrap()));
+    // Half a ms is 45; what is as good as a ms is one; 5 us are none.
+    assert_eq!(units.collect::<Vec<_>>(), [45, -3 * 90 + 45, 90, 0]);
+    assert_eq!(tree::find(head, "moov/trak/edts"), None);
+}
+
+#[test]
 fn a_plan_has_a_bound() {
     let mut planner = Planner::new(movie());
     let info = SampleInfo::of(&samples(&audio(0, 1)).next().unwrap(), 0);
