@@ -14,6 +14,7 @@ mod parts;
 mod plan;
 mod repair;
 mod scan;
+mod there_and_back;
 mod tree;
 
 fn bytes(hex: &str) -> Vec<u8> {

@@ -23,15 +23,22 @@ fn packets(path: &Path) -> Vec<(Kind, u32, bytes::Bytes)> {
 fn there_and_back_again_is_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let (mp4, flv) = (dir.path().join("x.mp4"), dir.path().join("x.flv"));
-    assert!(remux(Path::new(CLIP), &mp4).is_ok());
+    // With script data in AMF3 in it, as other programs write that.
+    let amf3 = b"\x0f\0\0\x0c\0\0\0\0\0\0\0\0\x02\0\x06onText\x11\x01\0\0\0\x17";
+    let bytes = fs::read(CLIP).unwrap();
+    let size = u32::from_be_bytes([0, bytes[14], bytes[15], bytes[16]]);
+    let (own, media) = bytes.split_at(13 + 15 + usize::try_from(size).unwrap());
+    let input = dir.path().join("in.flv");
+    fs::write(&input, [own, amf3, media].concat()).unwrap();
+    assert!(remux(&input, &mp4).is_ok());
     assert!(remux(&mp4, &flv).is_ok());
-    let clip = packets(Path::new(CLIP));
-    assert!(clip.len() > 100);
+    let clip = packets(&input);
+    assert!(clip.len() > 100 && clip[0].0 == Kind::DataAmf3);
     assert_eq!(packets(&mp4), clip);
     assert_eq!(packets(&flv), clip);
     let bytes = fs::read(&mp4).unwrap();
     assert!(bytes.windows(4).any(|name| name == b"stss"), "an index");
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing else is left");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "nothing else is left");
 }
 
 #[test]
