@@ -46,6 +46,7 @@ use books::Books;
 use file::Back;
 pub(crate) use file::rfc3339;
 use hold::Hold;
+pub(crate) use rotation::CUTS;
 use rotation::{At, Needs, Rotation, Step, differs};
 pub use task::State;
 pub(crate) use task::Task;

@@ -20,6 +20,7 @@ use super::source::{Part, millis};
 use super::tags::{Found as Next, Tags};
 use super::trace::is_key;
 use super::{Cause, Error, Found, Range, Source};
+use crate::recorder::CUTS;
 use crate::{Cut, GapReason};
 
 pub(super) mod fragments;
@@ -297,10 +298,13 @@ impl<'a> File<'a> {
             && (tag.time_ms - place.time_ms).abs() <= APART_MS)
     }
 
-    /// Whether its configuration may be another at a place than at its start.
+    /// Whether its configuration may be another at a place than at its start: the recorder may have
+    /// been out of cuts, of which each began a file, and the first was no cut.
     fn may_change(&self, place: Mark) -> bool {
-        let is_young = self.head.about.cut == Cut::Configuration && place.time_ms <= CHANGES_MS;
-        is_young || self.head.gaps.iter().any(|gap| gap.reason == GapReason::SlowDisk)
+        let about = &self.head.about;
+        let is_young = about.cut == Cut::Configuration && place.time_ms <= CHANGES_MS;
+        is_young && about.segment as usize > CUTS
+            || self.head.gaps.iter().any(|gap| gap.reason == GapReason::SlowDisk)
     }
 
     /// Makes segments of places. Where there may be more places, the last segment has to be long

@@ -429,11 +429,14 @@ fn is_budgeted(cut: Cut) -> bool {
     matches!(cut, Cut::Configuration | Cut::TimeJump)
 }
 
-/// Four cuts a minute.
+/// So many cuts a minute a publisher can have as it likes.
+pub(crate) const CUTS: usize = 4;
+
+/// [`CUTS`] a minute.
 #[derive(Debug, Default)]
 struct Budget {
-    /// When the last four were, the next to go first.
-    spent: [Option<Instant>; 4],
+    /// When the last ones were, the next to go first.
+    spent: [Option<Instant>; CUTS],
 }
 
 impl Budget {

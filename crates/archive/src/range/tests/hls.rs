@@ -143,19 +143,34 @@ fn configuration_that_may_change_is_asked_for_at_each_key_frame() {
     let mut made = Made::new();
     let change = Some((2, 9));
     let cut = Some(crate::Cut::Configuration);
-    made.run(&made::Run { gops: 2, ..made::Run::default() });
+    made.run(&made::Run { gops: 8, cut_every: 2, ..made::Run::default() });
     made.run(&made::Run { gops: 4, config: 2, cut, change, ..made::Run::default() });
     let source = source(&made);
     let hls = source.hls(Range::ALL, 6_000).unwrap();
-    assert_eq!(lengths(&hls), [2_000, 1_000, 1_000, 1_000, 1_000]);
+    assert_eq!(lengths(&hls), [2_000, 2_000, 2_000, 2_000, 1_000, 1_000, 1_000, 1_000]);
     let inits: Vec<_> = hls
         .segments
         .iter()
+        .skip(3)
         .map(|of| source.hls_init(of.segment, of.place.settled).unwrap())
         .collect();
     assert_eq!(inits[1], inits[2]);
     assert_eq!(inits[3], inits[4]);
     assert!(inits[0] != inits[1] && inits[2] != inits[3]);
+}
+
+#[test]
+fn configuration_cannot_change_in_a_file_before_the_recorder_is_out_of_cuts() {
+    let mut made = Made::new();
+    made.run(&made::Run { gops: 6, cut_every: 2, ..made::Run::default() });
+    let cut = Some(crate::Cut::Configuration);
+    made.run(&made::Run { gops: 12, config: 2, cut, ..made::Run::default() });
+    let source = source(&made);
+    let hls = source.hls(Range::ALL, 6_000).unwrap();
+    assert_eq!(lengths(&hls), [2_000, 2_000, 2_000, 6_000, 6_000]);
+    let of = hls.segments.last().unwrap();
+    let start = hls.segments[3].place;
+    assert_eq!((of.segment, of.place.settled, start.settled), (3, start.from, start.from));
 }
 
 #[test]
