@@ -1,5 +1,6 @@
 //! Where and how recordings are kept.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub struct Config {
     /// Further directories that recorders write to: recovered at the start, and watched for room,
     /// as `record_dir` is.
     pub dirs: Vec<PathBuf>,
+    /// Those of them all that recordings are made in without being asked for.
+    pub wanted: BTreeSet<PathBuf>,
     /// What files are made; this and all below but the limits are the defaults of [`Config::plan`].
     pub format: Format,
     /// How the path of a segment is put together.
@@ -83,6 +86,7 @@ impl Default for Config {
         Self {
             record_dir: PathBuf::from("recordings"),
             dirs: Vec::new(),
+            wanted: BTreeSet::new(),
             format: Format::default(),
             template: Template::default(),
             min_free: None,

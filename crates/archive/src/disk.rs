@@ -88,6 +88,15 @@ pub trait Disk: Send + Sync {
     /// Those of the operating system.
     fn space(&self, path: &Path) -> io::Result<Space>;
 
+    /// Whether files can be made in `dir`, as far as that can be seen without making any.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] when there is nothing; those of the operating system.
+    fn check_dir(&self, dir: &Path) -> io::Result<()> {
+        let is_dir = self.entry(dir)?.is_dir;
+        if is_dir { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+    }
+
     /// Removes a file.
     ///
     /// # Errors
@@ -325,6 +334,17 @@ impl Disk for SystemDisk {
         })
     }
 
+    fn check_dir(&self, dir: &Path) -> io::Result<()> {
+        match std::fs::metadata(dir) {
+            Ok(metadata) if metadata.is_dir() => may_write(dir),
+            Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
+            Err(_) if dir.read_link().is_ok_and(|to| !to.exists()) => {
+                Err(io::Error::new(io::ErrorKind::NotADirectory, "a link to what is not there"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
     }
@@ -435,6 +455,24 @@ fn read_at(file: &mut File, offset: u64, buffer: &mut [u8], len: u64) -> io::Res
     }
     file.seek(SeekFrom::Start(len))?;
     Ok(filled)
+}
+
+/// Whether the system lets this process make files in a directory.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn may_write(dir: &Path) -> io::Result<()> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    use rustix::io::Errno;
+    match accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
+        // An old kernel cannot be asked for the rights that hold.
+        Ok(()) | Err(Errno::NOSYS | Errno::INVAL) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Elsewhere it shows when a file is made.
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn may_write(_dir: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -30,13 +30,15 @@ pub struct DiskStatus {
     pub write_bytes_per_second: u64,
     /// When recording stops for want of room, if it gets less as fast as it does now.
     pub full_in: Option<Duration>,
+    /// Why no file can be made in `dir`, and where: of [`DiskState::Unwritable`].
+    pub obstacle: Option<String>,
 }
 
 impl DiskStatus {
     /// One that has never said anything.
-    fn unanswered(dir: &Path) -> Self {
+    pub(crate) fn unanswered(dir: &Path) -> Self {
         let (device, total_bytes, free_bytes, min_free_bytes) = Default::default();
-        let (write_bytes_per_second, full_in) = Default::default();
+        let (write_bytes_per_second, full_in, obstacle) = Default::default();
         Self {
             dir: dir.to_owned(),
             device,
@@ -46,6 +48,7 @@ impl DiskStatus {
             state: DiskState::Hanging,
             write_bytes_per_second,
             full_in,
+            obstacle,
         }
     }
 }

@@ -156,6 +156,8 @@ pub enum DiskState {
     Full,
     /// A call of a recorder has not been answered for 5 s.
     Hanging,
+    /// No file can be made in the directory.
+    Unwritable,
 }
 
 impl DiskState {
@@ -166,6 +168,7 @@ impl DiskState {
             Self::Low => "low",
             Self::Full => "full",
             Self::Hanging => "hanging",
+            Self::Unwritable => "unwritable",
         }
     }
 }

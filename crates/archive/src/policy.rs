@@ -1,7 +1,8 @@
-//! What is deleted when, and what is never recorded over: what a reload of the configuration may
-//! replace.
+//! What is deleted when, what is never recorded over, and where recordings go: what a reload of the
+//! configuration may replace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Config;
@@ -19,6 +20,9 @@ pub struct Policy {
     pub min_free: Option<u64>,
     /// How long deleted recordings stay in the bin; zero deletes them at once.
     pub bin_grace: Duration,
+    /// Directories that recordings are made in without being asked for: it is told when one cannot
+    /// be written.
+    pub wanted: BTreeSet<PathBuf>,
 }
 
 impl Policy {
@@ -26,7 +30,8 @@ impl Policy {
     pub(crate) fn of(config: &Config) -> Self {
         let by_recorder = BTreeMap::new();
         let &Config { retention, min_free, bin_grace, .. } = config;
-        Self { retention, by_recorder, min_free, bin_grace }
+        let wanted = config.wanted.clone();
+        Self { retention, by_recorder, min_free, bin_grace, wanted }
     }
 
     /// The rules for what a recorder made.

@@ -317,6 +317,20 @@ pub(crate) fn space_again(dir: &Path, free_bytes: u64) {
     info!(record_dir = %path::display(dir), free_bytes, "disk has space again");
 }
 
+/// No recording can be made in a directory where recordings are to be. Told once until one can.
+pub(crate) fn dir_unwritable(dir: &Path, obstacle: &str) {
+    warn!(
+        error = obstacle,
+        record_dir = %path::display(dir),
+        "record directory cannot be written: repair it or choose another"
+    );
+}
+
+/// Recordings can be made in it again.
+pub(crate) fn dir_writable_again(dir: &Path) {
+    info!(record_dir = %path::display(dir), "record directory can be written again");
+}
+
 /// The system does not say how much room there is. Told once until it does.
 pub(crate) fn space_unknown(dir: &Path, error: &dyn Display) {
     let error = error.to_string();

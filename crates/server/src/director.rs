@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -360,6 +361,13 @@ impl Director {
     /// One that waits for its stream.
     pub(crate) fn waits(&self, id: RecordingId) -> Option<Wanted> {
         self.lock().waiting.get(&id).cloned()
+    }
+
+    /// Whether recordings are to be made in `dir`: by recorders of the configuration, or of streams that are waited for.
+    pub(crate) fn records_to(&self, dir: &Path) -> bool {
+        let state = self.lock();
+        let rules = state.rules.iter().map(|rule| &rule.plan);
+        rules.chain(state.waiting.values().map(|wanted| &wanted.plan)).any(|plan| plan.dir == dir)
     }
 
     /// How the recorder of this name keeps what it records, and its labels.

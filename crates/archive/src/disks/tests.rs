@@ -20,6 +20,7 @@ fn row(dir: &str, state: DiskState) -> DiskStatus {
         state,
         write_bytes_per_second: 0,
         full_in: None,
+        obstacle: None,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::gate::Place;
 use crate::retention::Rules;
 use crate::space::{FAST, SLOW};
 use crate::testing::{self, TIMING, capture_log, wait_until};
-use crate::{About, Archive, Config, Observer, Policy};
+use crate::{About, Archive, Config, DiskState, Notice, Observer, Policy};
 
 /// What the threads do, step by step, on a clock that obeys.
 pub(super) struct Steps {
@@ -507,6 +507,57 @@ fn a_disk_that_does_not_say_leaves_the_gate_as_it_is() {
     let unknown: Vec<_> = lines.iter().filter(|line| line.contains("unknown")).collect();
     let wanted = "WARN free space is unknown error=\"permission denied\" record_dir=./does-not-say";
     assert_eq!(unknown, [wanted]);
+}
+
+#[test]
+fn directories_that_cannot_be_written_are_told_until_they_can_and_nothing_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+    let below = file.join("a/b");
+    let place = dir.path().join("wanted/not/made/yet");
+    fs::write(&file, "theirs").unwrap();
+    let told = Arc::<Mutex<Vec<Notice>>>::default();
+    let notices = told.clone();
+    let wanted = [below.clone(), place].into();
+    let config = Config { record_dir: link.clone(), wanted, ..Config::default() };
+    let observer = Observer::new(move |notice| notices.lock().unwrap().push(notice));
+    let steps = Steps::observed(config, SystemDisk, observer);
+    let mut watcher = steps.watcher();
+    let rows = || {
+        let rows = steps.shared.disks.read(steps.shared.age(), &[]);
+        rows.into_iter().map(|row| (row.dir, row.state, row.obstacle)).collect::<Vec<_>>()
+    };
+    let in_the_way = |path: &Path| Some(format!("not a directory: {}", path.display()));
+    let unwritable = (below.clone(), DiskState::Unwritable, in_the_way(&file));
+    assert_eq!((watcher.look(), watcher.look()), (FAST, FAST));
+    assert_eq!(rows(), [(link.clone(), DiskState::Good, None), unwritable.clone()]);
+    // One that nothing is to be recorded to is shown and is nobody's trouble.
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(dir.path().join("nowhere"), &link).unwrap();
+        watcher.look();
+        let error = Some(format!("a link to what is not there: {}", link.display()));
+        let rows = rows();
+        assert!(rows.contains(&(link, DiskState::Unwritable, error)), "{rows:?}");
+        assert!(rows.contains(&unwritable), "{rows:?}");
+    }
+    fs::remove_file(&file).unwrap();
+    assert_eq!(watcher.look(), SLOW);
+    let notice = |state| Notice::Disk { dir: below.clone(), state, free_bytes: None };
+    let states = [DiskState::Unwritable, DiskState::Good].map(notice);
+    assert_eq!(*told.lock().unwrap(), states);
+    let lines = lines_of(dir.path());
+    let (file, below) = (file.display(), below.display());
+    let wanted = [
+        format!(
+            "WARN record directory cannot be written: repair it or choose another \
+             error=\"not a directory: {file}\" record_dir={below}"
+        ),
+        format!("INFO record directory can be written again record_dir={below}"),
+    ];
+    assert_eq!(lines, wanted);
+    let left = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(left.into_iter().all(|name| name == "link"), "something was made");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The thread that watches free space.
+//! The thread that watches free space, and whether directories can be written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -12,8 +12,8 @@ use crate::archive::Shared;
 use crate::disk::{Disk, Space};
 use crate::disks::DiskStatus;
 use crate::gate::Place;
-use crate::space::{Change, Level, SLOW, Watch, minimum};
-use crate::{DiskState, Notice, telemetry};
+use crate::space::{Change, FAST, Level, SLOW, Watch, minimum};
+use crate::{DiskState, Notice, path, telemetry};
 
 pub(super) struct Watcher {
     shared: Arc<Shared>,
@@ -23,13 +23,15 @@ pub(super) struct Watcher {
     watches: BTreeMap<u64, Watch>,
     /// The directories whose file system does not say how much room it has: that is logged.
     unknown: BTreeSet<PathBuf>,
+    /// Those where recordings are to be and cannot be made, which was told.
+    unwritable: BTreeSet<PathBuf>,
 }
 
 impl Watcher {
     pub(super) fn new(shared: Arc<Shared>, asked: Arc<Asked>) -> Self {
         let record_dir = shared.gate.enter(&shared.config.record_dir);
-        let (watches, unknown) = Default::default();
-        Self { shared, asked, _record_dir: record_dir, watches, unknown }
+        let (watches, unknown, unwritable) = Default::default();
+        Self { shared, asked, _record_dir: record_dir, watches, unknown, unwritable }
     }
 
     pub(super) fn run(&mut self) {
@@ -42,7 +44,8 @@ impl Watcher {
     /// Looks at every file system once, opens and shuts its gates, and returns how soon to look
     /// again.
     pub(super) fn look(&mut self) -> Duration {
-        let disks = self.disks();
+        let obstacles = self.obstacles();
+        let disks = self.disks(&obstacles);
         self.watches.retain(|device, _| disks.contains_key(device));
         let roots = self.shared.roots();
         let now = self.shared.clock.instant();
@@ -68,6 +71,7 @@ impl Watcher {
                 write_bytes_per_second: watch
                     .wrote(now, places.iter().map(Place::take_written).sum()),
                 full_in: watch.full_in(least),
+                obstacle: None,
             };
             let of_roots =
                 places.iter().map(Place::dir).filter(|dir| roots.iter().any(|r| r == dir));
@@ -91,13 +95,53 @@ impl Watcher {
             }
             pause = pause.min(watch.pause(least));
         }
+        show(&obstacles, &mut rows);
         self.shared.disks.set(rows);
-        pause
+        self.tell(&obstacles);
+        if self.unwritable.is_empty() { pause } else { pause.min(FAST) }
+    }
+
+    /// The directories that no recording can be made in, and why.
+    fn obstacles(&self) -> BTreeMap<PathBuf, String> {
+        let wanted = self.shared.policy().wanted.clone();
+        let dirs = wanted.into_iter().chain(self.shared.roots()).collect::<BTreeSet<_>>();
+        let obstacle = |dir: PathBuf| {
+            self.shared.disks.ask(&dir, self.shared.age());
+            let obstacle = obstacle(&*self.shared.disk, &dir);
+            self.shared.disks.answered();
+            Some((dir, obstacle?))
+        };
+        dirs.into_iter().filter_map(obstacle).collect()
+    }
+
+    /// Tells of the directories where recordings are to be and cannot be made, and of those where they can be again.
+    fn tell(&mut self, obstacles: &BTreeMap<PathBuf, String>) {
+        let wanted = self.shared.policy().wanted.clone();
+        let is_told = |dir: &PathBuf, state| {
+            let dir = dir.clone();
+            self.shared.observer.tell(|| Notice::Disk { dir, state, free_bytes: None });
+        };
+        let mut now = BTreeSet::new();
+        for (dir, obstacle) in obstacles.iter().filter(|(dir, _)| wanted.contains(*dir)) {
+            if !self.unwritable.contains(dir) {
+                telemetry::dir_unwritable(dir, obstacle);
+                is_told(dir, DiskState::Unwritable);
+            }
+            now.insert(dir.clone());
+        }
+        for dir in self.unwritable.difference(&now).filter(|dir| wanted.contains(*dir)) {
+            telemetry::dir_writable_again(dir);
+            is_told(dir, self.shared.disks.state_of(dir));
+        }
+        self.unwritable = now;
     }
 
     /// The file systems in use, with the directories on them. The gates of one that does not answer
     /// stay as they are.
-    fn disks(&mut self) -> BTreeMap<u64, (Space, Vec<Place>)> {
+    fn disks(
+        &mut self,
+        obstacles: &BTreeMap<PathBuf, String>,
+    ) -> BTreeMap<u64, (Space, Vec<Place>)> {
         let mut disks = BTreeMap::<u64, (Space, Vec<Place>)>::new();
         let places = self.shared.gate.places();
         self.unknown.retain(|dir| places.iter().any(|place| place.dir() == dir));
@@ -110,6 +154,8 @@ impl Watcher {
                     self.unknown.remove(place.dir());
                     disks.entry(space.device).or_insert((space, Vec::new())).1.push(place);
                 }
+                // It is told what is in the way.
+                Err(_) if obstacles.contains_key(place.dir()) => {}
                 Err(error) => {
                     if self.unknown.insert(place.dir().to_owned()) {
                         telemetry::space_unknown(place.dir(), &crate::words(&error));
@@ -129,14 +175,51 @@ fn state(level: Level) -> DiskState {
     }
 }
 
-/// The file system that `dir` is on, or will be when it is made.
-fn space(disk: &dyn Disk, dir: &Path) -> io::Result<Space> {
-    for dir in dir.ancestors() {
-        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-        match disk.space(dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            answer => return answer,
+/// Shows obstacles in the rows of their directories; those that have none get one.
+fn show(obstacles: &BTreeMap<PathBuf, String>, rows: &mut Vec<DiskStatus>) {
+    for (dir, obstacle) in obstacles {
+        let place = rows.iter().position(|row| row.dir == *dir).unwrap_or_else(|| {
+            rows.push(DiskStatus::unanswered(dir));
+            rows.len() - 1
+        });
+        if let Some(row) = rows.get_mut(place) {
+            (row.state, row.obstacle) = (DiskState::Unwritable, Some(obstacle.clone()));
         }
     }
-    Err(io::ErrorKind::NotFound.into())
+}
+
+/// `dir`, and where it will be made if it is not there: from the inside out.
+fn places(dir: &Path) -> impl Iterator<Item = &Path> {
+    dir.ancestors().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir })
+}
+
+/// The file system that `dir` is on, or will be when it is made.
+fn space(disk: &dyn Disk, dir: &Path) -> io::Result<Space> {
+    let answers = places(dir).map(|dir| disk.space(dir));
+    let is_there = |answer: &io::Result<_>| {
+        answer.as_ref().err().map(io::Error::kind) != Some(io::ErrorKind::NotFound)
+    };
+    answers.into_iter().find(is_there).unwrap_or(Err(io::ErrorKind::NotFound.into()))
+}
+
+/// Why no file can be made in `dir`, which is made when it is not there, and where that is.
+fn obstacle(disk: &dyn Disk, dir: &Path) -> Option<String> {
+    let mut found = None;
+    for dir in places(dir) {
+        match disk.check_dir(dir) {
+            Ok(()) => break,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                // Below what is no directory there is none either.
+                let is_inside = error.kind() == io::ErrorKind::NotADirectory;
+                if is_inside || found.is_none() {
+                    found = Some(format!("{}: {}", crate::words(&error), path::display(dir)));
+                }
+                if !is_inside {
+                    break;
+                }
+            }
+        }
+    }
+    found
 }

@@ -15,7 +15,7 @@ function disk(disk) {
     el("h3", { textContent: disk.dir }),
     el("meter", { min: 0, max: 1, high: 0.9, value: share, title: `${Math.round(share * 100)} % used` }),
     facts([
-      ["State", disk.state],
+      ["State", disk.error ? `${disk.state}: ${disk.error}` : disk.state],
       ["Free", `${bytes(disk.free_bytes)} of ${bytes(disk.total_bytes)}`],
       ["Left free", bytes(disk.min_free_bytes)],
       ["Written", `${bytes(disk.write_bytes_per_second)}/s`],

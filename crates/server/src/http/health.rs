@@ -49,7 +49,7 @@ struct Ready {
 /// Whether the server takes streams and can record them
 ///
 /// Not while it stops or is being emptied, and not while recording is impossible: a disk that is full or does not
-/// answer, or a record directory that cannot be written. Needs no token, and never waits for a
+/// answer, or a directory that cannot be written where recordings are to be made. Needs no token, and never waits for a
 /// disk: it tells what was seen last.
 #[utoipa::path(get, path = "/ready", tag = "health", operation_id = "ready",
     responses(
@@ -74,6 +74,14 @@ pub(super) fn reasons(api: &Api) -> Vec<String> {
             DiskState::Good | DiskState::Low => continue,
             DiskState::Full => "has too little room",
             DiskState::Hanging => "does not answer",
+            DiskState::Unwritable => {
+                let dir = shape::path(&disk.dir);
+                let is_wanted = api.context.director.records_to(&disk.dir);
+                let obstacle = disk.obstacle.filter(|_| is_wanted);
+                reasons
+                    .extend(obstacle.map(|why| format!("nothing can be recorded in {dir}: {why}")));
+                continue;
+            }
         };
         reasons.push(format!("the disk of {} {what}", shape::path(&disk.dir)));
     }

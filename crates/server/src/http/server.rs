@@ -170,7 +170,7 @@ struct Disk {
     /// The directory before it in the list that is on the same disk: all figures here are that disk's.
     #[serde(skip_serializing_if = "Option::is_none")]
     same_disk_as: Option<String>,
-    /// `good`, `low`, `full` or `hanging`.
+    /// `good`, `low`, `full` or `hanging`; `unwritable` where no file can be made in the directory.
     #[schema(example = "good")]
     state: &'static str,
     total_bytes: u64,
@@ -181,6 +181,10 @@ struct Disk {
     write_bytes_per_second: u64,
     /// When recording stops for want of room, if it goes on like this.
     full_at: Option<String>,
+    /// Why the directory is `unwritable`, and where: itself, or what it would be made in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "permission denied: /var/lib")]
+    error: Option<String>,
 }
 
 /// The disks that are recorded to
@@ -206,6 +210,7 @@ fn shown(known: &[DiskStatus]) -> Vec<Disk> {
         min_free_bytes: disk.min_free_bytes,
         write_bytes_per_second: disk.write_bytes_per_second,
         full_at: disk.full_in.and_then(time::after),
+        error: disk.obstacle.clone(),
     });
     shown.collect()
 }

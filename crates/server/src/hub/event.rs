@@ -75,7 +75,7 @@ kinds! {
     FileSetAside "file.set_aside" ["from" "to" "reason"]
         "A file could not be understood and has another name now.";
     DiskChanged "disk.changed" ["dir" "state" "free_bytes"]
-        "A disk has become `good`, `low`, `full` or `hanging`.";
+        "A disk has become `good`, `low`, `full` or `hanging`, or a directory `unwritable`.";
     Reset "reset" ["reason"]
         "Events before this one are lost to this client: it is to read again what it shows.";
 }

@@ -1,5 +1,7 @@
 //! What the parts of a server are told of its settings, at the start and whenever they change.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use archive::Policy;
@@ -42,6 +44,7 @@ pub(super) fn archive_config(settings: &Settings) -> archive::Config {
     archive::Config {
         record_dir: config.record_dir.clone(),
         dirs: settings.dirs(),
+        wanted: wanted(settings),
         format: config.record_format,
         template: config.record_path.clone(),
         min_free: config.retain.record_min_free,
@@ -75,7 +78,14 @@ pub(crate) fn policy(settings: &Settings) -> Policy {
         by_recorder: rules.collect(),
         min_free: config.retain.record_min_free,
         bin_grace: config.bin_grace,
+        wanted: wanted(settings),
     }
+}
+
+/// Where recorders put what they record without being asked.
+fn wanted(settings: &Settings) -> BTreeSet<PathBuf> {
+    let enabled = settings.recorders.iter().filter(|recorder| recorder.enabled);
+    enabled.map(|recorder| recorder.plan(&settings.config).dir).collect()
 }
 
 /// What live streams may hold in memory.

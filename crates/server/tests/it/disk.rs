@@ -31,6 +31,10 @@ use testkit::{Server, block_on};
 
 use crate::record::{Live, closed, small};
 
+/// What is said of a directory that nothing can be recorded in.
+pub(crate) const UNWRITABLE: &str =
+    "record directory cannot be written: repair it or choose another";
+
 /// The errors that were logged so far.
 fn errors(server: &Server) -> Vec<LogLine> {
     server.logs().into_iter().filter(|line| line.level == "ERROR").collect()
@@ -51,6 +55,7 @@ fn assert_one_error(server: &Server, stream: &str, message: &str, error: &str) {
 fn allow_trouble(server: &Server) {
     server.allow("catalog unavailable");
     server.allow("record directory cannot be read");
+    server.allow(UNWRITABLE);
     server.allow("free space is unknown");
     server.allow("disk space is low");
     server.allow("disk is full: recording stops");

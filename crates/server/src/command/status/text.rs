@@ -194,9 +194,11 @@ fn disk(disk: &Value) -> [String; 6] {
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = figure(disk, "write_bytes_per_second") as f64 * 8.0;
     let full = disk.get("full_at").and_then(Value::as_str);
-    if let Some(first) = disk.get("same_disk_as").and_then(Value::as_str) {
-        let same = format!("the same disk as {}", printable(first));
-        return [text(disk, "dir"), text(disk, "state"), none(), none(), none(), same];
+    let same = disk.get("same_disk_as").and_then(Value::as_str);
+    let same = || same.map(|first| format!("the same disk as {}", printable(first)));
+    let error = disk.get("error").and_then(Value::as_str).map(printable);
+    if let Some(instead) = error.or_else(same) {
+        return [text(disk, "dir"), text(disk, "state"), none(), none(), none(), instead];
     }
     [
         text(disk, "dir"),

@@ -16,8 +16,8 @@ const SERIES: usize = 1_000;
 
 const STATES: [State; 5] =
     [State::Waiting, State::Recording, State::Trouble, State::Paused, State::Away];
-const DISK_STATES: [DiskState; 4] =
-    [DiskState::Good, DiskState::Low, DiskState::Full, DiskState::Hanging];
+const DISK_STATES: [DiskState; 5] =
+    [DiskState::Good, DiskState::Low, DiskState::Full, DiskState::Hanging, DiskState::Unwritable];
 
 pub(super) fn write(api: &Api, out: &mut Writer<'_>) -> fmt::Result {
     server(api, out)?;

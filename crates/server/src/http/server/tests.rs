@@ -13,6 +13,7 @@ fn directories_on_one_disk_are_told_from_those_on_several() {
         state: DiskState::Good,
         write_bytes_per_second: 1,
         full_in: None,
+        obstacle: None,
     };
     let known = [disk("a", 7), disk("b", 7), disk("c", 9), disk("d", 0), disk("e", 0)];
     let shown = shown(&known);

@@ -1,8 +1,10 @@
 //! The server itself over the API: what it is, its settings, its disks, its log, whether it works.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use testkit::Http;
 
 use super::{builder, publish, server, until};
+use crate::disk::UNWRITABLE;
 
 #[test]
 fn the_server_tells_what_it_is() {
@@ -96,6 +98,15 @@ fn the_log_level_changes_while_the_server_runs() {
     assert!(lines.is_empty(), "{lines:?}");
 }
 
+/// Waits until the server is ready, or is not, and gives what it says then.
+fn until_ready(http: &Http, is_ready: bool) -> Value {
+    let status = if is_ready { 200 } else { 503 };
+    until("readiness", || {
+        let answer = http.get("/ready");
+        (answer.status == status).then(|| answer.json())
+    })
+}
+
 #[test]
 fn a_server_that_cannot_record_is_not_ready_until_it_can() {
     // Somebody has left a file where the directory is to be.
@@ -103,20 +114,34 @@ fn a_server_that_cannot_record_is_not_ready_until_it_can() {
     let place = dir.path().join("recordings");
     std::fs::write(&place, "in the way").unwrap();
     let mut server = builder().args(["-record-all", "true"]).record_dir(&place).start();
-    for line in ["failed to create recorder", "catalog unavailable", "free space is unknown"] {
+    for line in
+        ["failed to create recorder", "catalog unavailable", "record directory cannot be read"]
+    {
         server.allow(line);
     }
-    server.allow("record directory cannot be read");
+    server.allow(UNWRITABLE);
     let http = server.api();
-    assert_eq!(http.get("/ready").ok(), json!({"ready": true, "reasons": []}));
+    // Told before anything is published.
+    let error = format!("not a directory: {}", place.display());
+    let reason = format!("nothing can be recorded in {}: {error}", place.display());
+    assert_eq!(until_ready(&http, false), json!({"ready": false, "reasons": [reason]}));
+    server.wait_for_log(UNWRITABLE, &[("error", &error)]);
+    let disk = &http.get("/api/v1/server/disks").ok()["disks"][0];
+    assert_eq!((&disk["state"], &disk["error"]), (&json!("unwritable"), &json!(error)));
+    std::fs::remove_file(&place).unwrap();
+    until_ready(&http, true);
+    server.wait_for_log("record directory can be written again", &[]);
+    assert!(!place.exists());
+    std::fs::write(&place, "in the way again").unwrap();
     testkit::block_on(async {
         let mut publisher = publish(&server, "live/test", 100).await;
-        let answer = until("trouble", || {
-            let answer = http.get("/ready");
-            (answer.status == 503).then_some(answer)
+        until("trouble", || {
+            let answer = http.get("/ready").json();
+            answer["reasons"]
+                .as_array()?
+                .contains(&json!("1 recordings cannot be written"))
+                .then_some(())
         });
-        assert_eq!(answer.json()["ready"], false);
-        assert!(!answer.json()["reasons"][0].as_str().unwrap().is_empty());
         assert_eq!(http.get("/health").ok(), json!({"status": "ok"}));
         std::fs::remove_file(&place).unwrap();
         // It is tried again by itself; the next key frame begins a file.
@@ -130,6 +155,30 @@ fn a_server_that_cannot_record_is_not_ready_until_it_can() {
         }
         publisher.close().await.unwrap();
     });
+    server.stop();
+}
+
+#[test]
+fn a_server_that_is_not_to_record_needs_no_directory_until_it_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("recordings");
+    std::fs::write(&place, "in the way").unwrap();
+    let mut server = builder().record_dir(&place).start();
+    for line in ["catalog unavailable", "record directory cannot be read"] {
+        server.allow(line);
+    }
+    let http = server.api();
+    let disks = || http.get("/api/v1/server/disks").ok();
+    until("the directory is looked at", || {
+        (disks()["disks"][0]["state"] == "unwritable").then_some(())
+    });
+    until_ready(&http, true);
+    let wanted = http.send("POST", "/api/v1/recordings", Some(&json!({"stream": "live/later"})));
+    let reasons = until_ready(&http, false)["reasons"].to_string();
+    assert!(reasons.contains("nothing can be recorded in"), "{reasons}");
+    let stop = format!("/api/v1/recordings/{}/stop", wanted.json()["id"].as_str().unwrap());
+    http.send("POST", &stop, None).ok();
+    until_ready(&http, true);
     server.stop();
 }
 

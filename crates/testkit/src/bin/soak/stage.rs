@@ -34,6 +34,7 @@ const DISK: &[&str] = &[
     "disk is full: recording stops",
     "free space is unknown",
     "record directory cannot be read",
+    "record directory cannot be written: repair it or choose another",
     "recording paused: not enough free space",
     "recording has a gap",
     "recording had gaps",
