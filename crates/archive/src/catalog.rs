@@ -37,7 +37,7 @@ pub(crate) use index::STALE_MAX;
 pub(crate) use lock::{Lock, Presence};
 pub use query::{Glob, GlobError, Mark, Order, Page, Query, QueryError, Recording, RecordingState};
 pub use reader::{Deletion, Reader, Segment, State};
-pub use recordings::{SegmentGap, WhoseError, of_recorder};
+pub use recordings::{SegmentGap, UnknownRecorder, WhoseError, check_recorder, of_recorder};
 pub use scan::{Progress, index, rebuild};
 
 /// Where the program keeps what is its own, in the record directory.

@@ -1,11 +1,13 @@
 //! What can be asked of one recording, and of the segments of a stream.
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::reader::COLUMNS;
 use super::{Error, Reader, Recording, RecordingState, Segment};
-use crate::{Amount, Format, Gap, Ledger, RecordingId};
+use crate::{Amount, Format, Gap, Ledger, Plan, RecordingId};
 
 /// A gap of a recording, and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,38 @@ pub enum WhoseError {
         /// Those that did.
         known: String,
     },
+}
+
+/// Neither a configuration nor a catalog has a recorder of the name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no recorder of the name {name:?} is in the configuration or has recorded anything: {known} are or have"
+)]
+pub struct UnknownRecorder {
+    name: String,
+    /// Some of those that are known.
+    known: String,
+}
+
+/// Recorders that are named to who names one that there is not.
+const NAMED: usize = 20;
+
+/// Checks the name of a recorder: it has to be among those `known`, of which are those that every server has.
+///
+/// # Errors
+/// [`UnknownRecorder`].
+pub fn check_recorder(
+    name: &str,
+    known: impl IntoIterator<Item = String>,
+) -> Result<(), UnknownRecorder> {
+    let own = [Plan::ALL, Plan::API].map(str::to_owned);
+    let known: BTreeSet<_> = known.into_iter().chain(own).collect();
+    if known.contains(name) {
+        return Ok(());
+    }
+    let mut named: Vec<_> = known.iter().take(NAMED).map(String::as_str).collect();
+    named.extend((known.len() > NAMED).then_some("…"));
+    Err(UnknownRecorder { name: name.to_owned(), known: named.join(", ") })
 }
 
 /// Of segments of a stream those of one recorder: of the one with this name, or else of the only one.
@@ -108,6 +142,16 @@ impl Reader {
             }
         }
         Ok(unknown)
+    }
+
+    /// The names of the recorders that made anything.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn recorders(&self) -> Result<Vec<String>, Error> {
+        let mut statement = self.db.prepare_cached("SELECT DISTINCT recorder FROM recordings")?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
     }
 
     /// The recording that was asked for by a request of this key; the newest, if there are more.

@@ -392,3 +392,11 @@ fn numbers_that_no_file_can_mean_are_survived() {
     assert_eq!(segment.start_unix_ms, segment.modified_ms);
     assert_eq!(unix_ms(START), Some(start_ms()));
 }
+
+#[test]
+fn who_mistakes_a_recorder_is_told_some_of_those_that_there_are() {
+    let known: Vec<_> = (0..30).map(|n| format!("r{n:02}")).collect();
+    assert_eq!(check_recorder("r29", known.clone()), Ok(()));
+    let told = check_recorder("r9", known).unwrap_err().to_string();
+    assert!(told.contains(": all, api, r00, ") && told.ends_with(", r17, … are or have"), "{told}");
+}

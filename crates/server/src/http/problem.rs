@@ -96,7 +96,7 @@ codes! {
          recorder records.";
     UnknownRecorder 404 "unknown-recorder" "No such recorder"
         "The configuration has no recorder of this name, or it is disabled; or it recorded nothing \
-         of the stream in that time.";
+         of the stream in that time; where recordings are listed, it recorded nothing at all.";
     MethodNotAllowed 405 "method-not-allowed" "Method not allowed"
         "The path exists but does not know this method; `Allow` lists those that it knows.";
     RequestTimeout 408 "request-timeout" "The body did not arrive"

@@ -140,7 +140,9 @@ async fn start(
 /// files.
 #[utoipa::path(get, path = "/recordings", tag = "recordings", operation_id = "listRecordings",
     params(Search),
-    responses((status = 200, description = "A page of recordings", body = Recordings)))]
+    responses(
+        (status = 200, description = "A page of recordings", body = Recordings),
+        (status = 404, description = "`unknown-recorder`")))]
 async fn list(
     Shared(api): Shared<Arc<Api>>,
     Params(search): Params<Search>,

@@ -160,6 +160,10 @@ impl Place {
             }
             Self::Directory(reader) => {
                 let page = reader.recordings(&search.query(after, limit)?).map_err(words)?;
+                if let (Some(name), None, []) = (&search.recorder, after, &*page.recordings) {
+                    let known = reader.recorders().map_err(words)?;
+                    catalog::check_recorder(name, known).map_err(|error| error.to_string())?;
+                }
                 let list = page.recordings.iter().map(http::recordings::known).collect();
                 Ok((list, page.next.map(|mark| mark.to_string())))
             }

@@ -334,11 +334,34 @@ pub(super) async fn asked_before(
     one(api, known.id).await.map(Some)
 }
 
-/// A page of recordings, and the mark of the next one.
+/// A page of recordings, and the mark of the next one. Where there are none, whoever asks for those of a recorder that
+/// nobody knows has most likely mistaken its name.
 pub(super) async fn many(
     api: &Arc<Api>,
     search: Search,
 ) -> Result<(Vec<Recording>, Option<String>), Problem> {
+    let recorder = search.recorder.clone().filter(|_| search.after.is_none());
+    let page = page(api, search).await?;
+    if let (true, Some(name)) = (page.0.is_empty(), recorder) {
+        check_recorder(api, &name).await?;
+    }
+    Ok(page)
+}
+
+async fn check_recorder(api: &Api, name: &str) -> Result<(), Problem> {
+    let settings = api.context.settings.load();
+    let configured: Vec<_> = settings.recorders.iter().map(|r| r.name.clone()).collect();
+    if configured.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let known =
+        configured.into_iter().chain(ask(api, Reader::recorders).await?.unwrap_or_default());
+    catalog::check_recorder(name, known).map_err(|error| {
+        Problem::new(Code::UnknownRecorder, format!("recorder: {error}")).with("field", "recorder")
+    })
+}
+
+async fn page(api: &Arc<Api>, search: Search) -> Result<(Vec<Recording>, Option<String>), Problem> {
     let states: Vec<_> = search.state.iter().copied().map(State::from).collect();
     let query = search.query(&states)?;
     query.check().map_err(refused)?;

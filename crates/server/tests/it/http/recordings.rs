@@ -189,6 +189,14 @@ fn what_cannot_be_asked_for_says_why() {
         assert_eq!(answer.problem(), bad, "{query}");
     }
     assert_eq!(http.get(&format!("{RECORDINGS}?sream=a")).problem().1, "unknown-parameter");
+    let nobodys = http.get(&format!("{RECORDINGS}?recorder=nobody"));
+    let detail = "recorder: no recorder of the name \"nobody\" is in the configuration or has recorded \
+                  anything: all, api are or have";
+    assert_eq!(nobodys.json()["detail"], detail);
+    assert_eq!(nobodys.problem(), (404, "unknown-recorder".to_owned()));
+    // One that every server has, and has recorded nothing.
+    let empty = http.get(&format!("{RECORDINGS}?recorder=api")).ok();
+    assert_eq!(empty["recordings"], json!([]));
     assert_eq!(http.get(&format!("{RECORDINGS}/nonsense")).problem(), bad);
     let unknown = (404, "unknown-recording".to_owned());
     assert_eq!(http.get(&none).problem(), unknown);
@@ -217,6 +225,8 @@ fn a_recorder_that_is_disabled_is_said_to_be() {
     let answer = server.api().send("POST", RECORDINGS, Some(&body));
     assert_eq!(answer.json()["detail"], "recorder: \"night\" is disabled");
     assert_eq!(answer.problem(), (404, "unknown-recorder".to_owned()));
+    let empty = server.api().get(&format!("{RECORDINGS}?recorder=night")).ok();
+    assert_eq!(empty["recordings"], json!([]));
     server.stop();
 }
 

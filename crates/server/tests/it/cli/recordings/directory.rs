@@ -29,6 +29,10 @@ fn a_directory_is_asked_without_a_server() {
     assert_eq!(listed["id"], id.as_str());
     assert!(ask(&["list", "-stream", "live/*", "-state", "complete"]).contains(&id));
     assert_eq!(ask(&["list", "-held"]), "no recordings\n");
+    // Made by one that no configuration needs to have any more, and by none that is a slip of the finger.
+    assert!(ask(&["list", "-recorder", "all"]).contains(&id));
+    let nope = error_line(&run([&["recordings", "list", "-recorder", "al"], &at[..]].concat()), 1);
+    assert!(nope.contains("\"al\"") && nope.ends_with("all, api are or have"), "{nope}");
     // The same as the server says.
     let shown: Value = serde_json::from_str(&ask(&["show", &id[..6], "-json"])).unwrap();
     assert_eq!(shown, of_server);
