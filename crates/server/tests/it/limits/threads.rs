@@ -1,4 +1,4 @@
-//! A system that gives no more threads.
+//! A system that gives no more threads, or open files.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -77,6 +77,21 @@ async fn a_storm_of_names_without_threads_is_live_and_recorded_as_soon_as_there_
     assert_joined(&parts, &sent[sent.iter().position(is_first).unwrap()..]);
     let told = server.logs().iter().filter(|line| line.message == REFUSED).count();
     assert_eq!(told, STORM + 1);
+}
+
+#[test]
+fn without_the_files_that_a_start_takes_it_says_so_and_ends() {
+    let mut command = Command::new("timeout");
+    command.args(["20", "prlimit", "--nofile=8:8", crate::support::BINARY]);
+    let output =
+        command.args(["-listen", "127.0.0.1:0", "-http-listen", "127.0.0.1:0"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.starts_with("rtmp-server: the system lets this process have 8 open files, "),
+        "{said}"
+    );
+    assert!(said.contains("`ulimit -n`") && said.lines().count() == 1, "{said}");
 }
 
 #[test]
