@@ -21,7 +21,7 @@ use super::Api;
 use super::extract::{Params, PathParts, StreamKey, bad_value};
 use super::files::{File, Made, Refusal};
 use super::problem::{Code, Problem};
-use super::recordings::{Id, ask, moment};
+use super::recordings::{Id, ask, files, moment};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -314,7 +314,7 @@ pub(super) async fn segments_of(
     if api.context.director.waits(id).is_some() {
         return Err(Problem::new(Code::RecordingWaiting, "it waits for its stream"));
     }
-    let segments = ask(api, move |reader| reader.of_recording(id)).await?.unwrap_or_default();
+    let segments = files(api, id).await?;
     match segments.is_empty() && api.context.archive.status(id).is_none() {
         true => Err(Problem::new(Code::UnknownRecording, format!("no recording {id}"))),
         false => Ok(segments),

@@ -32,7 +32,7 @@ use super::problem::{Code, Problem};
 use crate::director::RequestError;
 use ask::Start;
 use find::Search;
-pub(super) use find::{ask, moment, one};
+pub(super) use find::{ask, files, moment, one};
 pub(crate) use view::{Recording, State};
 
 /// How long a stop waits for the recording's files unless it says otherwise.

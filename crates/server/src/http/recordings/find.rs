@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::STOP_LOOK;
 use super::view::{Recording, State};
 use crate::director::Wanted;
 use crate::http::Api;
@@ -238,6 +239,25 @@ pub(super) async fn is_entered(api: &Api, id: RecordingId) -> bool {
     }
 }
 
+/// The files of a recording: all of one that is over, at least the first of one that runs. What has
+/// just ended or begun is waited for until the catalog knows it, as long as for any disk.
+pub(in crate::http) async fn files(
+    api: &Api,
+    id: RecordingId,
+) -> Result<Vec<catalog::Segment>, Problem> {
+    let until = tokio::time::Instant::now() + DEADLINE;
+    loop {
+        let running = runs(api, id);
+        let is_entered = running.is_some() || is_entered(api, id).await;
+        let files = ask(api, move |reader| reader.of_recording(id)).await?.unwrap_or_default();
+        let has_begun = running.is_none_or(|status| status.segments == 0) || !files.is_empty();
+        if is_entered && has_begun || tokio::time::Instant::now() >= until {
+            return Ok(files);
+        }
+        tokio::time::sleep(STOP_LOOK).await;
+    }
+}
+
 fn unknown(id: RecordingId) -> Problem {
     Problem::new(Code::UnknownRecording, format!("no recording {id}"))
 }
@@ -247,6 +267,10 @@ pub(super) async fn whole(api: &Arc<Api>, id: RecordingId) -> Result<Whole, Prob
     let recording = one(api, id).await?;
     if recording.state == State::Waiting {
         return Ok(Whole { recording, files: Vec::new(), missing: Vec::new() });
+    }
+    if !recording.state.is_active() {
+        // Who is told that it is over is told of all its files.
+        files(api, id).await?;
     }
     let lists = ask(api, move |reader| Ok((reader.of_recording(id)?, reader.gaps_of(id)?)));
     let (segments, gaps) = match lists.await {

@@ -1,5 +1,7 @@
 //! Recordings by the API: started, stopped, cut, found, labelled, held, deleted and restored.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use testkit::server::Server;
 use testkit::{Http, Publisher, Source, SourceConfig, block_on};
@@ -140,6 +142,41 @@ fn what_has_just_begun_or_ended_is_found_at_once() {
         let list = found("label=n:2");
         assert_eq!((list.len(), &list[0]["id"]), (1, &asked["id"]), "{list:?}");
         publisher.close().await.unwrap();
+        server.stop();
+    });
+}
+
+#[test]
+fn all_of_a_recording_is_there_as_soon_as_it_is_said_to_be_complete() {
+    // As long as for any disk it is waited for, and no longer.
+    let longest = Duration::from_secs(5);
+    block_on(async {
+        let mut server = builder().args(["-record-all", "true", "-record-rejoin", "0"]).start();
+        let http = server.api();
+        let record = async |n: usize| {
+            publish(&server, &format!("live/{n}"), 300).await.close().await.unwrap();
+            // The log tells before the catalog knows.
+            let lines = server.wait_for_logs("recording complete", &[], n);
+            format!("{RECORDINGS}/{}", lines.last().unwrap().field("recording").unwrap())
+        };
+        // The first one has the catalog made.
+        record(1).await;
+        let complete = format!("{RECORDINGS}?state=complete");
+        until("the catalog", || http.get(&complete).ok()["recordings"].get(0).map(drop));
+        for n in 2..=3 {
+            let path = record(n).await;
+            let asked = Instant::now();
+            let media = http.get(&format!("{path}/media.flv"));
+            assert!(media.status == 200 || asked.elapsed() >= longest, "{}", media.text());
+            until("that it is complete", || {
+                let asked = Instant::now();
+                let whole = http.get(&path).ok();
+                let is_there = whole["files"][0]["state"] == "finished";
+                let is_complete = whole["state"] == "complete";
+                assert!(!is_complete || is_there || asked.elapsed() >= longest, "{whole}");
+                is_complete.then_some(())
+            });
+        }
         server.stop();
     });
 }
