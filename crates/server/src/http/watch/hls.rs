@@ -130,6 +130,22 @@ impl Viewers {
     }
 }
 
+/// Whether a viewer may come: asked by who begins, and again by who asks for the first playlist of segments.
+fn admit(api: &Api, client: &Client, key: &Key) -> Result<OwnedSemaphorePermit, Problem> {
+    let context = &api.context;
+    if let Some(why) = context.drain.refusal() {
+        telemetry::play_refused(key, client.addr, &why);
+        return Err(Problem::new(Code::Stopping, why));
+    }
+    let most = context.config.max_players;
+    if context.sessions.count_players(key) >= most {
+        let detail = format!("the stream has {most} players, which is its limit");
+        telemetry::play_refused(key, client.addr, &detail);
+        return Err(Problem::new(Code::TooManyPlayers, detail));
+    }
+    api.views.place()
+}
+
 /// Lets a viewer in, or knows it again.
 fn seat(
     api: &Api,
@@ -148,21 +164,10 @@ fn seat(
         return Ok(());
     }
     drop(state);
-    let context = &api.context;
-    if let Some(why) = context.drain.refusal() {
-        telemetry::play_refused(&muxer.key, client.addr, &why);
-        return Err(Problem::new(Code::Stopping, why));
-    }
-    let most = context.config.max_players;
-    if context.sessions.count_players(&muxer.key) >= most {
-        let detail = format!("the stream has {most} players, which is its limit");
-        telemetry::play_refused(&muxer.key, client.addr, &detail);
-        return Err(Problem::new(Code::TooManyPlayers, detail));
-    }
-    let place = api.views.place()?;
+    let place = admit(api, client, &muxer.key)?;
     let name = name_of(headers);
     telemetry::play_started(&muxer.key, client.addr, &name);
-    let connected = context.sessions.view(client.addr, Via::Hls, &name);
+    let connected = api.context.sessions.view(client.addr, Via::Hls, &name);
     let playing = connected.play(&muxer.key, 0);
     let seat = HlsSeat { connected, playing, _place: place };
     let viewer = Viewer { seat: Some(seat), seen: Instant::now() };
@@ -177,7 +182,6 @@ pub(super) async fn multivariant(
     client: &Client,
     key: &Key,
     uri: &Uri,
-    headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let mut bytes = [0; 8];
     let filled = getrandom::fill(&mut bytes);
@@ -218,7 +222,8 @@ pub(super) async fn multivariant(
         let detail = format!("{key} has had no whole segment yet");
         return Err(Problem::new(Code::NothingToWatch, detail));
     };
-    seat(api, client, &muxer, number, headers)?;
+    // It is a viewer when it asks for what that names: who only looks whether there is something is none.
+    drop(admit(api, client, key)?);
     let headers = [(CONTENT_TYPE, M3U8), (CACHE_CONTROL, "no-store")];
     Ok((headers, playlist.to_string()).into_response())
 }

@@ -221,11 +221,15 @@ fn five_hundred_viewers_are_the_muxing_of_one() {
 /// How many parts of a stream were made for so many viewers, and what is in them: all have the same playlist at the
 /// end, and some take all that it names.
 fn muxed_for(viewers: usize) -> (f64, samples::Samples) {
-    let (mut server, http) = server();
+    // The publisher sends nothing while all of them ask, one after the other.
+    let mut server = builder().args(["-publish-timeout", "10m"]).start();
+    let http = server.api();
     let sent = source(SourceConfig { video_kbps: 200, ..SourceConfig::default() }, 1_000);
     let muxed = testkit::block_on(async {
         let (mut publisher, first) = segmented(&server, &http, &sent[..500]).await;
         let others: Vec<String> = (1..viewers).map(|_| begin_hls(&http)).collect();
+        let mut all = others.iter().chain([&first]);
+        assert!(all.all(|url| http.get(url).status == 200));
         let asked = others.iter().collect::<std::collections::BTreeSet<_>>();
         assert_eq!(asked.len(), viewers - 1, "each has a number of its own");
         // By the log: who has asked for nothing for 30 s is no player any more.
@@ -257,7 +261,8 @@ fn muxed_for(viewers: usize) -> (f64, samples::Samples) {
 
 #[test]
 fn who_watches_is_a_player_and_a_stream_that_nobody_watches_costs_nothing() {
-    let mut server = builder().deadline(std::time::Duration::from_secs(90)).start();
+    let server = builder().deadline(std::time::Duration::from_secs(90));
+    let mut server = server.args(["-publish-timeout", "10m"]).start();
     server.allow("play refused");
     let http = server.api();
     let sent = source(SourceConfig::default(), 800);
@@ -266,7 +271,13 @@ fn who_watches_is_a_player_and_a_stream_that_nobody_watches_costs_nothing() {
         assert!(http.get("/metrics").text().contains("\nrtmp_hls_muxers 0.0\n"));
         publisher.close().await.unwrap();
         let (publisher, url) = segmented(&server, &http, &sent).await;
-        let stream = http.get("/api/v1/streams/live%2Ftest").ok();
+        let shown = || http.get("/api/v1/streams/live%2Ftest").ok();
+        // Who only looks whether there is something watches nothing, however often.
+        let looked: Vec<_> = (0..5).map(|_| begin_hls(&http)).collect();
+        assert_eq!((looked.len(), &shown()["players"]["count"]), (5, &0.into()));
+        assert_eq!(http.get(&url).status, 200);
+        let stream = shown();
+        assert_eq!(stream["players"]["count"], 1);
         let kick =
             format!("/api/v1/streams/live%2Ftest/players/{}", stream["players"]["list"][0]["id"]);
         assert_eq!(http.send("DELETE", &kick, None).status, 204);
