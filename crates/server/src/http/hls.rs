@@ -16,7 +16,7 @@ use media::Kind;
 use media::hls::TrackName;
 use media::hls::playlist::{self, Media};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -56,6 +56,17 @@ struct Span {
     /// One track alone, as the multivariant playlist says.
     #[param(example = "video-1", pattern = "^(video|audio)-[0-9]+$")]
     track: Option<String>,
+    /// One playlist of the first picture with the first sound, where there are several.
+    #[param(inline)]
+    tracks: Option<Together>,
+}
+
+/// Which tracks are in one playlist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Together {
+    /// The first of each kind.
+    First,
 }
 
 /// A stretch of time of a stream.
@@ -73,6 +84,9 @@ struct StreamSpan {
     /// One track alone, as the multivariant playlist says.
     #[param(example = "video-1", pattern = "^(video|audio)-[0-9]+$")]
     track: Option<String>,
+    /// One playlist of the first picture with the first sound, where there are several.
+    #[param(inline)]
+    tracks: Option<Together>,
 }
 
 /// A recording as HLS
@@ -96,10 +110,10 @@ async fn recording(
     headers: HeaderMap,
     PathParts(id): PathParts<Id>,
     RawQuery(query): RawQuery,
-    Params(Span { from, to, track }): Params<Span>,
+    Params(Span { from, to, track, tracks }): Params<Span>,
 ) -> Result<Response, Problem> {
     let id = id.read()?;
-    let asked = Asked::of(track, query, &headers)?;
+    let asked = Asked::of((track, tracks), query, &headers)?;
     let made = of_recording(&api, id, Stretch { from, to, cut: None }).await?;
     play(&api, made, "", asked).await
 }
@@ -122,9 +136,9 @@ async fn stream(
     headers: HeaderMap,
     StreamKey(key): StreamKey,
     RawQuery(query): RawQuery,
-    Params(StreamSpan { from, to, recorder, track }): Params<StreamSpan>,
+    Params(StreamSpan { from, to, recorder, track, tracks }): Params<StreamSpan>,
 ) -> Result<Response, Problem> {
-    let asked = Asked::of(track, query, &headers)?;
+    let asked = Asked::of((track, tracks), query, &headers)?;
     let stretch = StreamStretch { from, to, cut: None, recorder };
     let made = of_stream(&api, key, stretch).await?;
     play(&api, made, "../../recordings/", asked).await
@@ -134,6 +148,8 @@ async fn stream(
 struct Asked {
     /// That of a track.
     track: Option<TrackName>,
+    /// That of the first ones together.
+    is_together: bool,
     /// The whole query, which the playlists of the tracks have as well.
     query: String,
     /// Whether it is to be compressed.
@@ -142,13 +158,17 @@ struct Asked {
 
 impl Asked {
     fn of(
-        track: Option<String>,
+        (track, tracks): (Option<String>, Option<Together>),
         query: Option<String>,
         headers: &HeaderMap,
     ) -> Result<Self, Problem> {
         let track = track.map(|track| track_of(&track)).transpose()?;
+        let is_together = tracks == Some(Together::First);
+        if is_together && track.is_some() {
+            return Err(bad_value("tracks", "not beside track, which is one of them"));
+        }
         let query = query.unwrap_or_default();
-        Ok(Self { track, query, is_packed: packed::takes_gzip(headers) })
+        Ok(Self { track, is_together, query, is_packed: packed::takes_gzip(headers) })
     }
 
     /// The address of the playlist of a track, beside the one that is asked for.
@@ -183,7 +203,7 @@ async fn play(
         let source = Source::new(Arc::new(SystemDisk), made.segments);
         let hls = source.hls(made.range, TARGET_MS)?;
         let goes_on = is_running || hls.is_growing;
-        let is_asked = asked.track.is_some() || hls.may_have_several();
+        let is_asked = asked.track.is_some() || !asked.is_together && hls.may_have_several();
         let renditions = if is_asked { Some(source.renditions(&hls)?) } else { None };
         let Some(renditions) = renditions.filter(|all| asked.track.is_some() || all.has_several())
         else {

@@ -188,11 +188,11 @@ pub(super) async fn multivariant(
     filled.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let number = u64::from_ne_bytes(bytes);
     let dvr = rewind::length(uri)?;
+    // Who plays one address alone asks for the first tracks together.
+    let is_together = rewind::is_said(uri, "tracks", "first")?;
     let muxer = Muxers::of(api, key)?;
     let folder = format!("{}{FOLDER}{:016x}/", name(uri), muxer.id);
     let mut media = format!("{folder}{MEDIA}?viewer={number:016x}");
-    // Who plays one address alone asks for the first tracks together.
-    let is_together = rewind::value(uri, "tracks") == Some("first");
     let (mut of_tracks, mut query) = (is_together.then_some(false), String::new());
     if let Some(dvr) = dvr {
         // What a player gets of it is to say from the beginning how far back it reaches.
@@ -332,7 +332,7 @@ struct Query {
 }
 
 impl Query {
-    /// Reads it, and passes over what it does not know: players add what they like.
+    /// Reads it, and passes over what it does not know: players, caches and later versions add what they like.
     fn of(uri: &Uri, named: Named<'_>) -> Result<Self, Problem> {
         let value = |name: &str| rewind::value(uri, name);
         let number = |name: &str| {

@@ -194,7 +194,7 @@ pub(super) fn length(uri: &Uri) -> Result<Option<Duration>, Problem> {
 
 /// The list that a request for a media playlist asks for; none where that is the ordinary one.
 pub(super) fn asked(uri: &Uri) -> Result<Option<Asked>, Problem> {
-    let is_of_live = value(uri, "from") == Some("live");
+    let is_of_live = is_said(uri, "from", "live")?;
     Ok(length(uri)?.map(|length| Asked { length, is_of_live }))
 }
 
@@ -204,9 +204,19 @@ pub(super) fn reads_archive(uri: &Uri, file: &str) -> bool {
     name.starts_with(PREFIX) || value(uri, "dvr").is_some()
 }
 
-/// A value of the query, as it stands there.
+/// Whether a parameter is there; it can have one value alone.
+pub(super) fn is_said(uri: &Uri, name: &str, word: &str) -> Result<bool, Problem> {
+    match value(uri, name) {
+        None => Ok(false),
+        Some(said) if said == word => Ok(true),
+        Some(said) => Err(bad_value(name, format!("{said:?}: expected {word}"))),
+    }
+}
+
+/// A value of the query, as it stands there; empty where there is the name alone.
 pub(super) fn value<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
-    let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 

@@ -242,6 +242,10 @@ fn segments_of_hls_are_the_same_in_every_playlist() {
     let refuses = http.clone().header("Accept-Encoding", "gzip;q=0");
     let refused = refuses.get(&format!("{path}/media.m3u8"));
     assert_eq!((refused.header("content-encoding"), refused.text()), (None, text.clone()));
+    for query in ["tracks=all", "tracks=first&track=video-0", "track=left"] {
+        let refused = http.get(&format!("{path}/media.m3u8?{query}"));
+        assert_eq!(refused.problem(), (400, "bad-value".to_owned()), "{query}");
+    }
     let takes = http.clone().header("Accept-Encoding", "gzip");
     assert_eq!(unpacked(&takes.get(&format!("{path}/media.m3u8"))), text);
     let of_stream = "/api/v1/streams/live%2Ftest/media.m3u8?from=2020-01-01T00:00:00Z";

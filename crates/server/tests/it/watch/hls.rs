@@ -150,6 +150,24 @@ fn requests_wait_for_what_comes_next() {
         assert_eq!(far.problem(), (400, "bad-value".to_owned()));
         let half = http.get(&format!("{url}&_HLS_part=1"));
         assert_eq!(half.problem(), (400, "bad-value".to_owned()));
+        for (url, query) in [
+            (&format!("{STREAM}.m3u8?"), "tracks=all"),
+            (&format!("{STREAM}.m3u8?"), "tracks"),
+            (&format!("{STREAM}.m3u8?"), "dvr=soon"),
+            (&url, "&dvr=1h&from=now"),
+            (&url, "&_HLS_msn=next"),
+        ] {
+            let refused = http.get(&format!("{url}{query}"));
+            assert_eq!(refused.problem(), (400, "bad-value".to_owned()), "{query}");
+            let field =
+                query.trim_start_matches("&dvr=1h").trim_start_matches('&').split('=').next();
+            assert_eq!(refused.json()["field"], field.unwrap());
+        }
+        // What others add is none of our business, and what is not left out does no harm.
+        for url in [format!("{STREAM}.m3u8?_=17&token"), format!("{url}&_HLS_skip=v9&_HLS_more=1")]
+        {
+            assert_eq!(http.get(&url).status, 200, "{url}");
+        }
         publisher.close().await.unwrap();
         // Nobody waits for what never comes.
         let end = http.get(&format!("{url}&_HLS_msn=9"));

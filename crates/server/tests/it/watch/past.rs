@@ -111,6 +111,19 @@ fn every_track_of_a_recording_is_there_bit_for_bit(format: &str) {
     let problem = |query: &str| http.get(&format!("{path}/media.m3u8?track={query}")).problem().1;
     assert_eq!([problem("video-7"), problem("video")], ["nothing-recorded", "bad-value"]);
 
+    // For who takes one address alone.
+    let url = format!("{path}/media.m3u8?tracks=first");
+    let text = http.get(&url).text();
+    let together = all_samples(&http, &url, &text);
+    assert_eq!(together.len(), 2, "{text}");
+    for (kind, found) in &together {
+        let sent = &samples[ALL.iter().find(|name| name.kind == *kind).unwrap()];
+        assert!(
+            found.iter().map(|found| &found.data).eq(sent.iter().map(|sent| &sent.data)),
+            "{kind:?}"
+        );
+    }
+
     if let Some(ffmpeg) = Ffmpeg::nine() {
         let url = format!("http://{}{path}/media.m3u8", server.http_addr());
         let mut command = ffmpeg.command(["-i", &url, "-map", "0", "-c", "copy", "-f", "framecrc"]);
