@@ -104,6 +104,7 @@ struct StreamSpan {
             content_type = "application/vnd.apple.mpegurl"),
         (status = 409, description = "`recording-waiting`"),
         (status = 404, description = "`unknown-recording`, `nothing-recorded`, `file-missing`"),
+        (status = 406, description = "`not-acceptable`"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn recording(
     Shared(api): Shared<Arc<Api>>,
@@ -129,6 +130,7 @@ async fn recording(
         (status = 200, description = "The playlist", body = String,
             content_type = "application/vnd.apple.mpegurl"),
         (status = 404, description = "`nothing-recorded`, `unknown-recorder`, `file-missing`"),
+        (status = 406, description = "`not-acceptable`"),
         (status = 409, description = "`several-recorders`: say which one"),
         (status = 503, description = "`too-many-downloads`, `disk-failed`, `disk-timeout`")))]
 async fn stream(
@@ -168,7 +170,7 @@ impl Asked {
             return Err(bad_value("tracks", "not beside track, which is one of them"));
         }
         let query = query.unwrap_or_default();
-        Ok(Self { track, is_together, query, is_packed: packed::takes_gzip(headers) })
+        Ok(Self { track, is_together, query, is_packed: packed::takes_gzip(headers)? })
     }
 
     /// The address of the playlist of a track, beside the one that is asked for.

@@ -11,8 +11,13 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::problem::{Code, Problem};
+
 /// Whether a client takes gzip, and likes it at least as much as what is not compressed.
-pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
+///
+/// # Errors
+/// When it takes neither.
+pub(super) fn takes_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
     let lines = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
     let codings: Vec<_> = lines.flat_map(|line| line.split(',')).map(weighed).collect();
     let weight = |name: &str| {
@@ -20,7 +25,14 @@ pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
         of.map(|(_, weight)| *weight)
     };
     let gzip = weight("gzip").or_else(|| weight("x-gzip")).or_else(|| weight("*")).unwrap_or(0.0);
-    gzip > 0.0 && gzip >= weight("identity").unwrap_or(0.0)
+    let is_gzip_taken = gzip > 0.0;
+    // What is not compressed is taken unless it is refused.
+    let is_plain_taken = weight("identity").or_else(|| weight("*")).is_none_or(|plain| plain > 0.0);
+    if !is_gzip_taken && !is_plain_taken {
+        let detail = "Accept-Encoding refuses gzip, or does not name it, and identity";
+        return Err(Problem::new(Code::NotAcceptable, detail));
+    }
+    Ok(is_gzip_taken && gzip >= weight("identity").unwrap_or(0.0))
 }
 
 /// A coding and its weight, which is 1 unless said, and 0, which is a refusal, where it is no number.

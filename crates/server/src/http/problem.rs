@@ -99,6 +99,8 @@ codes! {
          of the stream in that time; where recordings are listed, it recorded nothing at all.";
     MethodNotAllowed 405 "method-not-allowed" "Method not allowed"
         "The path exists but does not know this method; `Allow` lists those that it knows.";
+    NotAcceptable 406 "not-acceptable" "No form of it is accepted"
+        "`Accept-Encoding` refuses the playlist as it is (`identity`) and does not take `gzip`.";
     RequestTimeout 408 "request-timeout" "The body did not arrive"
         "The body did not arrive within 10 s.";
     RequestKeyReused 409 "request-key-reused" "The request key is another request's"

@@ -1,16 +1,16 @@
 use super::*;
 
-fn takes(lines: &[&'static str]) -> bool {
+fn takes(lines: &[&'static str]) -> Option<bool> {
     let mut headers = HeaderMap::new();
     for line in lines {
         headers.append(ACCEPT_ENCODING, HeaderValue::from_static(line));
     }
-    takes_gzip(&headers)
+    takes_gzip(&headers).map_err(|problem| assert_eq!(problem.code(), Code::NotAcceptable)).ok()
 }
 
 #[test]
 fn gzip_is_taken_by_who_says_so() {
-    let takers: [&[&str]; 11] = [
+    let takers: [&[&str]; 12] = [
         &["gzip"],
         &["GZip"],
         &["x-gzip"],
@@ -22,22 +22,24 @@ fn gzip_is_taken_by_who_says_so() {
         &["br, *;q=0.1"],
         &["gzip, identity"],
         &["*;q=0, gzip"],
+        &["identity;q=0, gzip;q=0.1"],
     ];
     for lines in takers {
-        assert!(takes(lines), "{lines:?}");
+        assert_eq!(takes(lines), Some(true), "{lines:?}");
     }
 }
 
 #[test]
 fn gzip_is_not_sent_to_others() {
-    let others: [&[&str]; 12] = [
+    let others: [&[&str]; 13] = [
         &[],
         &[""],
         &["br"],
         &["gzip;q=0"],
         &["gzip ; q = 0.000"],
         &["gzip;q=0, *"],
-        &["*;q=0"],
+        &["identity, *;q=0"],
+        &["*;q=0, identity;q=0.1"],
         &["br", "gzip;q=0"],
         &["gzip;q=much"],
         &["gzip;q=nan"],
@@ -45,6 +47,15 @@ fn gzip_is_not_sent_to_others() {
         &["gzipped"],
     ];
     for lines in others {
-        assert!(!takes(lines), "{lines:?}");
+        assert_eq!(takes(lines), Some(false), "{lines:?}");
+    }
+}
+
+#[test]
+fn who_takes_nothing_is_told_so() {
+    let refusers: [&[&str]; 4] =
+        [&["identity;q=0"], &["*;q=0"], &["br, identity;q=0"], &["gzip;q=0, identity;q=0, *"]];
+    for lines in refusers {
+        assert_eq!(takes(lines), None, "{lines:?}");
     }
 }

@@ -360,6 +360,7 @@ async fn media_playlist(
     query: &Query,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
+    let is_packed = packed::takes_gzip(headers)?;
     // Nobody can know of a segment that far away (6.2.5.2).
     let first = query.dvr.map_or(0, |asked| asked.first(muxer));
     let newest = |state: &State| state.window(query.track).map(Window::open_segment);
@@ -399,7 +400,6 @@ async fn media_playlist(
     let Some(playlist) = playlist else {
         return Err(Problem::new(Code::NothingToWatch, "it has not come in time"));
     };
-    let is_packed = packed::takes_gzip(headers);
     let body = if is_packed { playlist.packed } else { playlist.text };
     api.context.sessions.count_sent(body.len());
     let headers = [(CONTENT_TYPE, M3U8), (CACHE_CONTROL, "no-cache")];

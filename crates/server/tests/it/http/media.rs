@@ -242,6 +242,9 @@ fn segments_of_hls_are_the_same_in_every_playlist() {
     let refuses = http.clone().header("Accept-Encoding", "gzip;q=0");
     let refused = refuses.get(&format!("{path}/media.m3u8"));
     assert_eq!((refused.header("content-encoding"), refused.text()), (None, text.clone()));
+    let nothing = http.clone().header("Accept-Encoding", "identity;q=0");
+    let nothing = nothing.get(&format!("{path}/media.m3u8"));
+    assert_eq!(nothing.problem(), (406, "not-acceptable".to_owned()));
     for query in ["tracks=all", "tracks=first&track=video-0", "track=left"] {
         let refused = http.get(&format!("{path}/media.m3u8?{query}"));
         assert_eq!(refused.problem(), (400, "bad-value".to_owned()), "{query}");
