@@ -107,7 +107,7 @@ export async function tabTo(page, name) {
     await page.keyboard.press("Tab");
     const found = await page.evaluate(() => {
       const element = document.activeElement;
-      return element.getAttribute("aria-label") || element.labels?.[0]?.textContent || element.textContent.trim();
+      return element.getAttribute("aria-label") || (element.labels?.[0] ?? element).textContent.trim();
     });
     if (found === name) return;
     assert.ok(found, `what has the focus on the way to ${name} has no name`);

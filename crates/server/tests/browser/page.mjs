@@ -11,6 +11,25 @@ let page;
 /** Where the recording is that the steps work on. */
 const recording = { id: null };
 
+/** What the API says. */
+const told = (path) => page.evaluate(async (path) => (await fetch(`api/v1/${path}`)).json(), path);
+
+/** The facts of a card, by their words. */
+const factsOf = (card) => card.locator(".facts > div").evaluateAll((all) =>
+  Object.fromEntries(all.map((fact) => [...fact.children].map((part) => part.textContent))));
+
+/** Bytes as people read them: here of some KiB or MiB. */
+function inUnits(bytes) {
+  const [count, unit] = bytes < 2 ** 20 ? [bytes / 2 ** 10, "KiB"] : [bytes / 2 ** 20, "MiB"];
+  return `${count < 100 ? count.toFixed(1) : Math.round(count)} ${unit}`;
+}
+
+/** Goes to a button of a card by Tab, and presses it. */
+async function press(card, word) {
+  await tabTo(page, await card.getByRole("button", { name: new RegExp(`^${word}:`) }).getAttribute("aria-label"));
+  await page.keyboard.press("Enter");
+}
+
 await run({
   async "the stream is listed with its picture"(browser) {
     page = await open(browser);
@@ -73,8 +92,7 @@ await run({
   },
 
   async "what grows is played and sought in"() {
-    const length = () => page.evaluate(async (id) => (await (await fetch(`api/v1/recordings/${id}`)).json()).length_ms, recording.id);
-    await until("ten seconds of it", async () => (await length()) > 10_000);
+    await until("ten seconds of it", async () => (await told(`recordings/${recording.id}`)).length_ms > 10_000);
     await go(page, `recording/${recording.id}`);
     const grown = () => page.locator("video").evaluate((video) => video.duration);
     const first = await until("its video", async () => (await grown()) > 6 && grown());
@@ -100,6 +118,11 @@ await run({
     const card = page.locator(".card");
     await card.getByRole("button", { name: /^Delete/ }).waitFor();
     await until("its poster", () => card.locator("img").evaluate((img) => img.naturalWidth > 0));
+    const { length_ms, size_bytes } = await told(`recordings/${recording.id}`);
+    const seconds = Math.floor(length_ms / 1000);
+    const { Length, Size, By } = await factsOf(card);
+    assert.equal(Length, `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`);
+    assert.deepEqual([Size, By], [inUnits(size_bytes), "api"]);
     await shot(page, "recordings");
   },
 
@@ -156,20 +179,23 @@ await run({
     await plays(page, 40);
   },
 
-  async "it is deleted, brought back at once, deleted, and restored from the bin"() {
+  async "it is deleted, brought back at once, deleted, and restored from the bin by keyboard"() {
     await go(page, "recordings");
     const card = page.locator(".card");
-    await card.getByRole("button", { name: /^Delete/ }).click();
+    await press(card, "Delete");
     await page.getByText("No recording is found").waitFor();
     await shot(page, "deleted");
-    await page.getByRole("button", { name: "Undo" }).click();
+    await tabTo(page, "Undo");
+    await page.keyboard.press("Enter");
     await card.waitFor();
-    await card.getByRole("button", { name: /^Delete/ }).click();
+    await press(card, "Delete");
     await page.getByText("No recording is found").waitFor();
-    await page.getByLabel("In the bin").check();
-    await card.getByRole("button", { name: /^Restore/ }).click();
+    await tabTo(page, "In the bin");
+    await page.keyboard.press(" ");
+    await press(card, "Restore");
     await page.getByText("The bin is empty.").waitFor();
-    await page.getByLabel("In the bin").uncheck();
+    await tabTo(page, "In the bin");
+    await page.keyboard.press(" ");
     await card.getByRole("button", { name: /^Hold/ }).click();
     await card.getByRole("button", { name: /^Release/ }).waitFor();
     assert.equal(await card.getByRole("button", { name: /^Delete/ }).count(), 0);
@@ -217,6 +243,30 @@ await run({
     await page.locator("meter").waitFor();
     await page.getByText(/^\d+ files, /).first().waitFor();
     await shot(page, "disks");
+  },
+
+  async "disks have their room and when it ends, as the server says"() {
+    const full = new Date("2026-12-24T18:30:00Z");
+    const disk = { dir: "/a", state: "good", total_bytes: 4 * 2 ** 40, free_bytes: 1.5 * 2 ** 40, min_free_bytes: 2 ** 30,
+      write_bytes_per_second: 1536, full_at: full.toISOString() };
+    const disks = [disk, { ...disk, dir: "/b", full_at: null, same_disk_as: "/a" },
+      { ...disk, dir: "/c", state: "unwritable", error: "permission denied: /c" }];
+    const retention = { files: 3, size_bytes: 5 * 2 ** 20, bin_files: 1, bin_bytes: 100 * 2 ** 10, doomed_files: 0, doomed_bytes: 0,
+      full_at: full.toISOString(), full_at_with_rules: null };
+    const answers = { "**/api/v1/server/disks": { disks }, "**/api/v1/retention?*": retention };
+    for (const [url, json] of Object.entries(answers)) await page.route(url, (route) => route.fulfill({ json }));
+    await go(page, "events");
+    await go(page, "disks");
+    const cards = page.locator("article.disk");
+    await until("the disks", async () => (await cards.count()) === 3);
+    const shown = await Promise.all([0, 1, 2].map((n) => factsOf(cards.nth(n))));
+    const when = await page.evaluate((at) => new Date(at).toLocaleString(), full.toISOString());
+    const room = { State: "good", Free: "1.5 TiB of 4.0 TiB", "Left free": "1.0 GiB", Written: "1.5 KiB/s", "Full at this pace": when };
+    assert.deepEqual(shown, [room, { ...room, "Full at this pace": "not in sight", "Same disk as": "/a" },
+      { ...room, State: "unwritable: permission denied: /c" }]);
+    assert.deepEqual(await factsOf(page.locator("main > section").last()), { Recordings: "3 files, 5.0 MiB",
+      Bin: "1 files, 100 KiB", "To be deleted by the rules now": "0 files, 0 B", "Full without rules": when });
+    for (const url of Object.keys(answers)) await page.unroute(url);
   },
 
   async "what the server refuses is told in its words"() {
