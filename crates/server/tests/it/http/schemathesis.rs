@@ -8,9 +8,10 @@ use serde_json::json;
 use testkit::{block_on, tools};
 
 use super::{builder, publish};
+use crate::pictures::decoding;
 
 /// Longest that all of it may take.
-const TIME: Duration = Duration::from_secs(300);
+const TIME: Duration = Duration::from_secs(600);
 
 /// The checks that are not for some calls, each with the reason.
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/http/schemathesis.toml");
@@ -18,7 +19,7 @@ const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/http/schemat
 #[test]
 fn whatever_is_asked_is_answered_as_described() {
     let Some(schemathesis) = tools::schemathesis() else { return };
-    let mut server = builder().args(["-record-all", "true"]).start();
+    let mut server = decoding(builder()).args(["-record-all", "true"]).start();
     // What it asks for may be no file, and publishers are kicked.
     for message in
         ["publish refused", "failed to create recorder", "player too slow", "picture not made"]
@@ -42,6 +43,8 @@ fn whatever_is_asked_is_answered_as_described() {
         // Many a text is no time, no name and no pattern though the description calls it text.
         command.args(["--exclude-checks", "positive_data_acceptance"]);
         command.args(["--max-examples", "20", "--workers", "2", "--seed", "1", "--no-color"]);
+        // Longer than anything is waited for on a machine that has much else to do.
+        command.args(["--request-timeout", "60"]);
         command.current_dir(server.dir());
         let output = tools::run(&mut command, TIME);
         assert!(output.is_success(), "{}\n{}", output.text(), output.stderr);
