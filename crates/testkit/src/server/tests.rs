@@ -75,7 +75,7 @@ fn recordings_are_listed_by_name() {
 fn a_line_is_waited_for_by_its_fields() {
     let rest = "sleep 0.1; line INFO done '\"n\":1'; line INFO done '\"n\":2';";
     let (_dir, path) = fake(0, rest);
-    let mut server = Server::builder(&path).deadline(Duration::from_secs(5)).start();
+    let mut server = Server::start(&path);
     assert_eq!(server.wait_for_log("done", &[("n", "2")]).field("n").as_deref(), Some("2"));
     assert_eq!(server.wait_for_logs("done", &[], 2).len(), 2);
     server.stop();
@@ -84,9 +84,11 @@ fn a_line_is_waited_for_by_its_fields() {
 #[test]
 fn a_line_that_does_not_come_is_told_with_the_log() {
     let (_dir, path) = fake(0, "");
-    let mut server = Server::builder(&path).deadline(Duration::from_millis(300)).start();
+    let mut server = Server::start(&path);
+    let patience = std::mem::replace(&mut server.deadline, Duration::from_millis(300));
     let text = panic_of(|| drop(server.wait_for_log("never", &[])));
     assert!(text.contains("\"never\"") && text.contains("listening"), "{text}");
+    server.deadline = patience;
     server.stop();
 }
 
@@ -137,7 +139,7 @@ fn a_wrong_exit_code_fails_the_test() {
 #[test]
 fn no_process_is_left_behind() {
     let (_dir, path) = fake(0, "trap '' TERM INT");
-    let server = Server::builder(&path).deadline(Duration::from_millis(100)).start();
+    let server = Server::start(&path);
     let pid = server.pid();
     drop(server);
     assert!(Usage::of(pid).is_err(), "the process is still there");

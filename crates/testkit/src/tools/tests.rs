@@ -2,12 +2,21 @@ use std::time::Instant;
 
 use super::*;
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 fn shell(script: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", script]);
     command
+}
+
+/// Waits until a program has made the file that says so.
+fn wait_until_ready(running: &mut Running, dir: &Path) {
+    let start = Instant::now();
+    while !dir.join("ready").exists() {
+        assert!(running.is_running() && start.elapsed() < LONG);
+        thread::yield_now();
+    }
 }
 
 #[test]
@@ -27,9 +36,13 @@ fn a_program_that_writes_much_is_not_held_up() {
 
 #[test]
 fn a_program_whose_time_is_over_is_killed_with_its_children() {
-    let start = Instant::now();
+    let dir = tempfile::tempdir().unwrap();
     // The second sleep holds the pipes, so that waiting for it would take its time.
-    let output = run(&mut shell("echo $$; sleep 100 & sleep 100"), Duration::from_millis(200));
+    let script = "echo $$; : >ready; sleep 100 & sleep 100";
+    let mut running = Running::start(shell(script).current_dir(dir.path()));
+    wait_until_ready(&mut running, dir.path());
+    let start = Instant::now();
+    let output = running.wait(Duration::from_millis(200));
     assert!(output.status.is_none() && start.elapsed() < LONG);
     assert_eq!(output.text().lines().count(), 1);
 }
@@ -39,11 +52,7 @@ fn a_program_beside_the_test_is_interrupted_or_dropped() {
     let dir = tempfile::tempdir().unwrap();
     let script = "trap 'exit 7' INT; : >ready; while true; do sleep 0.01; done";
     let mut running = Running::start(shell(script).current_dir(dir.path()));
-    let start = Instant::now();
-    while !dir.path().join("ready").exists() {
-        assert!(running.is_running() && start.elapsed() < LONG);
-        thread::yield_now();
-    }
+    wait_until_ready(&mut running, dir.path());
     let output = running.interrupt(LONG);
     assert_eq!(output.status.and_then(|status| status.code()), Some(7));
 
