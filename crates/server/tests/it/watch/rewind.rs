@@ -311,6 +311,15 @@ pub(super) fn gaps(text: &str) -> Vec<(String, bool)> {
     all
 }
 
+/// Whether all gaps are told: what is before the first and behind the last of them is there.
+pub(super) fn are_told(http: &Http, url: &str, all: &[(String, bool)]) -> bool {
+    let is_there =
+        |at: usize| all.get(at).is_some_and(|(name, _)| http.get(&beside(url, name)).status == 200);
+    let first = all.iter().position(|(_, is_gap)| *is_gap);
+    let last = all.iter().rposition(|(_, is_gap)| *is_gap);
+    first.zip(last).is_some_and(|(first, last)| is_there(first - 1) && is_there(last + 1))
+}
+
 #[test]
 fn what_is_live_after_its_recording_was_stopped_is_a_gap_when_it_has_left_memory() {
     FORMATS.into_iter().for_each(is_a_gap_after_its_recording);
@@ -333,11 +342,7 @@ fn is_a_gap_after_its_recording(format: &str) {
         // One group of gaps; what is before it is in the recording, what is behind it in memory.
         let text = until("gaps that are told", || {
             let text = http.get(&url).text();
-            let all = gaps(&text);
-            let first = all.iter().position(|(_, is_gap)| *is_gap)?;
-            let last = all.iter().rposition(|(_, is_gap)| *is_gap)?;
-            let is_there = |at: usize| http.get(&beside(&url, &all[at].0)).status == 200;
-            (is_there(first - 1) && is_there(last + 1)).then_some(text)
+            are_told(&http, &url, &gaps(&text)).then_some(text)
         });
         let all = gaps(&text);
         let gap: Vec<_> = all.iter().filter(|(_, is_gap)| *is_gap).map(|(name, _)| name).collect();
