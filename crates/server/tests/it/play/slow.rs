@@ -125,7 +125,7 @@ impl Follow {
 #[tokio::test]
 async fn a_slow_player_loses_whole_groups_of_pictures_and_then_its_connection() {
     let server = Server::builder(BINARY)
-        .args(["-play-timeout", "4s", "-play-buffer", "1MiB", "-join-buffer", "1MiB"])
+        .args(["-play-timeout", "8s", "-play-buffer", "1MiB", "-join-buffer", "1MiB"])
         .start();
     server.allow("player too slow; groups of pictures passed over");
     let url = server.url("live/test");
@@ -156,7 +156,8 @@ async fn a_slow_player_loses_whole_groups_of_pictures_and_then_its_connection() 
         }
         follow
     });
-    let mut source = Source::new(1, SourceConfig { key_interval: 15, ..SourceConfig::default() });
+    // Much at once, so that a slow machine sends more than a player may be behind by before its time is over; one part is less.
+    let mut source = Source::new(1, SourceConfig { video_kbps: 8_000, ..config() });
     let mut all = Follow::default();
     let first: Vec<Packet> = source.by_ref().take(20).collect();
     let played = relay(&mut publisher, &mut witness, &first).await;
