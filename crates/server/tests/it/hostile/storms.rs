@@ -37,11 +37,11 @@ async fn five_thousand_idle_connections_cost_a_bounded_amount_and_leave_nothing(
         let mut held: Vec<TcpStream> = Vec::new();
         // In parts that the queue of the system takes.
         while held.len() < idle {
-            let part = crowd(100, async |i| match i % 5 {
+            let part = crowd(100, async |i| match i % 10 {
                 0 => raw(server.addr()).await.unwrap(),
                 1 => Wire::open(server.addr()).await.unwrap().into_socket(),
                 2 | 3 => connected(server).await.into_socket(),
-                // Nobody publishes it: these wait without a limit of time.
+                // Nobody publishes it: these wait without a limit of time, and the others not.
                 _ => {
                     let mut wire = connected(server).await;
                     wire.play("nobody").await.unwrap();
