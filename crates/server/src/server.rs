@@ -5,6 +5,7 @@ mod reload;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -243,14 +244,22 @@ impl Server {
 /// Of the time for stopping, this much is kept for the files, whatever the connections do.
 const FILES_MIN: Duration = Duration::from_secs(2);
 
-/// Closing waits for threads that wait for disks, so it has a thread of its own.
+/// Closing waits for threads that wait for disks, so it has a thread of its own. Where none can be had this one waits:
+/// of the server's own tasks nothing is left to be done.
 async fn close_archive(archive: &Arc<Archive>, deadline: Instant) -> Vec<String> {
-    let archive = archive.clone();
-    let closing = tokio::task::spawn_blocking(move || {
-        archive.close(deadline.saturating_duration_since(Instant::now()))
-    });
-    match closing.await {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let close = {
+        let archive = archive.clone();
+        move || archive.close(deadline.saturating_duration_since(Instant::now()))
+    };
+    let closing = close.clone();
+    let begun = thread::Builder::new().name("stop".to_owned()).spawn(move || tell.send(closing()));
+    let unfinished = match begun {
+        Ok(_) => told.await.map_err(|error| error.to_string()),
+        Err(_) => Ok(close()),
+    };
+    match unfinished {
         Ok(unfinished) => unfinished.iter().map(|status| status.key.to_string()).collect(),
-        Err(error) => vec![error.to_string()],
+        Err(error) => vec![error],
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use archive::DiskStatus;
+use archive::{DiskState, DiskStatus};
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -197,12 +197,13 @@ async fn disks(State(api): State<Arc<Api>>) -> Json<Disks> {
 }
 
 fn shown(known: &[DiskStatus]) -> Vec<Disk> {
-    // One that has never answered tells nothing.
-    let first = |device| known.iter().find(|disk| device != 0 && disk.device == device);
+    // One that has never answered tells nothing, and one that cannot be written is no place to look for figures.
+    let is_told = |disk: &&DiskStatus| disk.device != 0 && disk.state != DiskState::Unwritable;
+    let first = |device| known.iter().filter(is_told).find(|disk| disk.device == device);
     let shown = known.iter().map(|disk| Disk {
         dir: shape::path(&disk.dir),
         same_disk_as: first(disk.device)
-            .filter(|first| first.dir != disk.dir)
+            .filter(|first| is_told(&disk) && first.dir != disk.dir)
             .map(|first| shape::path(&first.dir)),
         state: disk.state.name(),
         total_bytes: disk.total_bytes,

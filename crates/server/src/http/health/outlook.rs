@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use archive::{Notice, Reason};
+use archive::{DiskState, Notice, Reason};
 
 /// What the last recording came to that could not be written. Told by the archive as it happens.
 #[derive(Debug, Default)]
@@ -15,14 +15,16 @@ impl Outlook {
             Notice::Completed { key, reason: Reason::Failed, .. } => {
                 Some(format!("the last recording, of {key}, could not be written"))
             }
-            // Something is written again.
-            Notice::Opened { .. } | Notice::Finished { .. } => None,
+            // Something is written again, or there is room, or what was in the way is gone.
+            Notice::Opened { .. }
+            | Notice::Finished { .. }
+            | Notice::Disk { state: DiskState::Good | DiskState::Low, .. } => None,
             _ => return,
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 
-    /// Why the last recording failed, if nothing was written since.
+    /// Why the last recording failed, if nothing was written since and no disk has come back.
     pub(crate) fn failure(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

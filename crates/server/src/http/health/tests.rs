@@ -11,7 +11,7 @@ fn completed(reason: Reason) -> Notice {
 }
 
 #[test]
-fn a_recording_that_failed_is_remembered_until_something_is_written() {
+fn a_recording_that_failed_is_remembered_until_something_is_written_or_a_disk_is_back() {
     let outlook = Outlook::default();
     outlook.see(&completed(Reason::Ended));
     assert_eq!(outlook.failure(), None);
@@ -23,4 +23,12 @@ fn a_recording_that_failed_is_remembered_until_something_is_written() {
     let (segment, file, cut) = (1, "a.flv".into(), Cut::Start);
     outlook.see(&Notice::Opened { id, key, segment, file, cut, gap: None });
     assert_eq!(outlook.failure(), None);
+    let disk = |state| Notice::Disk { dir: "recordings".into(), state, free_bytes: None };
+    for (state, is_told) in
+        [(DiskState::Unwritable, true), (DiskState::Full, true), (DiskState::Good, false)]
+    {
+        outlook.see(&completed(Reason::Failed));
+        outlook.see(&disk(state));
+        assert_eq!(outlook.failure().is_some(), is_told, "{state:?}");
+    }
 }

@@ -1,5 +1,3 @@
-use archive::DiskState;
-
 use super::*;
 
 #[test]
@@ -19,4 +17,10 @@ fn directories_on_one_disk_are_told_from_those_on_several() {
     let shown = shown(&known);
     let same: Vec<_> = shown.iter().map(|disk| disk.same_disk_as.as_ref()).collect();
     assert_eq!(same, [None, Some(&shown[0].dir), None, None, None]);
+
+    // Of one that cannot be written nothing is shown that another would refer to.
+    let unwritable = |dir| DiskStatus { state: DiskState::Unwritable, ..disk(dir, 7) };
+    let shown = super::shown(&[unwritable("a"), disk("b", 7), unwritable("c"), disk("d", 7)]);
+    let same: Vec<_> = shown.iter().map(|disk| disk.same_disk_as.as_ref()).collect();
+    assert_eq!(same, [None, None, None, Some(&shown[1].dir)]);
 }
