@@ -424,7 +424,7 @@ impl Recorder {
             return false;
         }
         self.header.push(packet);
-        self.books.drop_packet(packet, placed.time_ms);
+        self.books.drop_packet(packet, self.rebase.newest_ms());
         true
     }
 
@@ -566,8 +566,8 @@ impl Recorder {
     fn drop_unwritten(&mut self, packet: &Packet) {
         self.filter.see(packet);
         if self.filter.passes(packet) && !self.is_complete {
-            let placed = self.rebase.place(packet);
-            self.books.drop_packet(packet, placed.time_ms);
+            self.rebase.place(packet);
+            self.books.drop_packet(packet, self.rebase.newest_ms());
         } else {
             self.books.leave_out(packet);
         }

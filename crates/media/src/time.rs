@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Kind, Packet};
+use crate::{Kind, Packet, Role};
 
 /// Continues a 32-bit ms clock past its wrap, by serial-number arithmetic (RTMP 5.3.1.1: two adjacent timestamps
 /// are less than 2^31 apart).
@@ -42,6 +42,9 @@ impl Unwrap {
 /// - The base is the first coded packet, or what [`Rebase::from_ms`] says; whatever comes before it, or is a
 ///   little older, is at 0.
 /// - A header carries an arbitrary time, so it gets that of the packet before it.
+/// - What happens once at its time (a cue point, the end of a sequence) keeps that, where it is within
+///   [`Rebase::STEP_MS`] of a clock's newest packet; else it gets the time of the packet before it. No
+///   clock follows it.
 /// - Within a track a step back of less than [`Rebase::STEP_MS`] is held at the newest time. A larger
 ///   one, or one forward of more than [`Rebase::GAP_MAX_MS`], is a new clock of the encoder: its
 ///   times go on where the file is.
@@ -107,11 +110,14 @@ impl Rebase {
 
     /// The file time of `packet`, and what happened to it.
     pub fn place(&mut self, packet: &Packet) -> Placed {
+        if packet.role == Role::Event {
+            return self.place_event(packet);
+        }
         if !packet.is_media() {
             return Placed { time_ms: self.newest_ms, ..Placed::default() };
         }
         let dts_ms = packet.dts_ms;
-        let known = self.tracks.iter().position(|t| (t.kind, t.id) == (packet.kind, packet.track));
+        let known = self.position_of(packet);
         let own = known.and_then(|at| self.tracks.get(at)).copied();
         // Of the clocks that fit the one that is the furthest: the newest, when one has jumped.
         let other_ms = || {
@@ -142,7 +148,30 @@ impl Rebase {
         }
     }
 
-    /// The newest file time handed out, in ms.
+    /// The time of an event by its own track's clock, or by the one that is the furthest of those that fit.
+    fn place_event(&self, packet: &Packet) -> Placed {
+        let fits = |track: &Track| {
+            track.fit(packet.dts_ms).filter(|at_ms| at_ms - track.newest_ms <= Self::STEP_MS)
+        };
+        let own = self.position_of(packet).and_then(|at| self.tracks.get(at));
+        let furthest = || {
+            let clocks =
+                self.tracks.iter().filter_map(|track| Some((track.newest_ms, fits(track)?)));
+            clocks.max_by_key(|(newest_ms, _)| *newest_ms).map(|(_, at_ms)| at_ms)
+        };
+        let Some(at_ms) = own.and_then(fits).or_else(furthest) else {
+            return Placed { time_ms: self.newest_ms, ..Placed::default() };
+        };
+        let held_ms = own.map_or(at_ms, |own| own.newest_ms.max(at_ms));
+        let time_ms = u64::try_from(held_ms).unwrap_or(0);
+        Placed { time_ms, is_late: at_ms < held_ms, is_jump: false }
+    }
+
+    fn position_of(&self, packet: &Packet) -> Option<usize> {
+        self.tracks.iter().position(|t| (t.kind, t.id) == (packet.kind, packet.track))
+    }
+
+    /// The newest file time of coded packets, in ms.
     pub fn newest_ms(&self) -> u64 {
         self.newest_ms
     }

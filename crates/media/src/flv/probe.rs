@@ -80,6 +80,8 @@ impl Report {
 #[derive(Debug, Default)]
 pub struct Probe {
     report: Report,
+    /// Time of the newest tag that is no event: those may be ahead of the frames.
+    newest_ms: u32,
     /// At most one for each kind and id.
     tracks: BTreeMap<(Kind, u8), Track>,
     declared: Option<Declared>,
@@ -115,6 +117,9 @@ impl Probe {
         self.report.tags += 1;
         self.report.tag_bytes += tag.size;
         self.report.last_ms = self.report.last_ms.max(time_ms);
+        if packet.role != Role::Event {
+            self.newest_ms = self.newest_ms.max(time_ms);
+        }
         if let Some(declared) = &mut self.declared {
             declared.check(tag);
         }
@@ -220,7 +225,7 @@ impl Probe {
         let ends = tracks.iter().filter(|track| track.frames > 0);
         let end_ms = ends.map(|track| u64::from(track.first_ms) + track.duration_ms()).max();
         Report {
-            duration_ms: end_ms.unwrap_or(0).max(u64::from(self.report.last_ms)),
+            duration_ms: end_ms.unwrap_or(0).max(u64::from(self.newest_ms)),
             index: self
                 .declared
                 .map_or(IndexCheck::None, |declared| declared.finish(self.has_keys)),

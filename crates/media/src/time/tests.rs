@@ -20,6 +20,18 @@ fn mapped(packets: &[Packet]) -> Vec<u64> {
     packets.iter().map(|packet| rebase.map(packet)).collect()
 }
 
+fn cue_point(dts_ms: i64) -> Packet {
+    let packet = Packet::new(Kind::Data, dts_ms, Bytes::from_static(b"\x02\x00\x0aonCuePoint\x05"));
+    assert_eq!(packet.role, Role::Event);
+    packet
+}
+
+fn end_of_sequence(dts_ms: i64) -> Packet {
+    let packet = Packet::new(Kind::Video, dts_ms, Bytes::from_static(b"\x17\x02\x00\x00\x00"));
+    assert_eq!(packet.role, Role::Event);
+    packet
+}
+
 /// Packet of an Enhanced RTMP audio track (Opus).
 fn audio_track(id: u8, dts_ms: i64) -> Packet {
     let body = [&b"\x95\x01Opus"[..], &[id, 0xFC]].concat();
@@ -249,4 +261,46 @@ fn an_origin_that_is_older_than_the_first_packet_keeps_what_comes_late_in_its_pl
     let mut rebase = Rebase::from_ms(970);
     let times = [video(1_000), audio(970), video(1_040), audio(960), video(9_000_000)];
     assert_eq!(times.map(|packet| rebase.map(&packet)), [30, 0, 70, 0, 70]);
+}
+
+#[test]
+fn an_event_keeps_its_time_and_moves_no_clock() {
+    let packets = [
+        video(5_000),
+        audio(5_010),
+        cue_point(5_021),
+        cue_point(5_003),
+        video(5_020),
+        cue_point(5_900),
+        video(5_040),
+        audio(5_033),
+    ];
+    assert_eq!(mapped(&packets), [0, 10, 21, 3, 20, 900, 40, 33]);
+    assert_eq!(late_and_jumps(&packets), (vec![], vec![]));
+    let mut rebase = Rebase::default();
+    packets.iter().for_each(|packet| _ = rebase.map(packet));
+    assert_eq!(rebase.newest_ms(), 40);
+}
+
+#[test]
+fn an_event_far_from_every_clock_is_where_it_came() {
+    let (step_ms, newest_ms) = (Rebase::STEP_MS, 50_000 + 8_000);
+    let at = |event_ms: i64| mapped(&[video(50_000), video(newest_ms), cue_point(event_ms)])[2];
+    assert_eq!([at(0), at(newest_ms - step_ms), at(newest_ms + step_ms + 1)], [8_000; 3]);
+    assert_eq!((at(newest_ms - step_ms + 1), at(newest_ms + step_ms)), (7_001, 9_000));
+    assert_eq!(mapped(&[cue_point(77), video(50_000), cue_point(49_990)]), [0, 0, 0]);
+}
+
+#[test]
+fn an_event_follows_the_clock_that_changed() {
+    let packets =
+        [video(600_000), audio(600_010), video(600_040), video(0), cue_point(7), audio(600_033)];
+    assert_eq!(mapped(&packets), [0, 10, 40, 40, 47, 33]);
+}
+
+#[test]
+fn the_end_of_a_sequence_is_never_before_its_track() {
+    let packets = [video(0), audio(900), video(40), end_of_sequence(80), end_of_sequence(20)];
+    assert_eq!(mapped(&packets), [0, 900, 40, 80, 40]);
+    assert_eq!(late_and_jumps(&packets), (vec![4], vec![]));
 }

@@ -117,7 +117,7 @@ impl Sender {
                 if self.client.queued() >= QUEUE_MAX {
                     break;
                 }
-                wake = self.pacer.due(packet.dts_ms).filter(|due| *due > now);
+                wake = self.pacer.due(packet).filter(|due| *due > now);
                 if wake.is_some() {
                     break;
                 }

@@ -209,6 +209,10 @@ fn second_track(dts_ms: i64, packet_type: u8, mark: u8) -> Packet {
     Packet::new(Kind::Video, dts_ms, Bytes::copy_from_slice(&body))
 }
 
+fn cue_point(dts_ms: i64) -> Packet {
+    Packet::new(Kind::Data, dts_ms, Bytes::from_static(b"\x02\x00\x0aonCuePoint\x05"))
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum Op {
     Key,
@@ -217,6 +221,7 @@ pub(super) enum Op {
     VideoConfig(u8),
     AudioConfig(u8),
     Second(u8),
+    Cue(i64),
     Jump(i64),
 }
 
@@ -228,6 +233,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         2 => (0u8..3).prop_map(Op::VideoConfig),
         1 => (0u8..3).prop_map(Op::AudioConfig),
         1 => (0u8..3).prop_map(Op::Second),
+        1 => (-1_200i64..1_200).prop_map(Op::Cue),
         1 => prop_oneof![Just(-50_000i64), Just(-300), Just(700), Just(4_000_000)].prop_map(Op::Jump),
     ]
 }
@@ -246,7 +252,7 @@ pub(super) fn stream_of(ops: &[Op], with_video: bool) -> Vec<Packet> {
     }
     for op in ops {
         at_ms += 17;
-        let is_video = !matches!(op, Op::Audio | Op::AudioConfig(_) | Op::Jump(_));
+        let is_video = !matches!(op, Op::Audio | Op::AudioConfig(_) | Op::Cue(_) | Op::Jump(_));
         if is_video && !with_video {
             continue;
         }
@@ -261,6 +267,7 @@ pub(super) fn stream_of(ops: &[Op], with_video: bool) -> Vec<Packet> {
             Op::Second(0) => second_track(at_ms, 0, 7),
             Op::Second(1) => second_track(at_ms, 0, 1),
             Op::Second(mark) => numbered(second_track(at_ms, 1, *mark), packets.len()),
+            Op::Cue(by_ms) => cue_point(at_ms + by_ms),
             Op::Jump(by_ms) => {
                 at_ms += by_ms;
                 continue;
@@ -286,6 +293,23 @@ proptest! {
         };
         record("any", rotation, stream_of(&ops, with_video));
     }
+}
+
+#[test]
+fn a_cue_point_has_its_time_and_makes_no_file_longer() {
+    let rotation = Rotation { duration: Some(Duration::from_secs(1)), ..Rotation::default() };
+    let mut sent = vec![video_config(0)];
+    for at_ms in (0..2_080).step_by(40) {
+        sent.push(video(at_ms, at_ms % 1_000 == 0, 30));
+        if at_ms == 960 {
+            sent.push(cue_point(1_300));
+            sent.push(cue_point(951));
+        }
+    }
+    sent.push(cue_point(2_700));
+    let segments = record("cue", rotation, sent);
+    let lengths: Vec<u64> = segments.iter().map(|segment| segment.length_ms).collect();
+    assert_eq!(lengths, [1_000, 1_000, 80]);
 }
 
 #[test]

@@ -18,7 +18,10 @@ pub(super) struct Facts {
     sound: Option<audio::Sound>,
     last_key_ms: Option<u32>,
     is_last_key: bool,
+    /// Of all packets.
     newest_ms: u32,
+    /// Of all packets but events, which may be ahead of the frames: they make no file longer.
+    end_ms: u32,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -45,6 +48,9 @@ impl Facts {
     /// body itself only so much need be there as [`Facts::needs_body`] says.
     pub(super) fn push(&mut self, packet: &Packet, size_bytes: u32, time_ms: u32) {
         self.newest_ms = self.newest_ms.max(time_ms);
+        if packet.role != Role::Event {
+            self.end_ms = self.end_ms.max(time_ms);
+        }
         match packet.kind {
             Kind::Video => self.push_video(packet, size_bytes, time_ms),
             Kind::Audio => self.push_audio(packet, size_bytes, time_ms),
@@ -127,7 +133,7 @@ impl Facts {
 
     /// The end of the last frame: its time and the time since the one before it.
     pub(super) fn duration_ms(&self) -> u64 {
-        self.video.end_ms().max(self.audio.end_ms()).max(u64::from(self.newest_ms))
+        self.video.end_ms().max(self.audio.end_ms()).max(u64::from(self.end_ms))
     }
 
     /// What is true of the file whatever the publisher said, but for what changes with the file's

@@ -72,11 +72,15 @@ impl Pacer {
         Self { origin, speed }
     }
 
-    /// When the stream's time `at_ms` is due; `None` for at once.
+    /// When a packet with the time of the stream is due; `None` for at once. An event goes with what
+    /// is before it, for its time may be ahead, and frames would wait behind it.
     #[expect(clippy::cast_precision_loss, reason = "exact for 285,000 years")]
-    pub(super) fn due(&self, at_ms: i64) -> Option<Instant> {
+    pub(super) fn due(&self, packet: &Packet) -> Option<Instant> {
         let Speed::Factor(factor) = self.speed else { return None };
-        let after = Duration::try_from_secs_f64(at_ms as f64 / 1_000.0 / factor).ok()?;
+        if packet.role == Role::Event {
+            return None;
+        }
+        let after = Duration::try_from_secs_f64(packet.dts_ms as f64 / 1_000.0 / factor).ok()?;
         self.origin.checked_add(after)
     }
 }

@@ -94,7 +94,8 @@ impl Recording {
             return Ok(true);
         }
         let time_ms = self.rebase.map(&packet);
-        if end_ms.is_some_and(|end_ms| time_ms >= end_ms) {
+        // An event may be ahead of the frames.
+        if end_ms.is_some_and(|end_ms| self.rebase.newest_ms() >= end_ms) {
             return Ok(false);
         }
         self.has_media |= packet.is_media();

@@ -131,18 +131,23 @@ fn empty_messages_and_those_of_one_byte_are_recorded() {
 }
 
 #[test]
-fn other_data_messages_are_recorded_at_their_place() {
+fn other_data_messages_are_recorded_at_their_place_and_time() {
     let mut sent = packets(1, small(), 90);
     let mut body = Vec::new();
     amf0::encode_string("onCuePoint", &mut body);
     amf0::encode(&Value::Object(vec![("name".to_owned(), Value::from("goal"))]), &mut body);
-    let cue = Packet::new(Kind::Data, sent[50].dts_ms, body.into());
+    let cue = Packet::new(Kind::Data, sent[50].dts_ms + 7, body.into());
     sent.insert(51, cue.clone());
     let (_server, file) = record(&sent);
     assert_finished(&file, &sent);
     let tags = flv::Flv::read(&file).unwrap().packets();
     assert_eq!(tags.len(), sent.len());
     assert_eq!((tags[51].kind, &tags[51].body), (Kind::Data, &cue.body));
+    assert_eq!(
+        tags[51].dts_ms - tags[50].dts_ms,
+        7,
+        "its own time, not that of the picture before"
+    );
 }
 
 #[test]

@@ -141,10 +141,11 @@ fn metadata_that_cannot_be_read_and_other_data_stay_as_they_are() {
 #[test]
 fn packets_are_due_by_the_stream_clock_over_the_speed() {
     let origin = Instant::now();
-    let due = |speed: &str, at_ms| {
-        let due = Pacer::new(speed.parse().unwrap(), origin).due(at_ms);
+    let of = |speed: &str, packet: &Packet| {
+        let due = Pacer::new(speed.parse().unwrap(), origin).due(packet);
         due.map(|due| due.duration_since(origin).as_millis())
     };
+    let due = |speed, at_ms| of(speed, &packet(Kind::Video, at_ms, KEY));
     assert_eq!(due("1", 0), Some(0));
     assert_eq!(due("1", 10_000), Some(10_000));
     assert_eq!(due("2.0", 10_000), Some(5_000));
@@ -152,6 +153,8 @@ fn packets_are_due_by_the_stream_clock_over_the_speed() {
     assert_eq!(due("max", 10_000), None);
     // Not a time of a stream: at once, not a panic.
     assert_eq!(due("1", -1), None);
+    // Ahead of the frames behind it, which are not to wait for it.
+    assert_eq!(of("1", &packet(Kind::Data, 900, b"\x02\x00\x0aonCuePoint\x05")), None);
     // Perhaps beyond what the clock of this system can show.
     assert!(due("0.01", i64::MAX).is_none_or(|ms| ms > 1 << 62));
 }

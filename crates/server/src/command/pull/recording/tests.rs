@@ -105,6 +105,16 @@ fn the_wanted_duration_ends_it_before_the_packet_at_that_time() {
 }
 
 #[test]
+fn an_event_that_is_ahead_of_the_frames_does_not_end_it() {
+    let mut f = Fixture::new();
+    assert!(f.push_until(Kind::Video, 0, KEY, Some(1_000)));
+    assert!(f.push_until(Kind::Video, 900, KEY, Some(1_000)));
+    assert!(f.push_until(Kind::Data, 1_400, b"\x02\x00\x0aonCuePoint\x05", Some(1_000)));
+    assert!(f.push_until(Kind::Video, 940, KEY, Some(1_000)));
+    assert!(!f.push_until(Kind::Video, 1_000, KEY, Some(1_000)));
+}
+
+#[test]
 fn times_go_on_where_the_32_bits_end() {
     let mut f = Fixture::new();
     for i in 0..10u32 {
