@@ -247,6 +247,9 @@ fn audio(facts: &Facts, codec: AudioCodec) -> Result<Track, Refusal> {
     })
 }
 
+/// Where the sample entry of a sound has its boxes.
+pub(super) const SOUND_BOXES: usize = 36;
+
 /// An `AudioSampleEntry` (ISO 14496-12 12.2.3). A rate that has more than 16 bits is 0 there: the
 /// codec's record tells it.
 fn sound(

@@ -6,8 +6,10 @@ use super::tables::{Tables, View};
 use crate::Kind;
 use crate::codec::VideoCodec;
 
-/// Units of the movie's own times in a second: ms.
-const MOVIE_TIMESCALE: u32 = 1_000;
+/// Units of the movie's own times in a second: those of pictures, so that an edit begins with one exactly.
+pub(super) const MOVIE_TIMESCALE: u32 = 90_000;
+/// The same of a file that goes on in fragments, which has no such time but 0.
+const FRAGMENTS_TIMESCALE: u32 = 1_000;
 /// Seconds from 1904, where times in MP4 begin, to 1970.
 pub(super) const EPOCH_S: u64 = 2_082_844_800;
 /// No rotation, no scaling.
@@ -49,8 +51,12 @@ pub(super) fn put_moov(boxes: &mut Boxes, movie: &Movie, tables: Option<(&Tables
         boxes.full(b"mvhd", 1, 0, |boxes| {
             boxes.u64(created);
             boxes.u64(created);
-            boxes.u32(MOVIE_TIMESCALE);
-            boxes.u64(tables.map_or(0, |(tables, _)| tables.duration_ms()));
+            let (timescale, duration) = match tables {
+                Some((tables, _)) => (MOVIE_TIMESCALE, tables.duration()),
+                None => (FRAGMENTS_TIMESCALE, 0),
+            };
+            boxes.u32(timescale);
+            boxes.u64(duration);
             boxes.u32(0x1_0000);
             boxes.u16(0x0100);
             boxes.zeros(10);
@@ -107,7 +113,7 @@ fn put_trak(
             boxes.u64(created);
             boxes.u32(track.mp4_id());
             boxes.u32(0);
-            boxes.u64(view.map_or(0, View::shown_ms));
+            boxes.u64(view.map_or(0, View::duration));
             boxes.zeros(8);
             boxes.u16(0);
             boxes.u16(group);
@@ -118,7 +124,7 @@ fn put_trak(
             boxes.u32(track.height << 16);
         });
         if let Some(view) = view {
-            view.put_edits(boxes, track);
+            view.put_edits(boxes);
         }
         put_mdia(boxes, track, created, view);
         if let Some(title) = &track.title {

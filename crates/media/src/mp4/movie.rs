@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::sample::is_coded_video;
-use super::{color, learn::Learner, moov};
+use super::{color, entry, learn::Learner, moov, parse};
 use crate::codec::{AudioCodec, ColorInfo, VideoCodec};
 use crate::flv::{audio, video};
 use crate::{Header, Kind, Packet, Role};
@@ -107,6 +107,18 @@ impl Track {
     /// Units of its times in a ms.
     pub(super) fn per_ms(&self) -> u32 {
         self.timescale() / 1_000
+    }
+
+    /// Samples at the start that an encoder of Opus made of nothing, as `dOps` says it: the decoder needs them, and
+    /// an edit list leaves them out (Opus in ISOBMFF 4.3.2, 4.4). RTMP says it of no other codec.
+    pub(super) fn priming(&self) -> u16 {
+        let boxes = self.entry.get(entry::SOUND_BOXES..);
+        let is_opus = self.codec == Codec::Audio(AudioCodec::Opus);
+        let specific = boxes.filter(|_| is_opus).and_then(|boxes| parse::find(boxes, &[b"dOps"]));
+        match specific {
+            Some([_, _, high, low, ..]) => u16::from_be_bytes([*high, *low]),
+            _ => 0,
+        }
     }
 
     /// What presentation is later than decoding, in units of its times; what is no whole unit is

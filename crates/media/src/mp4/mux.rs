@@ -19,8 +19,8 @@
 //! multiple of 16.
 //!
 //! The decoding time of a part is what the caller gave; in the finished file the first picture or
-//! sound that is shown begins at 0, the others as much later as they were in the stream. Nothing
-//! tells how much of the first sound an encoder made of silence, so nothing of it is left out.
+//! sound that is shown begins at 0, the others as much later as they were in the stream. Of Opus what
+//! primes its decoder is left out and all else stays at its time; of other codecs nothing tells it.
 //!
 //! # What the file says of itself
 //!

@@ -1,6 +1,7 @@
 //! The movie of a file that is there already, from the `moov` before its parts: enough to write the
 //! one behind them.
 
+use super::entry::SOUND_BOXES;
 use super::moov::EPOCH_S;
 use super::movie::{Codec, Movie, Track};
 use super::parse::{self, Fields};
@@ -64,9 +65,8 @@ fn track(trak: &[u8]) -> Option<Track> {
     })
 }
 
-/// Where the sample entry of a sound has its rate, and where boxes follow.
+/// Where the sample entry of a sound has its rate.
 const SOUND_RATE: usize = 32;
-const SOUND_BOXES: usize = 36;
 
 fn audio_codec(name: FourCc, entry: &[u8]) -> AudioCodec {
     let esds = entry.get(SOUND_BOXES..).and_then(|boxes| parse::find(boxes, &[b"esds"]));

@@ -6,14 +6,19 @@
 use std::ops::Range;
 
 use super::boxes::Boxes;
+use super::moov::MOVIE_TIMESCALE;
 use super::movie::{Movie, Track};
 use crate::Kind;
+
+/// Units of the movie's times in a ms. The times of all pictures and sounds are whole ones.
+const PER_MS: i64 = MOVIE_TIMESCALE as i64 / 1_000;
 
 /// What is known of the samples of all tracks.
 #[derive(Debug, Clone)]
 pub(super) struct Tables {
     /// One for each track of the movie.
     tracks: Vec<Table>,
+    /// In the movie's units.
     window: Option<Range<i64>>,
 }
 
@@ -31,8 +36,10 @@ pub(super) struct Row {
 struct Table {
     is_video: bool,
     /// Units of the track's times in a ms.
-    per_ms: i32,
-    /// The first sample: its time, and that of the first picture that is shown, rounded down.
+    per_ms: i64,
+    /// What the decoder makes of the first samples before there is sound, in the movie's units.
+    priming: i64,
+    /// The first sample: its time in ms, and in the movie's units that of the first picture that is shown.
     first: Option<(u64, i64)>,
     last_ms: u64,
     /// When the last sample ends, as far as is known.
@@ -73,7 +80,8 @@ impl Tables {
     pub(super) fn new(movie: &Movie) -> Self {
         let tracks = movie.tracks.iter().map(|track| Table {
             is_video: track.kind == Kind::Video,
-            per_ms: i32::try_from(track.per_ms()).unwrap_or(i32::MAX),
+            per_ms: track.per_ms().into(),
+            priming: in_units(track.priming().into(), track.per_ms().into(), PER_MS),
             ..Table::default()
         });
         Self { tracks: tracks.collect(), window: None }
@@ -103,14 +111,14 @@ impl Tables {
 
     /// Of the movie only this is shown, in the time of its samples: its time 0 is the start.
     pub(super) fn show(&mut self, window: Range<u64>) {
-        self.window = Some(signed(window.start)..signed(window.end));
+        self.window = Some(in_movie(window.start)..in_movie(window.end));
     }
 
-    /// How long the movie is shown.
-    pub(super) fn duration_ms(&self) -> u64 {
+    /// How long the movie is shown, in its units.
+    pub(super) fn duration(&self) -> u64 {
         let window = self.window();
         let shown = self.tracks.iter().filter_map(|table| table.shown(&window));
-        shown.map(|shown| shown.delay_ms + shown.duration_ms).max().unwrap_or(0)
+        shown.map(|shown| shown.delay + shown.duration).max().unwrap_or(0)
     }
 
     /// What is to be written of a track, when the offsets count from `before` in the file.
@@ -128,28 +136,28 @@ impl Tables {
     }
 }
 
-/// What is shown of a track, in ms.
+/// What is shown of a track, in the movie's units.
 #[derive(Debug, Clone, Copy)]
 struct Shown {
     /// After how much of the movie.
-    delay_ms: u64,
+    delay: u64,
     /// From where in the track, by the times of its pictures.
-    begins_ms: u64,
+    begins: u64,
     /// For how long.
-    duration_ms: u64,
+    duration: u64,
     /// Whether that is all of it.
     is_all: bool,
 }
 
 impl Table {
     fn push(&mut self, row: Row) {
-        let shown_ms = self.shown_ms(signed(row.time_ms), row.composition);
+        let shown = self.shown_at(in_movie(row.time_ms), row.composition);
         match &mut self.first {
-            Some((_, first_ms)) => {
+            Some((_, first)) => {
                 self.durations.push(row.time_ms.saturating_sub(self.last_ms));
-                *first_ms = shown_ms.min(*first_ms);
+                *first = shown.min(*first);
             }
-            None => self.first = Some((row.time_ms, shown_ms)),
+            None => self.first = Some((row.time_ms, shown)),
         }
         self.last_ms = row.time_ms;
         self.end_ms = row.time_ms;
@@ -161,9 +169,9 @@ impl Table {
         self.in_chunk += 1;
     }
 
-    /// When a picture is shown, in whole ms, rounded down: so none of a window begins before it.
-    fn shown_ms(&self, time_ms: i64, composition: i32) -> i64 {
-        time_ms.saturating_add(composition.div_euclid(self.per_ms.max(1)).into())
+    /// When a picture is shown that is decoded at `time`.
+    fn shown_at(&self, time: i64, composition: i32) -> i64 {
+        time.saturating_add(in_units(composition.into(), self.per_ms, PER_MS))
     }
 
     fn end_chunk(&mut self) {
@@ -180,38 +188,44 @@ impl Table {
 
     /// How much its pictures are shown later than they say, so that none is before the track: a
     /// first picture that is shown before it is decoded moves all of them.
-    fn shift_ms(&self) -> i64 {
-        self.first.map_or(0, |(first_ms, shown_ms)| (signed(first_ms) - shown_ms).max(0))
+    fn shift(&self) -> i64 {
+        self.first.map_or(0, |(first_ms, shown)| in_movie(first_ms).saturating_sub(shown).max(0))
     }
 
     /// When the first of its pictures is shown that is shown in a window. A window begins with that,
     /// as late as it is, for players let one that begins within a picture begin with the next one, at
     /// once, and sound would be later than pictures. Of sound they take a part of a sample.
     fn first_in(&self, window: &Range<i64>) -> Option<i64> {
-        let mut time_ms = signed(self.first?.0);
+        let mut time = in_movie(self.first?.0);
         let times = std::iter::chain([0], self.durations.all()).map(|duration_ms| {
-            time_ms = time_ms.saturating_add(signed(duration_ms));
-            time_ms
+            time = time.saturating_add(in_movie(duration_ms));
+            time
         });
         let all = times.zip(self.compositions.all());
-        let shown = all.map(|(ms, later)| self.shown_ms(ms, later));
-        shown.filter(|ms| self.is_video && window.contains(ms)).min()
+        let shown = all.map(|(time, later)| self.shown_at(time, later));
+        shown.filter(|at| self.is_video && window.contains(at)).min()
     }
 
-    /// What a window shows of it.
+    /// What a window shows of it. Sound begins behind its priming, and there at the time that it has:
+    /// nothing is earlier for what is left out.
     fn shown(&self, window: &Range<i64>) -> Option<Shown> {
-        let (first_ms, shown_ms) = self.first?;
-        let end_ms = shown_ms.saturating_add(signed(self.duration_ms()));
-        let begins_ms = match shown_ms < window.start {
+        let (first_ms, shown) = self.first?;
+        let duration = in_movie(self.duration_ms());
+        let end = shown.saturating_add(duration);
+        let priming = Some(self.priming).filter(|priming| *priming < duration).unwrap_or(0);
+        let first = shown.saturating_add(priming);
+        let begins = match first < window.start {
             true => self.first_in(window).unwrap_or(window.start),
-            false => shown_ms,
+            false => first,
         };
-        let unsigned = |ms: i64| u64::try_from(ms).unwrap_or(0);
+        let unsigned = |units: i64| u64::try_from(units).unwrap_or(0);
         Some(Shown {
-            delay_ms: unsigned(begins_ms - window.start),
-            begins_ms: unsigned(begins_ms - signed(first_ms) + self.shift_ms()),
-            duration_ms: unsigned(end_ms.min(window.end) - begins_ms),
-            is_all: begins_ms == shown_ms && end_ms <= window.end,
+            delay: unsigned(begins.saturating_sub(window.start)),
+            begins: unsigned(
+                begins.saturating_sub(in_movie(first_ms)).saturating_add(self.shift()),
+            ),
+            duration: unsigned(end.min(window.end).saturating_sub(begins)),
+            is_all: begins == shown && end <= window.end,
         })
     }
 }
@@ -230,27 +244,28 @@ impl View<'_> {
         self.table.duration_ms().saturating_mul(track.per_ms().into())
     }
 
-    /// With the time before it begins.
-    pub(super) fn shown_ms(&self) -> u64 {
-        self.shown.map_or(0, |shown| shown.delay_ms + shown.duration_ms)
+    /// With the time before it begins, in the movie's units.
+    pub(super) fn duration(&self) -> u64 {
+        self.shown.map_or(0, |shown| shown.delay + shown.duration)
     }
 
     /// Appends `edts`: the track begins when its first picture, or sound, is to be shown, and with
     /// it, not with the time that its decoder needs before. Nothing where that is so by itself.
-    pub(super) fn put_edits(&self, boxes: &mut Boxes, track: &Track) {
+    pub(super) fn put_edits(&self, boxes: &mut Boxes) {
         const NOTHING: u64 = u64::MAX;
         const RATE: u32 = 0x1_0000;
-        let Some(Shown { delay_ms, begins_ms, duration_ms, is_all }) = self.shown else { return };
-        if delay_ms == 0 && begins_ms == 0 && is_all {
+        let Some(Shown { delay, begins, duration, is_all }) = self.shown else { return };
+        if delay == 0 && begins == 0 && is_all {
             return;
         }
-        let shown = (duration_ms, begins_ms.saturating_mul(track.per_ms().into()));
-        let edits = (delay_ms > 0).then_some((delay_ms, NOTHING)).into_iter().chain([shown]);
+        let begins = in_units(signed(begins), PER_MS, self.table.per_ms);
+        let shown = (duration, begins.unsigned_abs());
+        let edits = (delay > 0).then_some((delay, NOTHING)).into_iter().chain([shown]);
         boxes.put(b"edts", |boxes| {
             boxes.full(b"elst", 1, 0, |boxes| {
-                boxes.u32(if delay_ms > 0 { 2 } else { 1 });
-                for (duration_ms, media_time) in edits {
-                    boxes.u64(duration_ms);
+                boxes.u32(if delay > 0 { 2 } else { 1 });
+                for (duration, media_time) in edits {
+                    boxes.u64(duration);
                     boxes.u64(media_time);
                     boxes.u32(RATE);
                 }
@@ -312,11 +327,11 @@ impl View<'_> {
     /// Appends `ctts` unless all pictures are shown when they are decoded.
     fn put_compositions(&self, boxes: &mut Boxes) {
         let compositions = &self.table.compositions.0;
-        let shift_ms = i32::try_from(self.table.shift_ms()).unwrap_or(i32::MAX);
-        if shift_ms == 0 && compositions.iter().all(|(_, units)| *units == 0) {
+        let shift = in_units(self.table.shift(), PER_MS, self.table.per_ms);
+        let shift = i32::try_from(shift).unwrap_or(i32::MAX);
+        if shift == 0 && compositions.iter().all(|(_, units)| *units == 0) {
             return;
         }
-        let shift = shift_ms.saturating_mul(self.table.per_ms);
         boxes.full(b"ctts", 1, 0, |boxes| {
             boxes.u32(u32::try_from(compositions.len()).unwrap_or(u32::MAX));
             for (samples, units) in compositions {
@@ -327,6 +342,18 @@ impl View<'_> {
     }
 }
 
-fn signed(ms: u64) -> i64 {
-    i64::try_from(ms).unwrap_or(i64::MAX)
+/// A time in the movie's units.
+fn in_movie(ms: u64) -> i64 {
+    signed(ms).saturating_mul(PER_MS)
+}
+
+/// A time in other units, of which a ms has so many: the nearest.
+fn in_units(time: i64, per_ms: i64, other_per_ms: i64) -> i64 {
+    let per_ms = i128::from(per_ms.max(1));
+    let units = (i128::from(time) * i128::from(other_per_ms) + per_ms / 2).div_euclid(per_ms);
+    i64::try_from(units).unwrap_or(i64::MAX)
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -11,6 +11,7 @@ use archive::range::{Cut, Range, Source, export};
 use media::{Kind, Packet};
 use testkit::{Publisher, Server, block_on, tools};
 
+use crate::ffmpeg::tool::{Ffmpeg, LONGEST};
 use crate::files::judge::{self, PATIENCE, programs};
 use crate::files::sender;
 use crate::record::closed;
@@ -22,13 +23,16 @@ fn recorded() -> Server {
 }
 
 fn recorded_of(is_sent: impl Fn(&Packet) -> bool) -> Server {
+    let length = sender::clip().len();
+    let packets = sender::endless().take(length * 3 - 10).filter(is_sent);
+    recorded_as_sent(&packets.collect::<Vec<_>>())
+}
+
+fn recorded_as_sent(packets: &[Packet]) -> Server {
     let mut server = recording().args(["-record-rotate-duration", "4s"]).start();
     block_on(async {
         let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
-        let length = sender::clip().len();
-        let packets = sender::endless().take(length * 3 - 10).filter(is_sent);
-        let packets: Vec<_> = packets.collect();
-        publisher.send_all(&packets).await.unwrap();
+        publisher.send_all(packets).await.unwrap();
         publisher.close().await.unwrap();
     });
     closed(&server, "live/test");
@@ -154,5 +158,68 @@ fn range_without_video_or_without_audio_is_read_without_a_warning() {
         let probed = judge::ffprobe(&ffprobe, &file);
         assert!((probed.seconds() - 6.4).abs() < 0.05, "{}", probed.seconds());
         assert_eq!(probed.streams(), 1, "of {}", kind.name());
+    }
+}
+
+/// Pictures and silence of 3 s in Opus, with a tone at 500 and at 1,500 ms, as FFmpeg publishes them.
+fn tones(nine: &Ffmpeg, dir: &Path) -> Vec<Packet> {
+    let file = dir.join("tones.flv");
+    let tone = "aevalsrc=if(between(mod(t\\,1)\\,0.5\\,0.55)*lt(t\\,2)\\,sin(2*PI*1000*t)\\,0):s=48000:d=3";
+    let mut command = nine.command(["-f", "lavfi", "-i", tone, "-f", "lavfi", "-i"]);
+    command.args(["testsrc2=s=160x120:r=25:d=3", "-c:a", "libopus", "-c:v", "libx264"]);
+    command.args(["-pix_fmt", "yuv420p", "-bf", "0", "-g", "25"]);
+    let _ = tools::run(command.arg(&file), LONGEST).success();
+    testkit::flv::clip(&file)
+}
+
+/// At which samples, of 48,000 a second of the file's own time, a tone begins.
+fn heard(ffmpeg: &Ffmpeg, file: &Path) -> Vec<i64> {
+    let raw = file.with_extension("raw");
+    let mut command = ffmpeg.command(["-copyts", "-i"]);
+    command.arg(file).args(["-map", "0:a", "-ac", "1", "-f", "framecrc", "-"]);
+    command.args(["-map", "0:a", "-ac", "1", "-f", "s16le"]).arg(&raw);
+    let frames = tools::run(&mut command, LONGEST).success();
+    assert!(frames.stderr.is_empty(), "{}: {}", file.display(), frames.stderr);
+    let text = frames.text();
+    let fields = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
+        let mut fields = line.split(',').map(str::trim);
+        let time = fields.nth(2).unwrap().parse::<i64>().unwrap();
+        (time, fields.next().unwrap().parse::<i64>().unwrap())
+    });
+    let times = fields.flat_map(|(time, samples)| time..time + samples);
+    let raw = std::fs::read(raw).unwrap();
+    let (samples, _) = raw.as_chunks::<2>();
+    let is_loud = |sample: &[u8; 2]| i16::from_le_bytes(*sample).unsigned_abs() > 1_000;
+    let loud = times.zip(samples).filter(|(_, sample)| is_loud(sample)).map(|(time, _)| time);
+    let mut begins: Vec<i64> = Vec::new();
+    let mut last = i64::MIN / 2;
+    for time in loud {
+        if time - last > 10_000 {
+            begins.push(time);
+        }
+        last = time;
+    }
+    begins
+}
+
+#[test]
+fn sound_of_opus_is_heard_in_mp4_when_it_is_in_the_flv() {
+    let Some((five, nine)) = Ffmpeg::five().zip(Ffmpeg::nine()) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let server = recorded_as_sent(&tones(&nine, dir.path()));
+    let flv = exported(&server, "all.flv", 0, 100_000, Cut::KeyFrame);
+    let wanted = heard(&nine, &flv);
+    assert!(wanted.len() == 2 && (wanted[0] - 24_000).abs() < 1_000, "{wanted:?}");
+    // All of it; from within what primes the first sound behind a key frame; from within sound.
+    for from_ms in [0, 250, 1_025, 1_290] {
+        let mp4 = exported_as_mp4(&server, "exact.mp4", from_ms, 100_000);
+        let wanted: Vec<_> =
+            wanted.iter().map(|at| at - 48 * from_ms).filter(|at| *at > 0).collect();
+        for ffmpeg in [&five, &nine] {
+            let found = heard(ffmpeg, &mp4);
+            let is_near = |(found, wanted): (&i64, &i64)| (found - wanted).abs() <= 48;
+            let are_near = found.iter().zip(&wanted).all(is_near) && found.len() == wanted.len();
+            assert!(are_near, "from {from_ms} ms on: {found:?}, and in the FLV {wanted:?}");
+        }
     }
 }

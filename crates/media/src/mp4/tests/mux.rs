@@ -201,15 +201,16 @@ proptest! {
         let later = |packet: &Packet| {
             i64::from(parts::composition(&samples(packet).next().unwrap()))
         };
-        // In whole ms.
-        let shown = |packet: &Packet| packet.dts_ms + later(packet).div_euclid(90);
-        let start_ms = packets.iter().map(shown).min().unwrap();
+        // In units of the movie.
+        let shown = |packet: &Packet| 90 * packet.dts_ms + later(packet);
+        let start = packets.iter().map(shown).min().unwrap();
         for (mp4_id, kind, per_ms) in [(1, Kind::Video, 90), (2, Kind::Audio, 48)] {
             let of_track = packets.iter().filter(|packet| packet.kind == kind);
             let wanted: Vec<_> = of_track
                 .map(|packet| {
                     let sample = samples(packet).next().unwrap();
-                    let shown = (packet.dts_ms - start_ms) * per_ms + later(packet);
+                    let decoded = ((90 * packet.dts_ms - start) * per_ms).div_euclid(90);
+                    let shown = decoded + later(packet);
                     (shown, sample.is_key, sample.data.to_vec())
                 })
                 .collect();

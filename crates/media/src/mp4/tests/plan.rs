@@ -76,18 +76,23 @@ fn a_clip_is_shown_from_and_to_its_times() {
     let planned = planner.finish();
     // Without the head of `mdat`.
     let head = &planned.head()[..planned.head().len() - 16];
+    // Pictures are shown at 1,040, 1,080 and 1,200; sound begins at 1,010.
+    let video = vec![(30 * 90, -1), (40 * 90, 80 * 90)];
+    assert_eq!(edits(head), [video, vec![(70 * 90, 40 * 48)]]);
+    let moov = tree::find(head, "moov").unwrap();
+    assert_eq!(tree::find(moov, "mvhd").unwrap()[24..32], (70 * 90_u64).to_be_bytes());
+}
+
+/// Of each track the durations and media times of its edits.
+fn edits(head: &[u8]) -> Vec<Vec<(i64, i64)>> {
     let moov = tree::find(head, "moov").unwrap();
     let traks = tree::boxes(moov).into_iter().filter(|(name, _)| name == "trak");
-    let edits = traks.map(|(_, trak)| {
-        let elst = tree::find(trak, "edts/elst").unwrap();
-        let number = |bytes: &[u8]| i64::from_be_bytes(bytes[..8].try_into().unwrap());
-        let edits = elst[8..].chunks(20).map(|edit| (number(edit), number(&edit[8..])));
-        edits.collect::<Vec<_>>()
+    let number = |bytes: &[u8]| i64::from_be_bytes(bytes[..8].try_into().unwrap());
+    let edits = traks.map(|(_, trak)| match tree::find(trak, "edts/elst") {
+        Some(elst) => elst[8..].chunks(20).map(|edit| (number(edit), number(&edit[8..]))).collect(),
+        None => Vec::new(),
     });
-    // Pictures are shown at 1,040, 1,080 and 1,200; sound begins at 1,010.
-    let video = vec![(30, -1), (40, 80 * 90)];
-    assert_eq!(edits.collect::<Vec<_>>(), [video, vec![(70, 40 * 48)]]);
-    assert_eq!(tree::find(moov, "mvhd").unwrap()[24..32], 70_u64.to_be_bytes());
+    edits.collect()
 }
 
 #[test]
@@ -100,7 +105,83 @@ fn nanoseconds_are_in_the_times_of_pictures_and_move_no_track() {
     let units = tables[8..].chunks(8).map(|run| i32::from_be_bytes(run[4..].try_into().unwrap()));
     // Half a ms is 45; what is as good as a ms is one; 5 us are none.
     assert_eq!(units.collect::<Vec<_>>(), [45, -3 * 90 + 45, 90, 0]);
-    assert_eq!(tree::find(head, "moov/trak/edts"), None);
+}
+
+#[test]
+fn an_offset_of_all_pictures_is_what_their_track_begins_with() {
+    let head = |sound: &[Packet]| {
+        let pictures = (0..3).map(|i| video_later(40 * i, i == 0, 0, 500_000, 1));
+        let (planned, _) = planned(&pictures.chain(sound.iter().cloned()).collect::<Vec<_>>());
+        let head = planned.head();
+        edits(&head[..head.len() - 16])
+    };
+    // Half a ms after the sound, and alone at once.
+    let pictures = vec![(45, -1), (120 * 90, 45)];
+    assert_eq!(head(&[audio(0, 1), audio(20, 2)]), [pictures, Vec::new()]);
+    assert_eq!(head(&[]), [vec![(120 * 90, 45)], Vec::new()]);
+}
+
+/// A picture every 40 ms from 20 ms on, and Opus every 20 ms, of which so many samples are priming.
+fn with_opus(priming: u16, packets: u64) -> (Movie, Planner) {
+    let config = [&b"\x90OpusOpusHead\x01\x01"[..], &priming.to_le_bytes(), &[0; 7]].concat();
+    let config = packet(Kind::Audio, 0, &config);
+    let sound = |i| packet(Kind::Audio, 20 * i, b"\x91Opus\xF8\xFF\xFE");
+    let header = header(&[configs()[0].clone(), config]);
+    let movie = Movie::of(&header, [&sound(0)]);
+    let mut planner = Planner::new(movie.clone());
+    for i in 0..packets {
+        let picture = video(20 + 40 * i64::try_from(i).unwrap(), i == 0, 0, 1);
+        for packet in [sound(i64::try_from(i).unwrap()), picture] {
+            let sample = samples(&packet).next().unwrap();
+            let info = SampleInfo::of(&sample, packet.dts_ms.unsigned_abs());
+            assert_eq!(planner.push(&info), Ok(true));
+        }
+    }
+    (movie, planner)
+}
+
+/// The edits of the sound.
+fn of_sound(planner: Planner) -> Vec<(i64, i64)> {
+    let planned = planner.finish();
+    edits(&planned.head()[..planned.head().len() - 16]).pop().unwrap()
+}
+
+#[test]
+fn the_priming_of_opus_is_left_out_and_moves_nothing() {
+    // 312 samples of 48,000 a second are 585 units of 90,000.
+    let (_, planner) = with_opus(312, 3);
+    assert_eq!(of_sound(planner), [(585, -1), (60 * 90 - 585, 312)]);
+    // To the sample, where it is no whole unit.
+    let (_, planner) = with_opus(313, 3);
+    assert_eq!(of_sound(planner), [(587, -1), (60 * 90 - 587, 313)]);
+    // None is said; or there is no sound but that.
+    for priming in [0, 3 * 960] {
+        let (_, planner) = with_opus(priming, 3);
+        assert_eq!(of_sound(planner), [], "{priming}");
+    }
+}
+
+#[test]
+fn a_clip_leaves_out_what_of_the_priming_is_in_it() {
+    let clip = |window: std::ops::Range<u64>| {
+        let (_, mut planner) = with_opus(312, 4);
+        planner.show(window);
+        of_sound(planner)
+    };
+    // It begins before the sound is, with it, within the priming, behind it.
+    assert_eq!(clip(0..60), [(585, -1), (60 * 90 - 585, 312)]);
+    assert_eq!(clip(4..60), [(585 - 4 * 90, -1), (60 * 90 - 585, 312)]);
+    assert_eq!(clip(7..60), [(53 * 90, 7 * 48)]);
+    assert_eq!(clip(30..60), [(30 * 90, 30 * 48)]);
+}
+
+#[test]
+fn the_priming_of_opus_is_read_back_from_a_file() {
+    let (movie, _) = with_opus(312, 1);
+    let init = movie.init_segment();
+    let reread = super::super::reread::movie(tree::find(&init, "moov").unwrap()).unwrap();
+    let priming = |movie: &Movie| movie.track(Kind::Audio, 0).map(super::super::Track::priming);
+    assert_eq!((priming(&movie), priming(&reread)), (Some(312), Some(312)));
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn samples_of_trak(file: &[u8], trak: &[u8]) -> Vec<Read> {
     let (delay, begin) = match edits[..] {
         [] => (0, 0),
         [(_, begin)] => (0, begin),
-        [(delay_ms, -1), (_, begin)] => (delay_ms * scale as i64 / 1_000, begin),
+        [(delay, -1), (_, begin)] => (delay * scale as i64 / 90_000, begin),
         _ => panic!("edits {edits:?}"),
     };
     // Times before the first edit are negative: kept as they wrap.
