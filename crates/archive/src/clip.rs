@@ -1,6 +1,6 @@
 //! A stretch of a recording, kept as a recording of its own.
 //!
-//! It is the packets of a [`range`](crate::range), cut at key frames, in one file that says who it is
+//! It is the packets of a [`range`](crate::range) in one file that says who it is
 //! as any other does: with an id, a name, labels and books of its own. What it was made of is only
 //! read. It begins by the clock on the wall when what is in it was recorded.
 
@@ -41,6 +41,12 @@ pub enum ClipError {
     /// What is to be written on it cannot be.
     #[error(transparent)]
     Label(#[from] BadLabel),
+    /// FLV has no word for pictures that are there for decoders alone.
+    #[error(
+        "a clip in FLV begins and ends at key frames, for players show all that is in it; in MP4 it \
+         is cut to the ms"
+    )]
+    Inexact,
     /// There is less free space than is kept.
     #[error("there is less free space than is kept")]
     Space,
@@ -64,12 +70,13 @@ const BLOCK_BYTES: u64 = 1 << 20;
 const HELD_BYTES: usize = 8 << 20;
 
 impl Archive {
-    /// Keeps what is in a range, cut at key frames, as a finished recording of one file. `go_on` is asked
+    /// Keeps what is in a range as a finished recording of one file. Of one that is cut exactly, which is to be in
+    /// MP4, players do not show the pictures before the range. `go_on` is asked
     /// after each MiB. It blocks as the disks do. No file is left where it fails, as far as the disk allows.
     ///
     /// # Errors
     /// [`ClipError`]. A clip has one configuration and nothing that was lost:
-    /// [`ClipError::Changes`], [`range::Error::Lost`].
+    /// [`ClipError::Changes`], [`range::Error::Lost`]. In FLV it is not exact: [`ClipError::Inexact`].
     pub fn keep(
         &self,
         source: &Source,
@@ -81,8 +88,10 @@ impl Archive {
         check_text("name", clip.name.as_deref().unwrap_or_default())?;
         let key = source.segments().next().map(|segment| segment.stream_key.clone());
         let key = key.and_then(|key| Key::new("", &key).ok()).ok_or(range::Error::Nothing)?;
-        let range = Range { cut: range::Cut::KeyFrame, ..range };
-        let mut copy = Copy::new(self, clip, key);
+        if range.cut == range::Cut::Exact && clip.plan.format == Format::Flv {
+            return Err(ClipError::Inexact);
+        }
+        let mut copy = Copy::new(self, clip, key, range);
         let copied = source.read(range).try_for_each(|item| copy.take(item, go_on));
         let copied = copied.and_then(|()| copy.begin(go_on));
         match copied.and_then(|()| copy.finish()) {
@@ -100,6 +109,7 @@ struct Copy<'a> {
     archive: &'a Archive,
     clip: &'a Clip,
     key: Key,
+    range: Range,
     id: RecordingId,
     /// What a decoder needs before the file; then the newest configuration of each track, also where
     /// its sequence has ended, for a publisher that comes back goes on with it.
@@ -123,10 +133,10 @@ struct Open {
 }
 
 impl<'a> Copy<'a> {
-    fn new(archive: &'a Archive, clip: &'a Clip, key: Key) -> Self {
+    fn new(archive: &'a Archive, clip: &'a Clip, key: Key, range: Range) -> Self {
         let id = archive.new_id(&key);
         let (header, held, held_bytes, open, gaps) = Default::default();
-        Self { archive, clip, key, id, header, held, held_bytes, open, gaps }
+        Self { archive, clip, key, range, id, header, held, held_bytes, open, gaps }
     }
 
     fn take(&mut self, item: Item, go_on: &mut dyn FnMut() -> bool) -> Result<(), ClipError> {
@@ -213,6 +223,12 @@ impl<'a> Copy<'a> {
             Format::Mp4 => {
                 let mut movie = Movie::of(&self.header, held.iter().map(|timed| &timed.packet));
                 movie.set_start(u64::try_from(first.unix_ms).ok());
+                if self.range.cut == range::Cut::Exact {
+                    let ends = [self.range.from_unix_ms, self.range.to_unix_ms];
+                    let [from, to] =
+                        ends.map(|ms| ms.saturating_sub(first.unix_ms).max(0).unsigned_abs());
+                    movie.set_shown(from..to);
+                }
                 Form::Mp4(Box::new(movie))
             }
         };

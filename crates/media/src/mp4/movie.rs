@@ -1,5 +1,7 @@
 //! Which tracks there are, how each is described, and what of a stream cannot be in MP4.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::sample::is_coded_video;
@@ -16,6 +18,8 @@ pub struct Movie {
     /// What was learned of each track, those that are not in the movie too.
     pub(super) seen: Vec<Seen>,
     pub(super) start_unix_ms: Option<u64>,
+    /// In ms from its time 0; all of it, unless said.
+    pub(super) shown: Option<Range<u64>>,
 }
 
 /// What a track was when the movie was made.
@@ -269,6 +273,13 @@ impl Movie {
     /// Says when, by the clock on the wall, its time 0 is: ms since 1970. Unknown at first.
     pub fn set_start(&mut self, unix_ms: Option<u64>) {
         self.start_unix_ms = unix_ms;
+    }
+
+    /// Says that of a finished recording only this is to be shown, in ms from its time 0: an exact piece of a
+    /// stream that can be cut at key frames alone. A file has times up to 49 days.
+    pub fn set_shown(&mut self, shown: Range<u64>) {
+        let [start, end] = [shown.start, shown.end].map(|ms| ms.min(u32::MAX.into()));
+        self.shown = (start < end).then_some(start..end);
     }
 
     /// Whether a packet says that a track is another than it was when this was learned, or that

@@ -19,7 +19,8 @@
 //! multiple of 16.
 //!
 //! The decoding time of a part is what the caller gave; in the finished file the first picture or
-//! sound that is shown begins at 0, the others as much later as they were in the stream. Of Opus what
+//! sound that is shown begins at 0, the others as much later as they were in the stream. What of a movie is shown
+//! ([`Movie::set_shown`]) an edit list says, and `shownFrom` and `shownTo`, by which it is made again. Of Opus what
 //! primes its decoder is left out and all else stays at its time; of other codecs nothing tells it.
 //!
 //! # What the file says of itself
@@ -30,6 +31,7 @@
 //! one can start, by the places that [`super::tags`] gives messages. What the publisher's said is in the first part.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::boxes::Boxes;
 use super::fragment::{Cut, Fragmenter};
@@ -74,6 +76,8 @@ const INDEX_MAX: usize = 2_048;
 
 /// The property that has the codec strings.
 const CODECS: &str = "codecs";
+/// The properties that say what is shown, in seconds, where that is not all.
+const SHOWN: [&str; 2] = ["shownFrom", "shownTo"];
 
 /// What was written and what was not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -114,8 +118,12 @@ impl Muxer {
         identity.retain(|(name, _)| name != COMPLETE);
         let before = ftyp(&movie).len() + BOX_HEAD + SCRIPT_ID.len();
         let script_bytes = options.reserve_bytes.clamp(*SCRIPT_BYTES.start(), *SCRIPT_BYTES.end());
+        let mut tables = Tables::new(&movie);
+        if let Some(shown) = &movie.shown {
+            tables.show(shown.clone());
+        }
         Self {
-            tables: Tables::new(&movie),
+            tables,
             codecs: movie.codecs(),
             fragmenter: Fragmenter::of_recording(movie),
             // So that the `free` begins at a multiple of its size.
@@ -314,13 +322,17 @@ impl Muxer {
         let number = |n: u64| n as f64;
         let tracks = self.fragmenter.movie().tracks();
         let has = |kind| Value::Boolean(tracks.iter().any(|track| track.kind == kind));
-        let own = [
-            ("duration", Value::Number(number(self.duration_ms()) / 1_000.0)),
+        let seconds = |ms: u64| Value::Number(number(ms) / 1_000.0);
+        let mut own = vec![
+            ("duration", seconds(self.duration_ms())),
             ("filesize", Value::Number(number(self.position))),
             ("hasVideo", has(Kind::Video)),
             ("hasAudio", has(Kind::Audio)),
             (CODECS, Value::String(self.codecs.clone())),
         ];
+        if let Some(shown) = &self.fragmenter.movie().shown {
+            own.extend(SHOWN.into_iter().zip([shown.start, shown.end].map(seconds)));
+        }
         script(self.script_bytes, &self.identity, &own, &self.extra, &self.index)
     }
 }
@@ -330,6 +342,18 @@ fn note(index: &mut Index, packet: &Packet, time_ms: u64, at: u64) {
     if let Ok(time_ms) = u32::try_from(time_ms) {
         index.push(packet, time_ms, at);
     }
+}
+
+/// What of a recording is shown, in ms from its start, by what its file says of itself; `None` for all of it.
+pub fn shown(properties: &[(String, Value)]) -> Option<Range<u64>> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let ms = |name| Some((named(properties, name)?.as_f64()? * 1_000.0).round() as u64);
+    let [from, to] = SHOWN.map(ms);
+    from.zip(to).map(|(from, to)| from..to)
+}
+
+fn named<'a>(properties: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
+    properties.iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
 /// Reads what a file says of itself from its first bytes, which need not be all of that; torn as it

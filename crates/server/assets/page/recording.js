@@ -107,10 +107,12 @@ class Clip {
 
   /** Keeps what is between as a recording of its own. */
   async save(note) {
-    const { id, start } = this.screen.recording;
+    const { id, start, format } = this.screen.recording;
     const name = this.name.value.trim() || undefined;
-    const kept = await call("POST", `recordings/${id}/clips`, { ...moments(start, ...this.span), name });
-    note("The clip is kept, from the key frame before to the one after.", "", ["Show it", () => (location.hash = `#/recording/${kept.id}`)]);
+    const cut = format === "mp4" ? "exact" : "keyframe";
+    const kept = await call("POST", `recordings/${id}/clips`, { ...moments(start, ...this.span), cut, name });
+    const ends = format === "mp4" ? "to the ms" : "from the key frame before to the one after";
+    note(`The clip is kept, ${ends}.`, "", ["Show it", () => (location.hash = `#/recording/${kept.id}`)]);
   }
 
   update() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archive::range::{Range, Source};
-use archive::{Clip, ClipError, Format, Plan, SystemDisk, catalog};
+use archive::{Clip, ClipError, Plan, SystemDisk, catalog};
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::{StatusCode, header};
@@ -18,9 +18,9 @@ use utoipa_axum::routes;
 use super::Api;
 use super::extract::{Body, PathParts, bad_value};
 use super::files::{Made, Refusal};
-use super::media::{Stretch, of_recording, refused, segments_of};
+use super::media::{Stretch, Where, of_recording, refused, segments_of};
 use super::problem::{Code, Problem};
-use super::recordings::{Id, Recording, one};
+use super::recordings::{Format, Id, Recording, one};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(clip))
@@ -40,6 +40,11 @@ struct NewClip {
     /// The moment after the last; the end, unless said.
     #[schema(example = "2026-11-29T20:15:31+01:00")]
     to: Option<String>,
+    /// `exact` for the ms, in MP4 alone: an edit list shows nothing before `from`, whose pictures are there for decoders.
+    #[serde(default)]
+    cut: Where,
+    /// As its recorder has it, unless said.
+    format: Option<Format>,
     /// What the clip is called.
     #[schema(example = "goal")]
     name: Option<String>,
@@ -51,8 +56,8 @@ struct NewClip {
 
 /// Keep a clip of a recording
 ///
-/// From the last key frame at or before `from` to the first one at or after `to`, in one file of the
-/// format and in the directory of its recorder: a finished recording with an id, a name, labels and
+/// From the last key frame at or before `from` to the first one at or after `to`, or to the ms, in one file of the
+/// format, unless another is asked for, and in the directory of its recorder: a finished recording with an id, a name, labels and
 /// books of its own. The recording that it is of is only read, and may be deleted afterwards.
 #[utoipa::path(post, path = "/recordings/{id}/clips", tag = "recordings",
     operation_id = "keepClip", params(Id), request_body = Option<NewClip>,
@@ -69,18 +74,24 @@ async fn clip(
     Body(new): Body<NewClip>,
 ) -> Result<Response, Problem> {
     let id = id.read()?;
-    let NewClip { from, to, name, labels } = new;
-    let Made { segments, range } = of_recording(&api, id, Stretch { from, to, cut: None }).await?;
+    let NewClip { from, to, cut, format, name, labels } = new;
+    let stretch = Stretch { from, to, cut: Some(cut) };
+    let Made { segments, range } = of_recording(&api, id, stretch).await?;
     let archive = api.context.archive.clone();
     let plan = match segments_of(&api, id).await?.into_iter().next() {
         Some(first) => plan_of(&api, first),
         None => archive.plan(),
+    };
+    let plan = match format.map(archive::Format::from).filter(|format| *format != plan.format) {
+        Some(format) => Arc::new(Plan { format, ..Plan::clone(&plan) }),
+        None => plan,
     };
     let clip = Clip { plan, name, labels };
     let keep = move || keep(&archive, segments, range, &clip);
     let id = api.downloads.work(keep).await.map_err(refused)?;
     let id = id.map_err(|error| match error {
         ClipError::Label(error) => bad_value("labels", error),
+        ClipError::Inexact => bad_value("cut", format!("{error}; add \"format\": \"mp4\"")),
         ClipError::Space => Problem::new(Code::DiskFailed, error.to_string()),
         ClipError::Changes { .. } => Problem::new(Code::ConfigurationChanges, error.to_string()),
         ClipError::Range(error) => refused(Refusal::Range(error)),
@@ -103,7 +114,7 @@ fn plan_of(api: &Api, segment: catalog::Segment) -> Arc<Plan> {
     if let Some((plan, _)) = api.context.director.plan_of(&segment.recorder) {
         return plan;
     }
-    let format = Format::of(&segment.path).unwrap_or_default();
+    let format = archive::Format::of(&segment.path).unwrap_or_default();
     let plan = Plan::clone(&api.context.archive.plan());
     Arc::new(Plan { recorder: segment.recorder, format, ..plan })
 }

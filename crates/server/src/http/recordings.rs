@@ -30,6 +30,7 @@ use super::disk::DEADLINE;
 use super::extract::{Body, Params, PathParts, bad_value};
 use super::problem::{Code, Problem};
 use crate::director::RequestError;
+pub(super) use ask::Format;
 use ask::Start;
 use find::Search;
 pub(super) use find::{ask, files, moment, one};

@@ -73,7 +73,7 @@ fn pictures(ffmpeg: &Path, file: &Path) -> Vec<(i64, String)> {
     pictures_with(ffmpeg, &[], file)
 }
 
-fn pictures_with(ffmpeg: &Path, options: &[&str], file: &Path) -> Vec<(i64, String)> {
+pub(crate) fn pictures_with(ffmpeg: &Path, options: &[&str], file: &Path) -> Vec<(i64, String)> {
     let mut command = Command::new(ffmpeg);
     command.args(["-nostdin", "-v", "warning"]).args(options).arg("-i").arg(file);
     command.args(["-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "1:1000"]);

@@ -10,7 +10,8 @@ use std::mem;
 
 use bytes::Bytes;
 
-use super::{Check, Muxer, Options, restore};
+use super::restore::Said;
+use super::{Check, Muxer, Options};
 use crate::amf0::Value;
 use crate::flv::meta;
 use crate::flv::mux::{COMPLETE, is_of_files, split_identity};
@@ -143,9 +144,8 @@ impl Repair {
         extra.retain(|(name, _)| !is_of_files(name) && !OWN.contains(&name.as_str()));
         let Some(movie) = moov.get(BOX_HEAD..).and_then(reread::movie) else { return };
         let reserve_bytes = script.as_ref().map_or(Options::default().reserve_bytes, Bytes::len);
-        let mut muxer = Muxer::new(movie, Options { reserve_bytes, identity, extra });
-        muxer.codecs = script.as_deref().and_then(restore::codecs).unwrap_or_default();
-        self.muxer = Some(muxer);
+        let said = script.as_deref().map(Said::of).unwrap_or_default();
+        self.muxer = Some(said.muxer(movie, Options { reserve_bytes, identity, extra }));
     }
 
     /// A whole part.
@@ -188,4 +188,4 @@ impl Default for Repair {
 }
 
 /// What a muxer says itself, whatever it is given.
-const OWN: [&str; 3] = ["hasVideo", "hasAudio", super::CODECS];
+const OWN: [&str; 5] = ["hasVideo", "hasAudio", super::CODECS, super::SHOWN[0], super::SHOWN[1]];

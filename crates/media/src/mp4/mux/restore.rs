@@ -4,11 +4,13 @@
 //! The caller owns the file and reads what is asked for; samples are passed over. Damage inside a
 //! sample cannot be told.
 
+use std::ops::Range;
+
 use super::{LARGE_HEAD, Muxer, Options, SCRIPT_ID};
 use crate::Packet;
 use crate::amf0::Value;
 use crate::flv::meta;
-use crate::mp4::movie::Track;
+use crate::mp4::movie::{Movie, Track};
 use crate::mp4::parse::{self, Run};
 use crate::mp4::tables::Row;
 use crate::mp4::{log, moov, reread, scan, size};
@@ -32,10 +34,10 @@ pub struct Restore {
 enum State {
     Brands,
     Script,
-    /// Behind the script, which has so many bytes and says these codecs.
+    /// Behind the script, which has so many bytes.
     Room {
         script_bytes: usize,
-        codecs: String,
+        said: Said,
     },
     /// Among the parts: what stands before the samples of the next one.
     Parts {
@@ -149,18 +151,17 @@ impl Restore {
                     Ok(content) => content.get(SCRIPT_ID.len()..)?,
                     Err(more) => return Some(more),
                 };
-                let codecs = codecs(content).unwrap_or_default();
-                self.state = State::Room { script_bytes: content.len(), codecs };
+                self.state = State::Room { script_bytes: content.len(), said: Said::of(content) };
             }
             (b"free", State::Room { .. }) => {}
-            (b"moov", State::Room { script_bytes, codecs }) => {
+            (b"moov", State::Room { script_bytes, said }) => {
                 let content = match all(scan::INIT_MAX)? {
                     Ok(content) => content,
                     Err(more) => return Some(more),
                 };
-                let mut muxer = Muxer::new(reread::movie(content)?, self.options.clone());
+                let movie = reread::movie(content)?;
+                let mut muxer = std::mem::take(said).muxer(movie, self.options.clone());
                 muxer.script_bytes = *script_bytes;
-                muxer.codecs = std::mem::take(codecs);
                 muxer.position = self.at + whole;
                 self.state = State::Parts { muxer: Box::new(muxer), part: None };
             }
@@ -264,13 +265,29 @@ fn heads(log: &[u8], runs: &[Run], tracks: &[Track]) -> impl Iterator<Item = (Pa
     log::messages(log).map_while(move |message| message.map(&mut head))
 }
 
-/// What a script says of the codecs.
-pub(super) fn codecs(script: &[u8]) -> Option<String> {
-    let (properties, _) = meta::readable_properties(script)?;
-    let named = properties.into_iter().find(|(name, _)| name == super::CODECS);
-    match named?.1 {
-        Value::String(codecs) => Some(codecs),
-        _ => None,
+/// What a script says that its moov does not.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    codecs: String,
+    shown: Option<Range<u64>>,
+}
+
+impl Said {
+    pub(super) fn of(script: &[u8]) -> Self {
+        let properties = meta::readable_properties(script).unwrap_or_default().0;
+        let codecs = match super::named(&properties, super::CODECS) {
+            Some(Value::String(codecs)) => codecs.clone(),
+            _ => String::new(),
+        };
+        Self { codecs, shown: super::shown(&properties) }
+    }
+
+    /// The muxer of a file that says this.
+    pub(super) fn muxer(self, mut movie: Movie, options: Options) -> Muxer {
+        if let Some(shown) = self.shown {
+            movie.set_shown(shown);
+        }
+        Muxer { codecs: self.codecs, ..Muxer::new(movie, options) }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::amf0::Value;
 use crate::flv::meta;
-use crate::mp4::mux::{Check, Muxer, Options, Patch, SCRIPT_ID};
+use crate::mp4::mux::{Check, Muxer, Options, Patch, Repair, Restore, SCRIPT_ID};
 
 pub(super) fn options() -> Options {
     Options {
@@ -15,8 +15,12 @@ pub(super) fn options() -> Options {
 
 /// The file of packets that are cut before those at `cuts`, and its muxer, not yet finished.
 pub(super) fn growing(packets: &[Packet], cuts: &[usize]) -> (Muxer, Vec<u8>) {
+    growing_of(movie(), packets, cuts)
+}
+
+pub(super) fn growing_of(movie: Movie, packets: &[Packet], cuts: &[usize]) -> (Muxer, Vec<u8>) {
     let mut out = Chunks::new();
-    let mut muxer = Muxer::new(movie(), options());
+    let mut muxer = Muxer::new(movie, options());
     muxer.start(&header(&configs()), &mut out);
     for (at, packet) in packets.iter().enumerate() {
         if cuts.contains(&at) {
@@ -29,7 +33,10 @@ pub(super) fn growing(packets: &[Packet], cuts: &[usize]) -> (Muxer, Vec<u8>) {
 }
 
 pub(super) fn finished(packets: &[Packet], cuts: &[usize]) -> (Muxer, Vec<u8>) {
-    let (mut muxer, mut file) = growing(packets, cuts);
+    finish(growing(packets, cuts))
+}
+
+pub(super) fn finish((mut muxer, mut file): (Muxer, Vec<u8>)) -> (Muxer, Vec<u8>) {
     let mut out = Chunks::new();
     muxer.finish(&mut out);
     file.extend_from_slice(&out.to_vec());
@@ -176,6 +183,50 @@ fn an_index_that_does_not_tell_what_the_parts_hold_is_found() {
     }
     assert!(wrong(&file[..file.len() - 1], 99).is_some());
     assert!(wrong(&growing(&packets(), &[6]).1, 99).is_some());
+}
+
+/// Restores the muxer of the first bytes of a file, and finishes it.
+fn restored(file: &[u8]) -> Vec<u8> {
+    let mut restore = Restore::new(options(), file.len() as u64);
+    while let Some(want) = restore.want() {
+        let from = usize::try_from(want.offset).unwrap();
+        restore.push(&file[from..from + want.len]);
+    }
+    let muxer = restore.finish().unwrap();
+    let whole = usize::try_from(muxer.position()).unwrap();
+    finish((muxer, file[..whole].to_vec())).1
+}
+
+#[test]
+fn what_of_a_movie_is_shown_is_in_the_index_and_comes_back_from_the_file() {
+    let mut clip = movie();
+    clip.set_shown(50..125);
+    let (muxer, mut file) = finish(growing_of(clip, &packets(), &[6]));
+    let all = finished(&packets(), &[6]).1;
+    let index = |file: &[u8]| tree::boxes(file).pop().map(|(_, moov)| moov.to_vec()).unwrap();
+    // Pictures are shown at 80, 0, 160 and 120; the sounds are at 5, 28, 51 and 130.
+    let head = [&[0, 0, 0, 0][..], b"moov", &index(&file)].concat();
+    let head = [&u32::try_from(head.len()).unwrap().to_be_bytes(), &head[4..]].concat();
+    let edits = super::plan::edits(&head);
+    assert_eq!(edits[0][0], (30 * 90, -1), "{edits:?}");
+    assert_eq!((edits[0][1].0, edits[1][0].0), (45 * 90, 75 * 90), "{edits:?}");
+    assert_eq!(wrong(&file, 7), None);
+    let [from, to] = ["shownFrom", "shownTo"].map(|name| property(&file, name));
+    assert_eq!((from, to), (Some(Value::Number(0.05)), Some(Value::Number(0.125))));
+    assert_eq!(property(&all, "shownFrom"), None);
+    assert!(index(&file) != index(&all));
+
+    let torn = restored(&file[..file.len() - 9]);
+    assert!(index(&torn) == index(&file), "of one whose index is torn");
+    assert_eq!(property(&torn, "shownFrom"), Some(Value::Number(0.05)));
+    apply(&mut file, &muxer.complete_patch());
+    let (mut repair, mut out) = (Repair::new(), Chunks::new());
+    repair.push(&file, &mut out);
+    let repaired = repair.finish(&mut out).unwrap();
+    let mut new = out.to_vec();
+    repaired.patches.iter().chain([&repaired.complete]).for_each(|patch| apply(&mut new, patch));
+    assert!(index(&new) == index(&file));
+    assert_eq!(property(&new, "shownTo"), Some(Value::Number(0.125)));
 }
 
 proptest! {

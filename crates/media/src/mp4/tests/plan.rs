@@ -84,7 +84,7 @@ fn a_clip_is_shown_from_and_to_its_times() {
 }
 
 /// Of each track the durations and media times of its edits.
-fn edits(head: &[u8]) -> Vec<Vec<(i64, i64)>> {
+pub(super) fn edits(head: &[u8]) -> Vec<Vec<(i64, i64)>> {
     let moov = tree::find(head, "moov").unwrap();
     let traks = tree::boxes(moov).into_iter().filter(|(name, _)| name == "trak");
     let number = |bytes: &[u8]| i64::from_be_bytes(bytes[..8].try_into().unwrap());

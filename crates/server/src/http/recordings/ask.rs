@@ -55,11 +55,20 @@ pub(super) struct Start {
 /// A container.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Format {
+pub(in crate::http) enum Format {
     /// Flash Video.
     Flv,
     /// MP4: fragments while it grows, an ordinary file when it is finished.
     Mp4,
+}
+
+impl From<Format> for archive::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Flv => Self::Flv,
+            Format::Mp4 => Self::Mp4,
+        }
+    }
 }
 
 /// A part of a stream.
@@ -104,10 +113,7 @@ impl Start {
         labels.extend(self.labels.unwrap_or_default());
         archive::check_labels(&labels).map_err(|error| bad_value("labels", error))?;
         let name = self.name.map(|name| named("name", name)).transpose()?;
-        let format = self.format.map_or(base.format, |format| match format {
-            Format::Flv => archive::Format::Flv,
-            Format::Mp4 => archive::Format::Mp4,
-        });
+        let format = self.format.map_or(base.format, Into::into);
         Ok(Wanted {
             key,
             plan: Arc::new(Plan {

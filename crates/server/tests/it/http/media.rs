@@ -16,6 +16,7 @@ use crate::files::judge::{self, PATIENCE, programs};
 use crate::files::sender;
 use crate::files::vlc::{self, Vlc};
 use crate::record::closed;
+use crate::range::pictures_with;
 use crate::record::parts::verify;
 use crate::support::{BINARY, recording};
 use crate::watch::hls::unpacked;
@@ -441,7 +442,10 @@ fn clip_is_a_recording_of_its_own() {
     let early = json!({"from": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z"});
     assert_eq!(wrong(early), (404, "nothing-recorded".to_owned()));
     assert_eq!(wrong(json!({"labels": {"A B": "x"}})), (400, "bad-value".to_owned()));
-    assert_eq!(wrong(json!({"cut": "exact"})), (400, "unknown-field".to_owned()));
+    assert_eq!(wrong(json!({"format": "mkv"})), (400, "bad-value".to_owned()));
+    let exact = http.send("POST", &format!("{path}/clips"), Some(&json!({"cut": "exact"})));
+    assert_eq!(exact.problem(), (400, "bad-value".to_owned()));
+    assert!(exact.text().contains("in MP4 it is cut to the ms"), "{}", exact.text());
     let files = server.recordings();
     let list = http.get("/api/v1/recordings").ok();
     assert_eq!(list["recordings"].as_array().unwrap().len(), 2);
@@ -453,6 +457,39 @@ fn clip_is_a_recording_of_its_own() {
     });
     judge::sound(clip.unwrap());
     assert_eq!(clips_in(server.record_dir()), [place.rsplit('/').next().unwrap()]);
+}
+
+#[test]
+fn clip_to_the_ms_is_kept_as_mp4_and_shows_what_was_asked_for() {
+    let Some(ffmpeg) = tools::ffmpeg9() else { return };
+    let (mut server, http, path) = recorded();
+    let start = http.get(&path).ok()["start"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let after = |ms| (start + jiff::SignedDuration::from_millis(ms)).to_string();
+    let (from, to) = (after(5_130), after(11_370));
+    let body = json!({"from": from, "to": to, "cut": "exact", "format": "mp4"});
+    let answer = http.send("POST", &format!("{path}/clips"), Some(&body));
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let (clip, place) = (answer.json(), answer.header("location").unwrap());
+    assert_eq!((&clip["format"], &clip["state"]), (&json!("mp4"), &json!("complete")));
+
+    let dir = tempfile::tempdir().unwrap();
+    let shown = |name: &str, url: &str| {
+        let answer = http.get(url);
+        assert_eq!(answer.status, 200, "{url}: {}", answer.text());
+        let file = dir.path().join(name);
+        std::fs::write(&file, &answer.body).unwrap();
+        pictures_with(&ffmpeg, &["-copyts"], &file)
+    };
+    let wanted = shown("exact.mp4", &format!("{path}/media.mp4?from={from}&to={to}&cut=exact"));
+    assert!(wanted.len() > 100 && wanted[0].0 < 40, "{}: {:?}", wanted.len(), wanted[0]);
+    assert!(shown("kept.mp4", &format!("{place}/segments/1/file")) == wanted, "the file");
+    assert!(shown("again.mp4", &format!("{place}/media.mp4")) == wanted, "as a download");
+    let part = format!("{place}/media.mp4?to={}&cut=exact", after(7_000));
+    let part = shown("part.mp4", &part);
+    assert!(part[..] == wanted[..part.len()] && part.len() > 40, "{}", part.len());
+    server.stop();
+    let (code, said) = verify(server.recordings().iter().map(|file| file.as_path()));
+    assert_eq!(code, Some(0), "{said}");
 }
 
 /// An encoder says that its sequences end, comes back with the same, and at last with something else.
