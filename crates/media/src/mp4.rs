@@ -40,7 +40,7 @@ pub mod tags;
 
 pub use fragment::{Cut, Fragmenter, Part};
 pub use movie::{Movie, Refusal, Refused, Track};
-pub use sample::{Sample, samples};
+pub use sample::{Sample, Unreadable, samples};
 
 /// Why something cannot be in an MP4 file. Nothing of it was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

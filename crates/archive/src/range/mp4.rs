@@ -14,7 +14,6 @@ use std::ops::Range as Span;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use media::mp4::Refused;
 use media::mp4::plan::{Piece, Planned};
 
 use super::head::Head;
@@ -32,7 +31,7 @@ pub struct Mp4(Arc<Plan>);
 struct Plan {
     source: Source,
     info: Info,
-    refused: Vec<Refused>,
+    refused: Vec<String>,
     identity: String,
     planned: Planned,
     groups: Vec<Group>,
@@ -70,8 +69,8 @@ impl Mp4 {
         &self.0.info
     }
 
-    /// Tracks that are not in it, and why.
-    pub fn refused(&self) -> &[Refused] {
+    /// Tracks, and messages, that are not in it, and why.
+    pub fn refused(&self) -> &[String] {
         &self.0.refused
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::movie::Codec;
 use crate::codec::VideoCodec;
-use crate::flv::{audio, video};
+use crate::flv::{Malformed, audio, video};
 use crate::{Kind, Packet};
 
 /// Coded audio or video of one track, without the head of its message.
@@ -59,6 +59,37 @@ pub fn samples(packet: &Packet) -> impl Iterator<Item = Sample> {
         codec: Codec::Audio(tag.codec),
     });
     video.chain(audio).filter(|sample| !sample.data.is_empty())
+}
+
+/// Messages of which a part, or all, is no sample because their heads cannot be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unreadable {
+    messages: u64,
+    first: Option<Malformed>,
+}
+
+impl Unreadable {
+    /// Looks at a message; of data at none.
+    pub fn note(&mut self, packet: &Packet) {
+        let fault = match packet.kind {
+            Kind::Video => video::read(&packet.body).find_map(Result::err),
+            Kind::Audio => audio::read(&packet.body).find_map(Result::err),
+            Kind::Data | Kind::DataAmf3 => None,
+        };
+        self.messages += u64::from(fault.is_some());
+        self.first = self.first.or(fault);
+    }
+
+    /// How many there are and what is wrong with the first, in words; `None` without any.
+    pub fn told(&self) -> Option<String> {
+        let Self { messages, first } = self;
+        let messages = match messages {
+            1 => "1 message".to_owned(),
+            messages => format!("{messages} messages"),
+        };
+        first
+            .map(|first| format!("{messages} with a head that cannot be read (the first: {first})"))
+    }
 }
 
 /// Whether a message of this track holds frames.

@@ -13,7 +13,7 @@ use archive::{Disk as _, Format, SystemDisk};
 use indicatif::ProgressBar;
 use media::flv::mux::{Options, Patch};
 use media::flv::scan::{Bodies, Fault, FaultKind, Item, Tag};
-use media::mp4::Movie;
+use media::mp4::{Movie, Unreadable};
 use media::tags::Reader;
 use media::{Chunks, Header, Kind, Packet, Role, flv, mp4};
 use serde_json::json;
@@ -58,7 +58,7 @@ struct Made {
     packets: u64,
     bytes: u64,
     duration_ms: u64,
-    /// Tracks that no MP4 player finds, and why.
+    /// Tracks and messages that no MP4 player finds, and why.
     hidden: Vec<String>,
 }
 
@@ -107,7 +107,9 @@ impl Remux {
             }
         };
         muxer.start(&mut chunks);
+        let mut unreadable = Unreadable::default();
         self.each(|packet, time_ms| {
+            unreadable.note(packet);
             muxer.push(packet, time_ms, &mut chunks)?;
             made.packets += 1;
             if chunks.len() >= READ_BYTES {
@@ -115,6 +117,9 @@ impl Remux {
             }
             Ok(true)
         })?;
+        if to == Format::Mp4 {
+            made.hidden.extend(unreadable.told());
+        }
         muxer.finish(&mut chunks);
         self.write(out, &mut chunks)?;
         for Patch { offset, bytes } in muxer.patches() {

@@ -2,7 +2,7 @@
 
 use media::flv::tag::OVERHEAD;
 use media::mp4::plan::{Planner, SampleInfo};
-use media::mp4::{self, Movie};
+use media::mp4::{self, Movie, Unreadable};
 use media::{Header, Packet};
 
 use super::super::item::{Item, Timed};
@@ -37,7 +37,8 @@ pub(super) fn plan(source: &Source, range: Range, limit: usize) -> Result<Plan, 
     let facts = facts.finish(source)?;
     survey.begin()?;
     survey.flush()?;
-    let Survey { begun: Some((movie, mut planner)), start_ms, groups, places, .. } = survey else {
+    let Survey { begun, unreadable, start_ms, groups, places, .. } = survey;
+    let Some((movie, mut planner)) = begun else {
         return Err(Error::Nothing);
     };
     let mut info = facts.info;
@@ -58,8 +59,14 @@ pub(super) fn plan(source: &Source, range: Range, limit: usize) -> Result<Plan, 
     let planned = planner.finish();
     info.size_bytes = planned.size_bytes();
     let identity = identity(source, planned.head(), &groups, &places);
-    let refused = movie.refused().to_vec();
+    let refused = reasons(&movie, &unreadable);
     Ok(Plan { source: source.clone(), info, refused, identity, planned, groups, places })
+}
+
+/// What is not in the file, and why.
+fn reasons(movie: &Movie, unreadable: &Unreadable) -> Vec<String> {
+    let tracks = movie.refused().iter().map(ToString::to_string);
+    tracks.chain(unreadable.told()).collect()
 }
 
 /// The index has all sizes and times; the places tell which bytes they are of.
@@ -81,6 +88,7 @@ fn identity(source: &Source, head: &[u8], groups: &[Group], places: &[u32]) -> S
 struct Survey {
     limit: usize,
     header: Header,
+    unreadable: Unreadable,
     /// Packets before it is known which tracks there are.
     held: Vec<Timed>,
     /// The reader's time that is 0 in the tables.
@@ -124,6 +132,7 @@ impl Open {
 
 impl Survey {
     fn take(&mut self, timed: Timed) -> Result<(), Error> {
+        self.unreadable.note(&timed.packet);
         if self.begun.is_some() {
             return self.add(&timed);
         }
@@ -139,8 +148,8 @@ impl Survey {
         let held = std::mem::take(&mut self.held);
         let mut movie = Movie::of(&self.header, held.iter().map(|timed| &timed.packet));
         if movie.is_empty() {
-            let reasons: Vec<_> = movie.refused().iter().map(ToString::to_string).collect();
-            return Err(Error::NoTrack { reasons: reasons.join("; ") });
+            let reasons = reasons(&movie, &self.unreadable).join("; ");
+            return Err(Error::NoTrack { reasons });
         }
         let media = || held.iter().filter(|timed| timed.packet.is_media());
         self.start_ms = media().map(|timed| timed.packet.dts_ms).min().unwrap_or(0);

@@ -90,6 +90,32 @@ fn what_one_file_cannot_say_is_refused() {
 }
 
 #[test]
+fn messages_that_cannot_be_read_are_told() {
+    for format in [crate::Format::Flv, crate::Format::Mp4] {
+        let mut made = Made::new();
+        // A modifier without its size, sound of no codec, and one track of two that is cut.
+        let bad = [
+            (Kind::Video, &b"\xA7"[..]),
+            (Kind::Audio, b"\x91Op"),
+            (Kind::Audio, b"\x95\x11mp4a\x00\x00\x00\x01x\x01\x00\x00\x09y"),
+        ];
+        let bad = bad.map(|(kind, body)| media::Packet::new(kind, 500, Bytes::from_static(body)));
+        made.run(&made::Run { gops: 2, format, others: bad.to_vec(), ..made::Run::default() });
+        let source = source(&made);
+        let mp4 = source.mp4(Range::ALL).unwrap();
+        assert_eq!(
+            mp4.refused(),
+            [
+                "3 messages with a head that cannot be read (the first: the message ends inside its modifier size)"
+            ],
+            "{format:?}"
+        );
+        let without = source.mp4(range(1_000, 2_000, Cut::KeyFrame)).unwrap();
+        assert_eq!(without.refused(), [""; 0]);
+    }
+}
+
+#[test]
 fn segment_that_changed_ends_the_file_where_it_did() {
     for change in [|file: &mut Vec<u8>| file.truncate(40_000), |file: &mut Vec<u8>| file.clear()] {
         let mut made = Made::new();

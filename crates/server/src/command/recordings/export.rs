@@ -297,8 +297,7 @@ fn file(
         return Ok((flv.info().size_bytes, Box::new(flv)));
     }
     let mp4 = source.mp4(range)?;
-    let refused: Vec<_> = mp4.refused().iter().map(ToString::to_string).collect();
-    report.refused(&refused.join("; "));
+    report.refused(&mp4.refused().join("; "));
     report.begins(&mp4.info().start_time);
     Ok((mp4.info().size_bytes, Box::new(mp4.read(0..u64::MAX))))
 }

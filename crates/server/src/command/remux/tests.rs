@@ -42,6 +42,22 @@ fn there_and_back_again_is_the_same() {
 }
 
 #[test]
+fn messages_that_no_player_of_mp4_can_read_are_told_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, mp4) = (dir.path().join("in.flv"), dir.path().join("x.mp4"));
+    let cut = b"\x09\0\0\x01\0\x23\x28\0\0\0\0\xA7\0\0\0\x0C";
+    fs::write(&input, [&fs::read(CLIP).unwrap()[..], cut].concat()).unwrap();
+    let made = |output: &Path, to| {
+        let remux = Remux { input: input.clone(), output: output.to_owned(), json: true };
+        remux.make(to, &File::create(output).unwrap()).ok().unwrap().hidden
+    };
+    let told = "1 message with a head that cannot be read (the first: the message ends inside its modifier size)";
+    assert_eq!(made(&mp4, Format::Mp4), [told]);
+    assert_eq!(packets(&mp4), packets(&input));
+    assert_eq!(made(&dir.path().join("x.flv"), Format::Flv), [""; 0], "FLV has a word for it");
+}
+
+#[test]
 fn nothing_is_overwritten_and_what_cannot_be_made_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let there = dir.path().join("there.mp4");

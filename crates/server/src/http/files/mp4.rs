@@ -126,8 +126,7 @@ impl Downloads {
                 self.wait(&place, until - Instant::now(), make).await??
             }
         };
-        let refused: Vec<_> = mp4.refused().iter().map(ToString::to_string).collect();
-        let refused = self::refused(&refused);
+        let refused = self::refused(mp4.refused());
         let start = (START_TIME, value(&mp4.info().start_time));
         let what = Described {
             kind: MP4,
