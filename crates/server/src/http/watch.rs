@@ -123,7 +123,7 @@ async fn view(
     match view {
         View::Flv => view_flv(&api, &client, &key, request),
         View::Mp4 => mp4::answer(&api, &client, &key, &headers),
-        View::Hls => hls::multivariant(&api, &client, &key, &asked).await,
+        View::Hls => hls::multivariant(&api, &client, &key, &asked, &headers).await,
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) const M3U8: &str = playlist::MEDIA_TYPE;
 const FOLDER: &str = ".hls/";
 /// The playlist of segments.
 const MEDIA: &str = "media.m3u8";
+/// What `viewer` is to be.
+const VIEWER_FORM: &str = "expected what KEY.m3u8 says";
 /// A viewer that has asked for no playlist for so long is gone.
 const VIEWER_TIME: Duration = Duration::from_secs(30);
 /// The first segment of a stream is waited for: the longest one, and what it takes to come.
@@ -182,14 +184,16 @@ pub(super) async fn multivariant(
     client: &Client,
     key: &Key,
     uri: &Uri,
+    headers: &HeaderMap,
 ) -> Result<Response, Problem> {
+    let is_packed = packed::takes_gzip(headers)?;
+    // Who plays one address alone asks for the first tracks together.
+    let Query { is_together, .. } = Query::of(uri)?;
     let mut bytes = [0; 8];
     let filled = getrandom::fill(&mut bytes);
     filled.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let number = u64::from_ne_bytes(bytes);
     let dvr = rewind::length(uri)?;
-    // Who plays one address alone asks for the first tracks together.
-    let is_together = rewind::is_said(uri, "tracks", "first")?;
     let muxer = Muxers::of(api, key)?;
     let folder = format!("{}{FOLDER}{:016x}/", name(uri), muxer.id);
     let mut media = format!("{folder}{MEDIA}?viewer={number:016x}");
@@ -225,7 +229,11 @@ pub(super) async fn multivariant(
     // It is a viewer when it asks for what that names: who only looks whether there is something is none.
     drop(admit(api, client, key)?);
     let headers = [(CONTENT_TYPE, M3U8), (CACHE_CONTROL, "no-store")];
-    Ok((headers, playlist.to_string()).into_response())
+    let text = playlist.to_string();
+    let body = if is_packed { packed::gzip(text.as_bytes()) } else { text.into() };
+    let mut answer = (headers, body).into_response();
+    packed::mark(&mut answer, is_packed);
+    Ok(answer)
 }
 
 /// The name of a stream as the client wrote it, which what is beside it is named by.
@@ -254,9 +262,14 @@ pub(super) async fn file(
         return Err(gone());
     }
     if named.is_playlist {
-        let query = Query::of(uri, named)?;
-        seat(api, client, &muxer, query.viewer, headers)?;
-        return media_playlist(api, &muxer, &query, headers).await;
+        let query = Query::of(uri)?;
+        let viewer = named.viewer.or(query.viewer);
+        let viewer = viewer.ok_or_else(|| bad_value("viewer", VIEWER_FORM))?;
+        // Who looks whether it is there watches nothing.
+        if method != Method::HEAD {
+            seat(api, client, &muxer, viewer, headers)?;
+        }
+        return media_playlist(api, &muxer, (track, &query), headers).await;
     }
     let of_list = (track, named.file);
     if let Some(answer) = rewind::file(api, &muxer, of_list, method, headers).await? {
@@ -318,11 +331,11 @@ fn counted(api: &Api, answer: Response) -> Response {
     answer
 }
 
-/// What a player asks of a playlist.
+/// What a player asks of a playlist, whichever it is.
 struct Query {
-    viewer: u64,
-    /// Whose playlist it is.
-    track: Option<TrackName>,
+    viewer: Option<u64>,
+    /// Whether the first tracks are to be together.
+    is_together: bool,
     msn: Option<u64>,
     part: Option<u64>,
     /// How far it is to reach back.
@@ -333,23 +346,22 @@ struct Query {
 
 impl Query {
     /// Reads it, and passes over what it does not know: players, caches and later versions add what they like.
-    fn of(uri: &Uri, named: Named<'_>) -> Result<Self, Problem> {
+    fn of(uri: &Uri) -> Result<Self, Problem> {
         let value = |name: &str| rewind::value(uri, name);
         let number = |name: &str| {
             let read = value(name).map(str::parse::<u64>).transpose();
             read.map_err(|_| bad_value(name, "expected a number"))
         };
-        let said = || value("viewer").and_then(|viewer| u64::from_str_radix(viewer, 16).ok());
-        let viewer = named.viewer.or_else(said);
-        let viewer = viewer.ok_or_else(|| bad_value("viewer", "expected what KEY.m3u8 says"))?;
+        let viewer = value("viewer").map(|viewer| u64::from_str_radix(viewer, 16)).transpose();
+        let viewer = viewer.map_err(|_| bad_value("viewer", VIEWER_FORM))?;
+        let is_together = rewind::is_said(uri, "tracks", "first")?;
         let (msn, part) = (number("_HLS_msn")?, number("_HLS_part")?);
         if part.is_some() && msn.is_none() {
             return Err(bad_value("_HLS_part", "expected _HLS_msn with it"));
         }
         let skips = matches!(value("_HLS_skip"), Some("YES" | "v2"));
-        let track = named.track;
         let dvr = rewind::asked(uri)?;
-        Ok(Self { viewer, track, msn, part, dvr, skips })
+        Ok(Self { viewer, is_together, msn, part, dvr, skips })
     }
 }
 
@@ -357,44 +369,44 @@ impl Query {
 async fn media_playlist(
     api: &Arc<Api>,
     muxer: &Arc<Muxer>,
-    query: &Query,
+    (track, query): (Option<TrackName>, &Query),
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let is_packed = packed::takes_gzip(headers)?;
     // Nobody can know of a segment that far away (6.2.5.2).
     let first = query.dvr.map_or(0, |asked| asked.first(muxer));
-    let newest = |state: &State| state.window(query.track).map(Window::open_segment);
+    let newest = |state: &State| state.window(track).map(Window::open_segment);
     let open = first + newest(&muxer.lock()).unwrap_or_default();
     if query.msn.is_some_and(|msn| msn > open + 1) {
         return Err(bad_value("_HLS_msn", format!("the newest segment is {open}")));
     }
-    if query.dvr.is_some_and(|asked| !muxer.lock().rewinding.has(query.track, asked)) {
+    if query.dvr.is_some_and(|asked| !muxer.lock().rewinding.has(track, asked)) {
         return Err(bad_value("dvr", format!("begin at /live/{}.m3u8", muxer.key)));
     }
-    rewind::refresh(api, muxer, query.track, query.dvr.is_some());
+    rewind::refresh(api, muxer, track, query.dvr.is_some());
     // What is before the first live segment is there.
     let msn = query.msn.and_then(|msn| msn.checked_sub(first));
     let find = |state: &mut State| {
-        let window = state.window(query.track)?;
+        let window = state.window(track)?;
         if !msn.is_none_or(|msn| window.has(msn, query.part)) {
             return None;
         }
         if query.dvr.is_some() {
             return Some(None);
         }
-        if let Some(known) = state.playlists.get(&query.track) {
+        if let Some(known) = state.playlists.get(&track) {
             return Some(Some(known.clone()));
         }
-        let media = match query.track {
+        let media = match track {
             Some(track) => state.renditions.playlist(track),
             None => window.playlist(),
         };
         let playlist = Playlist::of(&media?);
-        state.playlists.insert(query.track, playlist.clone());
+        state.playlists.insert(track, playlist.clone());
         Some(Some(playlist))
     };
     let playlist = match (muxer.wait_for(BLOCK_TIME, find).await, query.dvr) {
-        (Some(None), Some(asked)) => rewind::playlist(muxer, query.track, asked, query.skips).await,
+        (Some(None), Some(asked)) => rewind::playlist(muxer, track, asked, query.skips).await,
         (found, _) => found.flatten(),
     };
     let Some(playlist) = playlist else {

@@ -154,6 +154,11 @@ fn requests_wait_for_what_comes_next() {
             (&format!("{STREAM}.m3u8?"), "tracks=all"),
             (&format!("{STREAM}.m3u8?"), "tracks"),
             (&format!("{STREAM}.m3u8?"), "dvr=soon"),
+            (&format!("{STREAM}.m3u8?"), "from=now"),
+            (&format!("{STREAM}.m3u8?"), "viewer=me"),
+            (&format!("{STREAM}.m3u8?"), "_HLS_msn=next"),
+            (&format!("{STREAM}.m3u8?"), "_HLS_part=1"),
+            (&url, "&tracks=all"),
             (&url, "&dvr=1h&from=now"),
             (&url, "&_HLS_msn=next"),
         ] {
@@ -202,6 +207,22 @@ fn answers_say_how_long_they_hold_and_come_in_parts_and_packed() {
             assert_eq!(refused.header("content-encoding"), None);
             (unpacked(&asking("gzip, br")) == refused.text()).then_some(())
         });
+        // The playlist before it as well.
+        let multivariant = format!("{STREAM}.m3u8");
+        for path in [&multivariant, &url] {
+            let nothing = http.clone().header("Accept-Encoding", "identity;q=0").get(path);
+            assert_eq!(nothing.problem(), (406, "not-acceptable".to_owned()), "{path}");
+            let packed = http.clone().header("Accept-Encoding", "gzip, identity;q=0").get(path);
+            assert_eq!(packed.header("content-encoding").as_deref(), Some("gzip"), "{path}");
+        }
+        // Who looks whether it is there is no viewer.
+        let players =
+            || http.get("/api/v1/streams/live%2Ftest").ok()["players"]["count"].as_u64().unwrap();
+        let (other, before) = (url.replace("?viewer=", "?viewer=a"), players());
+        assert_eq!(http.send("HEAD", &other[..other.len() - 1], None).status, 200);
+        assert_eq!(players(), before);
+        assert_eq!(http.get(&other[..other.len() - 1]).status, 200);
+        assert_eq!(players(), before + 1);
         let path = beside(&url, "segment-0.m4s");
         let whole = http.get(&path);
         assert_eq!(whole.header("cache-control").unwrap(), "public, max-age=3600, immutable");
