@@ -26,7 +26,8 @@ pub(crate) fn deny(workspace: &Workspace) -> Result<()> {
     run(deny.args(["licenses", "bans", "sources"]))
 }
 
-/// Has loom try every order of what the threads of the models in `crates/live` do.
+/// Has loom try every order of what the threads of the models in `crates/live` do, with at most two changes of
+/// thread that nothing forces.
 ///
 /// # Errors
 ///

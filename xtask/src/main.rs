@@ -52,7 +52,7 @@ enum Task {
     Obs,
     /// Check licences, origins and duplicates of the dependencies
     Deny,
-    /// Check the concurrency of timelines, cursors and the registry in every order of threads
+    /// Check the concurrency of timelines, cursors and the registry in every order of threads, with two forced changes
     Loom,
     /// Run the fuzz targets, one after the other, and print what they did
     Fuzz {

@@ -1,5 +1,5 @@
 //! The locks of this crate: those of the standard library. When its concurrency is checked
-//! (`cargo xtask loom`) they are loom's, which tries every order of what several threads do.
+//! (`cargo xtask loom`) they are loom's, which tries every order of what several threads do, with at most two forced changes.
 //!
 //! `Arc` stays that of the standard library: what is counted is not what is checked.
 

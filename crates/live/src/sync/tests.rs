@@ -1,4 +1,5 @@
-//! Models for loom: small stories with two or three threads, of which it tries every order.
+//! Models for loom: small stories with two or three threads, of which it tries every order with at
+//! most two changes of thread that nothing forces.
 //!
 //! Time never passes in them, so whoever should be woken and is not stands for ever, which loom
 //! reports; and so does it a lock that is never given back.
