@@ -30,7 +30,7 @@ pub enum Cut {
     Format,
     /// The publisher came back.
     Rejoin,
-    /// The disk works again.
+    /// The disk works again, or the file before was moved away.
     Disk,
     /// There is free space again.
     Space,

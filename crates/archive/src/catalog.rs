@@ -230,6 +230,7 @@ impl Catalog {
                 Event::SetAside { from, to, reason } => {
                     self.was_set_aside(from, to, reason, now_unix_ms)?;
                 }
+                Event::Gone(path) => self.gone(path)?,
                 Event::Wake => {}
             }
         }

@@ -68,8 +68,8 @@ pub enum ChangeError {
     /// There is no such recording.
     #[error("there is no such recording")]
     Unknown,
-    /// It is over, and no file of it is left that this could be done to.
-    #[error("the recording has no files any more")]
+    /// It is over, and no file of it is found that this could be done to.
+    #[error("the recording has no files any more: they were deleted or moved away")]
     Gone,
     /// It is still being recorded.
     #[error("the recording is running: stop it first")]

@@ -186,6 +186,10 @@ pub trait DiskFile: Send {
     /// # Errors
     /// [`io::ErrorKind::NotFound`] when the file was deleted; those of the operating system.
     fn check(&mut self) -> io::Result<()>;
+
+    /// Whether `path` leads to the file: it may have been moved since it was opened. What cannot be
+    /// found out counts as so.
+    fn is_at(&mut self, path: &Path) -> bool;
 }
 
 /// Appends all of `chunks`, shows `written` what the file took, and leaves it empty. After an error
@@ -414,6 +418,15 @@ impl DiskFile for SystemFile {
         }
         Ok(())
     }
+
+    fn is_at(&mut self, path: &Path) -> bool {
+        use io::ErrorKind::{NotADirectory, NotFound};
+        match (std::fs::metadata(path), self.file.metadata()) {
+            (Ok(there), Ok(own)) => is_same(&there, &own),
+            (Err(error), _) => !matches!(error.kind(), NotFound | NotADirectory),
+            (Ok(_), Err(_)) => true,
+        }
+    }
 }
 
 /// Locks a file for as long as it is open. Where a file system has no locks there are none.
@@ -542,6 +555,21 @@ fn sync_dir(_dir: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn is_deleted(file: &File) -> io::Result<bool> {
     Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) == 0)
+}
+
+/// Whether both are of one file. Some network file systems number it anew each time they are asked;
+/// its size tells it from a copy that does not grow.
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let number = |file: &Metadata| (file.dev(), file.ino());
+    number(one) == number(other) || one.len() == other.len()
+}
+
+/// Elsewhere the standard library has no way to ask.
+#[cfg(not(unix))]
+fn is_same(_one: &Metadata, _other: &Metadata) -> bool {
+    true
 }
 
 /// Elsewhere the standard library has no way to ask.

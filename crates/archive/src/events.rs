@@ -79,6 +79,8 @@ pub(crate) enum Event {
     Recovered(Finished),
     /// A file could not be understood and has another name now.
     SetAside { from: PathBuf, to: PathBuf, reason: String },
+    /// A file that was being written is not found under its name any more.
+    Gone(PathBuf),
     /// Nothing happened; the keeper is to look at what it was asked for.
     Wake,
 }

@@ -199,6 +199,11 @@ impl Segment {
         patch(&mut *self.file, &self.container)
     }
 
+    /// Whether the file is still found under its name.
+    pub(crate) fn is_in_place(&mut self) -> bool {
+        self.file.is_at(&self.path)
+    }
+
     /// Waits until what was flushed is on the disk.
     ///
     /// # Errors
@@ -217,7 +222,8 @@ impl Segment {
     ///
     /// # Errors
     /// Those of the disk. What can be done after one is done, so a file that is not said to be
-    /// complete plays all the same; [`recover::mend`] does the rest.
+    /// complete plays all the same; [`recover::mend`] does the rest. [`io::ErrorKind::NotFound`] when the
+    /// file is not under its name any more: one that was moved is whole then.
     pub(crate) fn finish(
         mut self,
         disk: &dyn Disk,
@@ -234,14 +240,16 @@ impl Segment {
             Ok(_) => complete(&mut *self.file, &self.container),
             Err(error) => self.file.sync_data().and(Err(error)),
         };
-        let hash = match completed.and_then(|()| self.digest.finish(&mut *self.file)) {
-            Ok(hash) => hash,
-            Err(error) => {
-                // Where the directory is gone too, the first error tells more.
-                let _ = sync_parent(disk, &self.path);
-                return (self.path, Err(error));
-            }
-        };
+        let hashed = completed.and_then(|()| self.digest.finish(&mut *self.file));
+        let hash =
+            match hashed.and_then(|hash| in_place(&mut *self.file, &self.path).map(|()| hash)) {
+                Ok(hash) => hash,
+                Err(error) => {
+                    // Where the directory is gone too, the first error tells more.
+                    let _ = sync_parent(disk, &self.path);
+                    return (self.path, Err(error));
+                }
+            };
         let whole = Whole {
             path: self.path,
             about: self.about,
@@ -261,6 +269,7 @@ impl Segment {
     ///
     /// # Errors
     /// Those of the disk; the file is for [`recover::mend`] when the disk works again.
+    /// [`io::ErrorKind::NotFound`] for one that was moved, which is whole.
     pub(crate) fn abandon(
         mut self,
         disk: &dyn Disk,
@@ -268,8 +277,11 @@ impl Segment {
         end: &End,
     ) -> io::Result<Left> {
         if self.size <= self.start {
+            let is_in_place = self.is_in_place();
             drop(self.file);
-            disk.remove(&self.path)?;
+            if is_in_place {
+                disk.remove(&self.path)?;
+            }
             return Ok(Left::Nothing);
         }
         match self.file.check() {
@@ -286,6 +298,7 @@ impl Segment {
         let whole =
             recover::complete_cut(&mut *file, &path, ledger, end, |bytes| digest.append(bytes))?;
         let mut finished = whole.hashed(digest.finish(&mut *file)?);
+        in_place(&mut *file, &finished.path)?;
         drop(file);
         settle(disk, &self.dir, &mut finished, end)?;
         Ok(Left::File(Box::new(finished)))
@@ -420,6 +433,18 @@ fn settle(disk: &dyn Disk, dir: &Path, finished: &mut Finished, end: &End) -> io
     let from = renamed?;
     named?;
     if from.parent() == finished.path.parent() { Ok(()) } else { sync_parent(disk, &from) }
+}
+
+/// Checks that a file is still found under its name, before anything is done there.
+fn in_place(file: &mut dyn DiskFile, path: &Path) -> io::Result<()> {
+    if file.is_at(path) {
+        return Ok(());
+    }
+    let path = path.display();
+    let text = format!(
+        "{path} was moved or its disk unmounted; the file is whole where it is now, put it back to have it listed"
+    );
+    Err(io::Error::new(io::ErrorKind::NotFound, text))
 }
 
 /// Makes the name of a file survive a power cut.

@@ -89,7 +89,7 @@ pub struct Status {
     pub ending: Option<Reason>,
     /// Whether its files are held, so that nothing deletes them.
     pub held: bool,
-    /// The newest segment; `None` until the first packet.
+    /// The newest segment; `None` until the first packet, and when it is not under its name any more.
     pub file: Option<PathBuf>,
     /// Segments so far, the open one among them.
     pub segments: u32,
@@ -106,4 +106,11 @@ pub struct Status {
     pub waiting_bytes: u64,
     /// How long its appends and syncs took.
     pub latency: Latency,
+}
+
+impl Status {
+    /// Whether it has a newest segment, and that is not under its name any more.
+    pub fn is_gone(&self) -> bool {
+        self.segments > 0 && self.file.is_none()
+    }
 }

@@ -201,14 +201,24 @@ impl Catalog {
         let (Some(from), Some(to)) = (stored(dir, from), stored(dir, to)) else {
             return Ok(());
         };
-        let db = &self.reader.db;
-        let is_here = "path = ?1 AND state IN ('open', 'finished')";
-        db.execute(&format!("UPDATE segments SET state = 'missing' WHERE {is_here}"), [&from])?;
-        db.execute(
+        self.leave(&from)?;
+        self.reader.db.execute(
             "INSERT INTO set_aside (from_path, to_path, reason, seen_unix_ms) \
              VALUES (?1, ?2, ?3, ?4)",
             params![from, to, reason, now_unix_ms],
         )?;
+        Ok(())
+    }
+
+    pub(super) fn gone(&self, path: &Path) -> Result<(), Error> {
+        stored(&self.reader.record_dir, path).map_or(Ok(()), |path| self.leave(&path))
+    }
+
+    /// Enters that the file of a segment is not where it was.
+    fn leave(&self, path: &str) -> Result<(), Error> {
+        let sql = "UPDATE segments SET state = 'missing', held = 0 \
+                   WHERE path = ?1 AND state IN ('open', 'finished')";
+        self.reader.db.execute(sql, [path])?;
         Ok(())
     }
 

@@ -360,6 +360,18 @@ fn a_set_aside_file_is_no_segment_any_more() {
 }
 
 #[test]
+fn a_file_that_is_gone_while_it_is_written_is_missing_until_it_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open(dir.path());
+    let (path, about) = (dir.path().join("a.flv"), about_of(1, 1, 0));
+    apply(&catalog, &[Event::Opened { path: path.clone(), about: about.clone() }]);
+    apply(&catalog, &[Event::Gone(path.clone())]);
+    assert_eq!(state(&catalog, &path), Some(State::Missing));
+    apply(&catalog, &[Event::Recovered(finished(path.clone(), &about))]);
+    assert_eq!(state(&catalog, &path), Some(State::Finished));
+}
+
+#[test]
 fn what_was_written_since_counts_the_part_of_a_segment() {
     let dir = tempfile::tempdir().unwrap();
     let catalog = open(dir.path());

@@ -166,6 +166,19 @@ impl FakeDisk {
         self.shared.state.lock().unwrap().names.clear();
     }
 
+    /// Gives all names in a directory to another one, as `mv` does while files are open.
+    pub(crate) fn move_dir(&self, from: &str, to: &str) {
+        let mut state = self.shared.state.lock().unwrap();
+        state.dirs.retain(|dir| dir != Path::new(from));
+        state.dirs.push(to.into());
+        let moved = |path: PathBuf| match path.strip_prefix(from) {
+            Ok(name) => Path::new(to).join(name),
+            Err(_) => path,
+        };
+        let names = std::mem::take(&mut state.names);
+        state.names = names.into_iter().map(|(path, number)| (moved(path), number)).collect();
+    }
+
     /// Bytes of files that were read so far.
     pub(crate) fn bytes_read(&self) -> usize {
         self.shared.state.lock().unwrap().bytes_read
@@ -431,5 +444,10 @@ impl DiskFile for FakeFile {
             return Ok(());
         }
         Err(io::Error::new(io::ErrorKind::NotFound, "the file was deleted"))
+    }
+
+    /// No call that could fail.
+    fn is_at(&mut self, path: &Path) -> bool {
+        self.shared.state.lock().unwrap().names.get(path) == Some(&self.number)
     }
 }

@@ -104,6 +104,31 @@ fn a_deleted_file_is_noticed() {
     assert_eq!(file.check().unwrap_err().kind(), io::ErrorKind::NotFound);
 }
 
+#[test]
+fn a_moved_file_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let [path, elsewhere] = ["f", "g"].map(|name| dir.path().join(name));
+    let mut file = SystemDisk.create_new(&path).unwrap();
+    file.append(&[IoSlice::new(b"grows")]).unwrap();
+    assert!(file.is_at(&path));
+    assert!(!file.is_at(&dir.path().join("no/such/directory")));
+    std::fs::rename(&path, &elsewhere).unwrap();
+    assert!(!file.is_at(&path) && file.is_at(&elsewhere));
+    file.check().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_in_the_place_of_a_moved_one_is_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f");
+    let mut file = SystemDisk.create_new(&path).unwrap();
+    std::fs::rename(&path, dir.path().join("g")).unwrap();
+    file.append(&[IoSlice::new(b"grows")]).unwrap();
+    std::fs::write(&path, b"as it was").unwrap();
+    assert!(!file.is_at(&path));
+}
+
 #[cfg(unix)]
 #[test]
 fn files_are_not_for_everybody() {

@@ -58,6 +58,15 @@ fn in_use(path: &Path) -> Failure {
     ChangeError::Disk(why).into()
 }
 
+/// Why there is nothing to be done to a recording that the catalog does not know: it was made of files, and
+/// those of one that has just ended may have gone with it.
+fn unknown(shared: &Shared, id: RecordingId) -> ChangeError {
+    match shared.ended(id) {
+        Some(ended) if ended.is_gone() => ChangeError::Gone,
+        _ => ChangeError::Unknown,
+    }
+}
+
 impl Clerk {
     /// Carries out changes that wait, some of them a turn.
     ///
@@ -97,7 +106,11 @@ impl Clerk {
             return Err(match change {
                 _ if is_unavailable => ChangeError::Catalog("it cannot be used now".to_owned()),
                 Change::EmptyBin => return Ok(Changed::default()),
-                _ => ChangeError::Unknown,
+                Change::Label { id, .. }
+                | Change::Hold { id }
+                | Change::Release { id }
+                | Change::Delete { id, .. }
+                | Change::Restore { id } => unknown(&shared, id),
             }
             .into());
         };
@@ -175,7 +188,7 @@ struct Work<'a> {
 impl Work<'_> {
     fn recording(&self, id: RecordingId) -> Result<Recording, Failure> {
         let recording = self.catalog.reader().recording(id)?;
-        recording.ok_or_else(|| ChangeError::Unknown.into())
+        recording.ok_or_else(|| unknown(self.shared, id).into())
     }
 
     /// The segments of a recording whose files are there, in the bin or not.

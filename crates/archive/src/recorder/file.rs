@@ -1,6 +1,6 @@
 //! The files of a recording, one after another: all disk calls of a recorder are here.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -223,7 +223,12 @@ impl Recorder {
         let age = self.now.saturating_duration_since(self.created);
         self.refresh_at = self.now + age.clamp(REFRESH_CHANGED, REFRESH);
         let _call = self.task.calls.enter(self.shared.age());
-        segment.refresh(self.books.segment()).map_err(Failure::Write)
+        segment.refresh(self.books.segment()).map_err(Failure::Write)?;
+        if !segment.is_in_place() {
+            // It has all that came; what comes goes to where recordings are to be.
+            self.rotation.want(Cut::Disk, self.rebase.newest_ms());
+        }
+        Ok(())
     }
 
     /// Waits for the disk when it is time.
@@ -262,9 +267,9 @@ impl Recorder {
         let call = self.task.calls.enter(self.shared.age());
         let (named, result) = segment.finish(&*self.shared.disk, ledger, &end);
         drop(call);
-        self.end_hold(Some(&named));
         match result {
             Ok(finished) => {
+                self.end_hold(Some(&named));
                 self.books.close(length_ms);
                 self.task.set_file(Some(finished.path.clone()));
                 self.finished(finished);
@@ -273,7 +278,7 @@ impl Recorder {
                 self.books.close_in_doubt(length_ms);
                 telemetry::close_failed(&self.task.key, &words(&error));
                 self.add(&Counters { errors: 1, ..Counters::default() });
-                self.doubt(path);
+                self.doubt(named, path, &error);
             }
         }
         self.publish();
@@ -295,9 +300,8 @@ impl Recorder {
                 return Kept::Nothing;
             }
             Ok(Left::Deleted) => {
-                self.end_hold(None);
-                self.chain = None;
-                self.task.set_file(self.last_file.clone());
+                (self.chain, self.last_file) = (None, None);
+                self.gone(path);
                 return Kept::Deleted;
             }
             Ok(Left::File(finished)) => {
@@ -305,10 +309,7 @@ impl Recorder {
                 self.finished(*finished);
             }
             // That this may fail too goes without saying.
-            Err(_) => {
-                self.end_hold(Some(&path));
-                self.doubt(path);
-            }
+            Err(error) => self.doubt(path.clone(), path, &error),
         }
         Kept::File
     }
@@ -331,11 +332,22 @@ impl Recorder {
         self.shared.events.send(Event::Finished(finished));
     }
 
-    /// How much of the newest file is on the disk, and so its hash, is not known.
-    fn doubt(&mut self, path: PathBuf) {
+    /// How much of the newest file is on the disk, and so its hash, is not known. It is `named` so now.
+    fn doubt(&mut self, named: PathBuf, path: PathBuf, error: &io::Error) {
         (self.last_file, self.chain) = (Some(path.clone()), None);
         self.doubted = Some(path.clone());
-        self.leave_unfinished(path);
+        self.leave_unfinished(path.clone());
+        match error.kind() {
+            ErrorKind::NotFound => self.gone(path),
+            _ => self.end_hold(Some(&named)),
+        }
+    }
+
+    /// The newest file is not under its name any more.
+    fn gone(&mut self, path: PathBuf) {
+        self.end_hold(None);
+        self.task.set_file(None);
+        self.shared.events.send(Event::Gone(path));
     }
 
     fn leave_unfinished(&mut self, path: PathBuf) {
@@ -346,7 +358,8 @@ impl Recorder {
 
     /// Mends what the disk did not let end.
     pub(super) fn mend(&mut self) {
-        let _call = self.task.calls.enter(self.shared.age());
+        let task = self.task.clone();
+        let _call = task.calls.enter(self.shared.age());
         let Self { unfinished, shared, chain, books, doubted, plan, last_file, .. } = self;
         let Shared { disk, observer, events, .. } = &**shared;
         let (now, mut gone) = (shared.clock.instant(), None);
@@ -358,6 +371,7 @@ impl Recorder {
                 Ok(Mended::Whole(finished)) => {
                     if is_last {
                         *chain = Some(finished.chain);
+                        task.set_file(Some(path.clone()));
                     }
                     if is_doubted {
                         books.correct(finished.ledger.written, finished.length_ms, now);

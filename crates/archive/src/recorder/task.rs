@@ -82,7 +82,7 @@ pub(crate) struct Task {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress {
     pub(crate) state: State,
-    /// The newest segment's file.
+    /// The newest segment's file, as far as it is under its name.
     pub(crate) file: Option<PathBuf>,
     /// Segments so far, and where the recording's clock stands.
     pub(crate) segments: u32,

@@ -9,6 +9,8 @@ mod api;
 mod full;
 #[cfg(target_os = "linux")]
 mod hangs;
+#[cfg(target_os = "linux")]
+mod moved;
 #[cfg(unix)]
 mod permission;
 mod places;

@@ -1,7 +1,7 @@
 //! A disk that fails costs what cannot be had, counted, and no more.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,10 +11,11 @@ use media::amf0::Value;
 
 use crate::config::Rotation;
 use crate::disk::fake::{Call, FakeDisk, Fault};
+use crate::events::Event;
 use crate::recorder::Timing;
 use crate::testing::{
-    Rig, Stream, TIMING, audio, capture_log, clip, errors_of, log_of, metadata, scan, scan_torn,
-    second, video, wait_until,
+    Rig, Stream, TIMING, assert_begins, audio, capture_log, clip, errors_of, log_of, metadata,
+    scan, scan_torn, second, video, wait_until,
 };
 use crate::{
     Archive, Config, Cut, GapReason, Observer, StartRequest, State, SystemClock, SystemDisk,
@@ -475,12 +476,91 @@ fn a_deleted_file_is_noticed_once_and_the_recording_goes_on() {
                     stream_key=live/deleted file=./recordings/live_deleted_20251011_143052.flv";
     assert_eq!(errors_of(&key), [expected]);
     assert_eq!(rig.file_names(), ["live_deleted_20251011_143102.flv"]);
+    let gone = PathBuf::from("recordings/live_deleted_20251011_143052.flv");
+    assert!(rig.take_events().contains(&Event::Gone(gone)));
     // What was in it is in no file any more.
     let file = rig.file("live_deleted_20251011_143102.flv");
     assert_eq!(metadata(&file, "segment"), Value::from(2.0));
     assert_eq!(metadata(&file, "gapBeforePackets"), Value::from(22.0));
     let complete = log_of(&key).pop().unwrap();
     assert!(complete.contains(" received=42 written=20 dropped=22 "), "{complete}");
+}
+
+/// What is said of a file of a stream that was moved.
+fn moved(key: &str, file: &str) -> String {
+    format!(
+        "ERROR recorder close error error=\"recordings/{file} was moved or its disk unmounted; the file is \
+         whole where it is now, put it back to have it listed\" stream_key={key}"
+    )
+}
+
+#[test]
+fn a_file_that_is_moved_is_whole_and_the_next_one_begins_where_it_was_without_a_loss() {
+    let rig = Rig::new(FakeDisk::default());
+    let mut stream = Stream::publish("live", "moved");
+    let id = rig.start(&stream);
+    stream.push(clip(1));
+    rig.wait_for_packets(22);
+    rig.disk.move_dir("recordings", "elsewhere");
+    let mut seconds = 1..;
+    wait_until("another file begins", || {
+        rig.clock.advance(Duration::from_secs(10));
+        stream.push(seconds.next().into_iter().flat_map(second));
+        rig.disk.files().keys().any(|path| path.starts_with("recordings"))
+    });
+    let sent = std::mem::take(&mut stream.sent);
+    rig.wait_for_packets(sent.len() as u64);
+    let key = stream.key.clone();
+    drop(stream);
+    rig.wait_for_end();
+
+    let name = "live_moved_20251011_143052.flv";
+    assert_eq!(errors_of(&key), [moved("live/moved", name)]);
+    let files = rig.disk.files();
+    let [(elsewhere, first), (path, next)] = &files.iter().collect::<Vec<_>>()[..] else {
+        panic!("{:?}", files.keys())
+    };
+    assert_eq!(elsewhere.as_path(), Path::new("elsewhere").join(name));
+    for (file, number) in [(first, 1.0), (next, 2.0)] {
+        assert_eq!(metadata(file, "complete"), Value::from(true));
+        assert_eq!(metadata(file, "segment"), Value::from(number));
+    }
+    assert_eq!(metadata(next, "segmentReason"), Value::from("disk"));
+    // The next one repeats both configurations.
+    assert_eq!(metadata(next, "packetsRepeated"), Value::from(2.0));
+    let packets = [scan(first), scan(next).split_off(2)].concat();
+    assert_eq!(assert_begins(&packets, &sent), sent.len());
+    let gone = Path::new("recordings").join(name);
+    assert!(rig.take_events().contains(&Event::Gone(gone)));
+    assert_eq!(rig.archive.ended(id).unwrap().file.as_ref(), Some(*path));
+}
+
+#[test]
+fn nothing_is_done_under_the_name_of_a_file_that_was_moved_before_its_end() {
+    let rig = Rig::new(FakeDisk::default());
+    let mut stream = Stream::publish("live", "away-at-end");
+    let id = rig.start_by(&stream, |plan| plan.template = "live/{sequence}_{end}".parse().unwrap());
+    stream.push(clip(1));
+    rig.wait_for_packets(22);
+    let [name] = &rig.file_names()[..] else { panic!("one file") };
+    rig.disk.move_dir("recordings/live", "elsewhere");
+    // Another file has the name.
+    let path = Path::new("recordings/live").join(name);
+    rig.disk.put(path.to_str().unwrap(), b"of somebody else");
+    let key = stream.key.clone();
+    drop(stream);
+    rig.wait_for_end();
+
+    assert_eq!(errors_of(&key), [moved("live/away-at-end", &format!("live/{name}"))]);
+    let files = rig.disk.files();
+    let there = Path::new("elsewhere").join(name);
+    assert_eq!(files.keys().collect::<Vec<_>>(), [&there, &path]);
+    assert_eq!(files[&path], b"of somebody else");
+    assert_eq!(metadata(&files[&there], "complete"), Value::from(true));
+    assert_eq!(scan(&files[&there]).len(), 22);
+    assert!(rig.take_events().contains(&Event::Gone(path)));
+    let ended = rig.archive.ended(id).unwrap();
+    assert_eq!((ended.file, ended.segments), (None, 1));
 }
 
 #[test]

@@ -358,6 +358,10 @@ impl DiskFile for HangingFile {
     fn check(&mut self) -> io::Result<()> {
         unreachable!()
     }
+
+    fn is_at(&mut self, _: &Path) -> bool {
+        unreachable!()
+    }
 }
 
 #[tokio::test]

@@ -229,7 +229,9 @@ pub(in crate::http) async fn one(api: &Arc<Api>, id: RecordingId) -> Result<Reco
 
 /// Whether the catalog knows all of a recording that is over, or cannot be asked.
 pub(super) async fn is_entered(api: &Api, id: RecordingId) -> bool {
-    let Some(ended) = api.context.archive.ended(id) else { return true };
+    // Of one whose file is gone the catalog may never know.
+    let ended = api.context.archive.ended(id).filter(|ended| !ended.is_gone());
+    let Some(ended) = ended else { return true };
     match ask(api, move |reader| reader.recording(id)).await {
         Ok(Some(Some(known))) => known.state != RecordingState::Recording,
         // There is no catalog where nothing was ever recorded.
@@ -393,7 +395,11 @@ async fn page(api: &Arc<Api>, search: Search) -> Result<(Vec<Recording>, Option<
     let (running, ended) = (archive.list(), archive.ended_lately());
     let is_first = search.after.is_none() && query.order == Order::Newest;
     let times = (query.from_unix_ms, query.to_unix_ms);
-    let is_wanted = |state| states.is_empty() || states.contains(&state);
+    let is_wanted = |state| match states.is_empty() {
+        // The catalog has what was asked for, and the rest is here.
+        true => state != State::Missing,
+        false => states.contains(&state),
+    };
     let mut found = Vec::new();
     if is_first && times == (None, None) && is_wanted(State::Waiting) {
         let waiting = api.context.director.waiting().into_iter().rev();
@@ -423,9 +429,10 @@ async fn page(api: &Arc<Api>, search: Search) -> Result<(Vec<Recording>, Option<
     // What has just begun. If it is over already, it is so here when its files are known.
     let new = new.iter().filter_map(|id| match (of(&running, *id), of(&ended, *id)) {
         (Some(status), _) if is_in_time(status, times) => Some(Recording::running(status)),
-        (None, Some(status)) if is_in_time(status, times) => {
-            Some(Recording { state: State::Recording, ..Recording::running(status) })
-        }
+        (None, Some(status)) if is_in_time(status, times) => Some(match status.is_gone() {
+            true => Recording::ended(status),
+            false => Recording { state: State::Recording, ..Recording::running(status) },
+        }),
         _ => None,
     });
     let new: Vec<_> = new.filter(|recording| search.takes(recording)).collect();

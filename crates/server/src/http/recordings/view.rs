@@ -169,7 +169,8 @@ impl Recording {
     /// One that has just ended.
     pub(crate) fn ended(status: &Status) -> Self {
         let reason = status.ending.map_or("ended", Reason::name);
-        let (state, reason, file) = (State::Complete, Some(reason.to_owned()), None);
+        let state = if status.is_gone() { State::Missing } else { State::Complete };
+        let (reason, file) = (Some(reason.to_owned()), None);
         Self { state, reason, file, ..Self::running(status) }
     }
 
