@@ -105,7 +105,7 @@ pub(crate) fn mend(disk: &dyn Disk, path: &Path, checksum_files: bool) -> io::Re
         Found::Complete(known) => known.whole(path),
         Found::Unfinished(unfinished) => {
             unfinished.write_again(disk, &mut *file, path)?;
-            let completed = unfinished.complete(disk, &mut *file, path)?;
+            let completed = unfinished.complete(disk, &mut *file, path, false)?;
             let Some((whole, cut_bytes)) = completed else { return Ok(Mended::Nothing(BARE)) };
             telemetry::recovered(&whole, cut_bytes);
             whole
@@ -226,7 +226,7 @@ impl Work<'_> {
         match file::examine(&mut *file)? {
             Found::Foreign | Found::Complete(_) => Ok(()),
             Found::Unfinished(unfinished) => {
-                let completed = unfinished.complete(disk, &mut *file, path)?;
+                let completed = unfinished.complete(disk, &mut *file, path, true)?;
                 let Some((whole, cut_bytes)) = completed else {
                     return self.set_aside(path, BARE);
                 };

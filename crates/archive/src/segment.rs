@@ -370,6 +370,13 @@ pub(crate) fn length_ms(properties: &[(String, media::amf0::Value)]) -> Option<u
     value.map(|seconds| millis(seconds).unsigned_abs())
 }
 
+/// Whether the program that wrote a file ended before it was finished: the next start did that.
+pub(crate) fn is_cut_off(properties: &[(String, media::amf0::Value)]) -> bool {
+    find(properties, CUT_OFF) == Some(&media::amf0::Value::Boolean(true))
+}
+
+/// That of the finished file of which [`is_cut_off`] is true.
+pub(crate) const CUT_OFF: &str = "cutOff";
 const LENGTH: &str = "segmentLength";
 const SYNCED_SIZE: &str = "syncedSize";
 

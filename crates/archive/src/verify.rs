@@ -57,6 +57,9 @@ pub struct File {
     pub declared_bytes: Option<u64>,
     /// How much of the recording clock it says that it stands for, in ms.
     pub length_ms: Option<u64>,
+    /// Whether its writer was cut off, and the next start finished it: it has what was written, and no books of
+    /// what came in its last moments.
+    pub is_cut_off: bool,
     /// Tags after the first.
     pub tags: Amount,
     /// The first of those, as many as its books call repeated.
@@ -126,7 +129,8 @@ impl Report {
 /// How good a proof is; the worse, the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// The files are all of the stream, from its first packet to the end of the last file.
+    /// The files are all of the stream, from its first packet to the end of the last file; of one that is
+    /// [cut off](Proof::is_cut_off) all that was written.
     Whole,
     /// The files are what they say, and they say that something is missing.
     Partial,
@@ -173,6 +177,12 @@ impl Proof {
             || self.missing_after > 0
             || self.gaps.iter().any(|missing| missing.gap.is_loss())
             || self.gaps_unlisted > 0
+    }
+
+    /// Whether the recording was cut off at its end, so that what came in its last moments may be missing. Of a file that
+    /// another follows that one tells what is.
+    pub fn is_cut_off(&self) -> bool {
+        self.files.last().is_some_and(|checked| checked.file.is_cut_off)
     }
 
     /// Whether one of its files is being written.

@@ -424,6 +424,7 @@ fn of_segments() -> Vec<String> {
         "canSeekToEnd",
         "hasMetadata",
         "segmentLength",
+        "cutOff",
         "syncedSize",
         "gapTimes",
         "gapDurations",

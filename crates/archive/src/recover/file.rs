@@ -19,7 +19,7 @@ use crate::disk::{Disk, DiskFile, append_all};
 use crate::ledger::whole;
 use crate::script::Script;
 use crate::segment::{
-    Container, End, Whole, complete, extra, length_ms, sync_parent, synced_bytes,
+    CUT_OFF, Container, End, Whole, complete, extra, length_ms, sync_parent, synced_bytes,
 };
 use crate::{About, Amount, Format, Ledger};
 
@@ -161,7 +161,8 @@ impl Known {
     }
 
     /// Completes the file; returns also how many bytes of it were cut off. `None` where nothing is
-    /// in it but what a file begins with: no player opens that.
+    /// in it but what a file begins with: no player opens that. Whoever wrote it has no books of what it lacks if it
+    /// `is_cut_off`, which it says then.
     ///
     /// # Errors
     /// Those of the disk; the file then is unfinished as before.
@@ -170,6 +171,7 @@ impl Known {
         disk: &dyn Disk,
         file: &mut dyn DiskFile,
         path: &Path,
+        is_cut_off: bool,
     ) -> io::Result<Option<(Whole, u64)>> {
         let found = match self.script.format {
             Format::Flv => self.tags(file)?,
@@ -186,7 +188,9 @@ impl Known {
         finish(file, &mut container, |_| {})?;
         let (size_bytes, length_ms) = (container.position(), container.duration_ms());
         let synced = synced_bytes(self.script.properties());
-        container.set_extra(extra(&ledger, synced.min(end), Some(length_ms)));
+        let mut extra = extra(&ledger, synced.min(end), Some(length_ms));
+        extra.extend(is_cut_off.then(|| (CUT_OFF.to_owned(), Value::Boolean(true))));
+        container.set_extra(extra);
         complete(file, &container)?;
         sync_parent(disk, path)?;
         let whole = Whole {

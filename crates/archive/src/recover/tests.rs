@@ -423,7 +423,7 @@ fn a_file_beyond_4_gib_gets_an_index_with_the_right_positions() {
     let file::Found::Unfinished(known) = file::examine(&mut *file).unwrap() else {
         panic!("not unfinished");
     };
-    let completed = known.complete(&SystemDisk, &mut *file, &path).unwrap();
+    let completed = known.complete(&SystemDisk, &mut *file, &path, true).unwrap();
     let (whole_file, cut_bytes) = completed.unwrap();
     assert!(whole > 1 << 32);
     assert_eq!((whole_file.size_bytes, cut_bytes), (whole, 3));

@@ -55,6 +55,7 @@ fn recording(id: &str, segments: u32) -> Vec<File> {
             }),
             declared_bytes: Some(60_000),
             length_ms: Some(10_000),
+            is_cut_off: false,
             tags: amount(100 - merged.packets + repeated, 50_000 - merged.bytes + repeated * 40),
             repeated: amount(repeated, repeated * 40),
             fault: None,
@@ -116,6 +117,17 @@ fn segments_in_any_order_are_proven_whole() {
     let next: &[_] = &[Source::NextSegment];
     assert_eq!(agreed, [next, next, &[]], "nobody tells the hash of the last");
     assert_eq!(judge(Vec::new()).verdict(), Verdict::Whole);
+}
+
+#[test]
+fn a_recording_is_cut_off_where_its_last_segment_is() {
+    for (cut_off, expected) in [(2, true), (1, false)] {
+        let mut files = recording(ID, 3);
+        files[cut_off].is_cut_off = true;
+        let report = judge(files);
+        assert_eq!(report.verdict(), Verdict::Whole);
+        assert_eq!(report.recordings[0].is_cut_off(), expected, "segment {}", cut_off + 1);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use media::tags::Reader;
 
 use super::{File, State};
 use crate::ledger::{find, whole};
-use crate::segment::length_ms;
+use crate::segment::{is_cut_off, length_ms};
 use crate::{About, Amount, Hash, Ledger};
 
 /// Reads one file, piece by piece, from its first byte to its last.
@@ -80,6 +80,7 @@ impl Walk {
             ledger,
             declared_bytes: number("filesize").map(whole),
             length_ms: length_ms(&report.metadata),
+            is_cut_off: is_cut_off(&report.metadata),
             tags: self.tags,
             repeated: self
                 .first

@@ -182,6 +182,8 @@ fn a_kill_costs_no_more_than_was_said_and_the_next_start_mends_every_file(format
     assert!(told <= files.len() && told * 10 >= files.len() * 9, "{told} of {}", files.len());
     let (code, said) = verify(files.values().map(PathBuf::as_path));
     assert_eq!(code, Some(0), "{said}");
+    let cut_off = said.lines().filter(|line| line.starts_with("  cut off ")).count();
+    assert_eq!(cut_off, files.len(), "none came to its end: {said}");
     if let Some([ffprobe]) = judge::programs(["ffprobe"]) {
         // Of a configuration without a frame ffprobe cannot tell the size of the picture.
         let has_frames = |file: &&PathBuf| report(file).tracks.iter().all(|t| t.frames > 0);

@@ -69,6 +69,44 @@ fn a_torn_file_is_cut_after_its_last_whole_tag_and_completed() {
     assert!(server.logs().iter().all(|line| line.message != "recording recovered"));
 }
 
+/// What a recorder was killed with is in no file and in no books.
+#[test]
+fn of_a_killed_recording_is_proven_what_was_written_and_said_that_it_was_cut_off() {
+    let sent = packets(1, small(), 300);
+    let (before, file) = unfinished(&sent);
+    let mut server = recording().record_dir(before.record_dir()).start();
+    server.wait_for_log("recording recovered", &[]);
+    // One that came to its end, beside it.
+    block_on(publish(&server, "live/next", &sent));
+    closed(&server, "live/next");
+    server.stop();
+    assert_finished(&file, &sent);
+
+    let (code, said) = verify([file.as_path()]);
+    assert_eq!(code, Some(0), "{said}");
+    let expected = [
+        "  cut off    the server was killed, or the power or the disk failed: ",
+        "may be missing\n",
+        "  result     proven whole as far as it was written: 1 segment, nothing of that lost, none twice",
+        "\nproven whole as far as it was written: 1 recording, 1 of which was cut off",
+    ];
+    for text in expected {
+        assert!(said.contains(text), "{text}: {said}");
+    }
+    assert!(!said.contains("no packet lost"), "{said}");
+
+    let (code, said) = verify(["-json".as_ref(), before.record_dir()]);
+    assert_eq!(code, Some(0), "{said}");
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let cut_off = |stream: &str| {
+        let recordings = report["recordings"].as_array().unwrap();
+        let of = recordings.iter().find(|recording| recording["stream_key"] == stream).unwrap();
+        (of["verdict"].clone(), of["cut_off"].clone())
+    };
+    assert_eq!(cut_off("live/test"), ("whole".into(), true.into()));
+    assert_eq!(cut_off("live/next"), ("whole".into(), false.into()));
+}
+
 /// What a server says that is not the only one in its directory.
 const IN_USE: &str = "record directory is used by another server";
 

@@ -38,6 +38,7 @@ fn recording(proof: &Proof) -> Value {
         "segments_not_given_after": proof.missing_after,
         "gaps": proof.gaps.iter().map(gap).collect::<Vec<_>>(),
         "gaps_unlisted": proof.gaps_unlisted,
+        "cut_off": proof.is_cut_off(),
         "problems": problems.collect::<Vec<_>>(),
     })
 }

@@ -36,16 +36,16 @@ fn all(verified: &Verified) -> String {
     let proofs = &verified.report.recordings;
     let recordings = count(proofs.len() as u64, "recording");
     let lacking = proofs.iter().filter(|proof| proof.lacks_something()).count() as u64;
-    let growing = proofs.iter().filter(|proof| proof.is_growing()).count() as u64;
-    let written = match growing {
-        0 => String::new(),
-        1 => ", 1 of which is being written".to_owned(),
-        n => format!(", {} of which are being written", number(n)),
-    };
+    let cut_off = of_which(proofs, Proof::is_cut_off, "was cut off", "were cut off");
+    let written = of_which(proofs, Proof::is_growing, "is being written", "are being written");
+    let written = format!("{written}{cut_off}");
     let but_for = but_for(proofs);
     match verified.verdict() {
         Verdict::Unproven => "NOT PROVEN".to_owned(),
-        Verdict::Whole => format!("proven whole: {recordings}{but_for}"),
+        Verdict::Whole if cut_off.is_empty() => format!("proven whole: {recordings}{but_for}"),
+        Verdict::Whole => {
+            format!("proven whole as far as it was written: {recordings}{cut_off}{but_for}")
+        }
         Verdict::Partial if lacking == 0 => {
             format!("proven as far as they are finished: {recordings}{written}{but_for}")
         }
@@ -56,6 +56,15 @@ fn all(verified: &Verified) -> String {
             let lacking = number(lacking);
             format!("proven, but not whole: {lacking} of {recordings}{written}{but_for}")
         }
+    }
+}
+
+/// How many of the recordings are so, if any is.
+fn of_which(proofs: &[Proof], is_so: fn(&Proof) -> bool, one: &str, more: &str) -> String {
+    match proofs.iter().filter(|proof| is_so(proof)).count() {
+        0 => String::new(),
+        1 => format!(", 1 of which {one}"),
+        n => format!(", {} of which {more}", number(n as u64)),
     }
 }
 
@@ -91,6 +100,11 @@ fn recording(out: &mut String, proof: &Proof, without_catalog: &BTreeSet<String>
     }
     if proof.gaps_unlisted > 0 {
         line(out, "gap", &format!("and {} more", number(proof.gaps_unlisted)));
+    }
+    if proof.is_cut_off() {
+        let what = "the server was killed, or the power or the disk failed: what came in the last moments before, \
+                    about -record-flush, or -record-sync without power, may be missing";
+        line(out, "cut off", what);
     }
     hashes(out, proof, without_catalog);
     for problem in &proof.problems {
@@ -162,7 +176,12 @@ fn result(proof: &Proof) -> String {
     match proof.verdict() {
         Verdict::Whole => {
             let but_for = but_for(std::slice::from_ref(proof));
-            format!("proven whole: {segments}, no packet lost, none twice{but_for}")
+            match proof.is_cut_off() {
+                false => format!("proven whole: {segments}, no packet lost, none twice{but_for}"),
+                true => format!(
+                    "proven whole as far as it was written: {segments}, nothing of that lost, none twice{but_for}"
+                ),
+            }
         }
         Verdict::Partial if !proof.lacks_something() => {
             let finished = proof.files.iter().filter(|checked| !checked.is_growing());
