@@ -241,7 +241,8 @@ async fn stop(
 
 /// Begin another file
 ///
-/// At the next key frame; nothing is lost and nothing is in both files.
+/// At the next key frame; nothing is lost and nothing is in both files. Where no file is being written (the disk is in
+/// trouble, the publisher away) there is none to be ended, and the next one begins by itself.
 #[utoipa::path(post, path = "/recordings/{id}/split", tag = "recordings",
     operation_id = "splitRecording", params(Id),
     responses(
@@ -254,12 +255,17 @@ async fn split(
     Body(Nothing {}): Body<Nothing>,
 ) -> Result<(StatusCode, Json<Recording>), Problem> {
     let id = id.read()?;
-    let is_split = api.context.archive.split(id);
+    let is_written = find::runs(&api, id).is_some_and(|s| s.state == archive::State::Recording);
+    let is_split = is_written && api.context.archive.split(id);
     let recording = find::one(&api, id).await?;
-    if !is_split {
-        return Err(Problem::new(Code::NotRunning, "it is not being written"));
+    match recording.state {
+        _ if is_split => Ok((StatusCode::ACCEPTED, Json(recording))),
+        state if state.is_active() => {
+            let detail = "no file of it is being written now: the next one begins by itself";
+            Err(Problem::new(Code::NotRunning, detail))
+        }
+        _ => Err(Problem::new(Code::NotRunning, "it is not being written")),
     }
-    Ok((StatusCode::ACCEPTED, Json(recording)))
 }
 
 /// Nothing is to be said.

@@ -23,6 +23,29 @@ fn a_stream_goes_on_where_the_directory_is_a_file() {
     assert_eq!(tree(outside.path()).len(), 1);
 }
 
+#[test]
+fn a_split_is_refused_where_no_file_can_be_written() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut server = recording().http().record_dir(file.path()).start();
+    server.allow("failed to create recorder");
+    allow_trouble(&server);
+    let http = server.api();
+    block_on(async {
+        let mut live = Live::start(&server.url("live/test"), 1, small()).await;
+        live.send(100).await;
+        let stream = || http.get("/api/v1/streams/live%2Ftest").ok();
+        let id = || stream()["recordings"][0]["id"].as_str().map(str::to_owned);
+        wait_until("the recording is known", || id().is_some());
+        let path = format!("/api/v1/recordings/{}", id().unwrap());
+        wait_until("it is in trouble", || http.get(&path).ok()["state"] == "trouble");
+        let split = http.send("POST", &format!("{path}/split"), None);
+        assert_eq!(split.problem(), (409, "not-running".to_owned()));
+        assert!(split.text().contains("the next one begins by itself"), "{}", split.text());
+        live.finish().await;
+    });
+    server.stop();
+}
+
 #[cfg(unix)]
 fn a_directory_that_is_removed_stops_no_stream_and_comes_back(format: &str) {
     let outside = tempfile::tempdir().unwrap();
