@@ -4,6 +4,7 @@
 
 mod shared;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,21 +99,21 @@ impl Archive {
         }
         self.shared.recover(&mut state, &self.shared.config.record_dir, self.shared.opened_ms);
         for dir in state.dirs.clone() {
-            self.shared.recover(&mut state, dir.dir(), self.shared.opened_ms);
+            self.shared.recover(&mut state, &dir, self.shared.opened_ms);
         }
     }
 
-    /// Takes further directories that recorders will write to: they are watched for room, and what
-    /// was left unfinished in them is mended. Those that are known already, or are inside one that
-    /// is, change nothing.
-    pub fn add_dirs(&self, dirs: &[PathBuf]) {
-        let now_ms = self.shared.clock.now().timestamp().as_millisecond();
-        let mut state = self.shared.lock();
-        for dir in dirs {
-            if self.shared.add_dir(&mut state, dir) && state.recovers {
-                self.shared.recover(&mut state, dir, now_ms);
-            }
-        }
+    /// Replaces the further directories that recorders write to: they are watched for room, and what
+    /// was left unfinished in new ones is mended. One inside another, or inside the record directory,
+    /// is part of that. Those that are gone are watched for as long as they are recorded to.
+    pub fn set_dirs(&self, dirs: &[PathBuf]) {
+        self.shared.set_dirs(dirs);
+    }
+
+    /// Replaces the directories that recordings are to be made in, beside those of recordings that run:
+    /// it is told when one of them cannot be written.
+    pub fn set_wanted(&self, dirs: BTreeSet<PathBuf>) {
+        self.shared.set_wanted(dirs);
     }
 
     /// The plan of a recorder that has no settings of its own: that of `-record-all`.

@@ -16,7 +16,9 @@ pub struct Config {
     /// Further directories that recorders write to: recovered at the start, and watched for room,
     /// as `record_dir` is.
     pub dirs: Vec<PathBuf>,
-    /// Those of them all that recordings are made in without being asked for.
+    /// Those of them all that recordings are to be made in, until [`set_wanted`] says otherwise.
+    ///
+    /// [`set_wanted`]: crate::Archive::set_wanted
     pub wanted: BTreeSet<PathBuf>,
     /// What files are made; this and all below but the limits are the defaults of [`Config::plan`].
     pub format: Format,

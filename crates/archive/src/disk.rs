@@ -7,7 +7,7 @@ use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 #[cfg(not(unix))]
 use std::io::Read;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use media::Chunks;
@@ -249,6 +249,29 @@ pub(crate) fn write_new(disk: &dyn Disk, path: &Path, text: &str) -> io::Result<
     written.inspect_err(|_| {
         let _ = disk.remove(path);
     })
+}
+
+/// Makes a file in `dir` and removes it. Directories `missing` in it are made and removed with it, all of them inside
+/// one called `name`: who makes them meanwhile to record there keeps them.
+///
+/// # Errors
+/// Those of the disk; nothing is left then. Where a file can be made and not removed, it can be recorded too.
+pub(crate) fn try_out(disk: &dyn Disk, dir: &Path, missing: &Path, name: &str) -> io::Result<()> {
+    let file = dir.join(name);
+    if missing.as_os_str().is_empty() {
+        disk.create_new(&file)?;
+        let _ = disk.remove(&file);
+        return Ok(());
+    }
+    // Without `..`, so that all of it is inside.
+    let names = missing.components().filter(|part| matches!(part, Component::Normal(_)));
+    let inside = file.join(names.collect::<PathBuf>());
+    let tried =
+        disk.create_dir_all(&inside).and_then(|()| try_out(disk, &inside, Path::new(""), name));
+    for made in inside.ancestors().take_while(|made| made.starts_with(&file)) {
+        let _ = disk.remove_dir(made);
+    }
+    tried
 }
 
 /// The path of what is kept beside a file: its name with `suffix`.

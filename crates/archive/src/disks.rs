@@ -109,15 +109,19 @@ impl Disks {
 
     /// What the disk of `dir` was like when it answered last.
     pub(crate) fn state_of(&self, dir: &Path) -> DiskState {
-        let seen = self.lock();
-        let of_dir = seen.rows.iter().filter(|row| dir.starts_with(&row.dir));
-        let nearest = of_dir.max_by_key(|row| row.dir.as_os_str().len());
-        nearest.map_or(DiskState::Good, |row| row.state)
+        state_of(&self.lock().rows, dir)
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the disk of `dir` is like, by the nearest directory that is known.
+pub(crate) fn state_of(rows: &[DiskStatus], dir: &Path) -> DiskState {
+    let of_dir = rows.iter().filter(|row| dir.starts_with(&row.dir));
+    let nearest = of_dir.max_by_key(|row| row.dir.as_os_str().len());
+    nearest.map_or(DiskState::Good, |row| row.state)
 }
 
 #[cfg(test)]

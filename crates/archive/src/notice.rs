@@ -134,7 +134,7 @@ pub enum Notice {
         /// Its stream.
         key: String,
     },
-    /// Room or answers of a disk have changed.
+    /// Room or answers of a disk have changed, or whether a directory can be written.
     Disk {
         /// A directory on it.
         dir: PathBuf,
@@ -156,7 +156,7 @@ pub enum DiskState {
     Full,
     /// A call of a recorder has not been answered for 5 s.
     Hanging,
-    /// No file can be made in the directory.
+    /// No file can be made in the directory, and recordings are to be made there.
     Unwritable,
 }
 

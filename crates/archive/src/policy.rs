@@ -1,8 +1,7 @@
-//! What is deleted when, what is never recorded over, and where recordings go: what a reload of the
-//! configuration may replace.
+//! What is deleted when, and what is never recorded over: what a reload of the configuration may
+//! replace.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Config;
@@ -20,9 +19,6 @@ pub struct Policy {
     pub min_free: Option<u64>,
     /// How long deleted recordings stay in the bin; zero deletes them at once.
     pub bin_grace: Duration,
-    /// Directories that recordings are made in without being asked for: it is told when one cannot
-    /// be written.
-    pub wanted: BTreeSet<PathBuf>,
 }
 
 impl Policy {
@@ -30,8 +26,7 @@ impl Policy {
     pub(crate) fn of(config: &Config) -> Self {
         let by_recorder = BTreeMap::new();
         let &Config { retention, min_free, bin_grace, .. } = config;
-        let wanted = config.wanted.clone();
-        Self { retention, by_recorder, min_free, bin_grace, wanted }
+        Self { retention, by_recorder, min_free, bin_grace }
     }
 
     /// The rules for what a recorder made.

@@ -11,7 +11,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -163,6 +162,7 @@ impl Director {
         }
         if !asked.is_empty() {
             state.asked.insert(key.clone(), asked);
+            self.tell_wanted(&state);
         }
         state.runs.insert(key, run);
         drop(state);
@@ -193,6 +193,7 @@ impl Director {
             run.stream.set_pre_roll(state.pre_roll_of(run));
         }
         self.follow(&mut state, now, true);
+        self.tell_wanted(&state);
         drop(state);
         self.changed.notify_one();
     }
@@ -265,6 +266,7 @@ impl Director {
 
     /// Begins what was asked for and could not begin with its stream.
     fn begin_late(&self, state: &mut State) {
+        let before = state.waiting.len();
         let State { runs, waiting, asked, .. } = state;
         waiting.retain(|id, wanted| {
             let Some(run) = runs.get(&wanted.key) else { return true };
@@ -276,6 +278,9 @@ impl Director {
             }
             begun.is_err()
         });
+        if waiting.len() < before {
+            self.tell_wanted(state);
+        }
     }
 
     fn begin(&self, run: &mut Run, rule: &Rule, start: Start) {
@@ -329,6 +334,7 @@ impl Director {
             }
             None => {
                 state.waiting.insert(id, wanted.clone());
+                self.tell_wanted(&state);
             }
         }
         state.answered.note(wanted, id);
@@ -350,7 +356,10 @@ impl Director {
 
     /// Takes back a recording that waits for its stream.
     pub(crate) fn cancel(&self, id: RecordingId) -> Option<Wanted> {
-        self.lock().waiting.remove(&id)
+        let mut state = self.lock();
+        let wanted = state.waiting.remove(&id);
+        self.tell_wanted(&state);
+        wanted
     }
 
     /// The recordings that wait for their streams, oldest request first.
@@ -363,11 +372,11 @@ impl Director {
         self.lock().waiting.get(&id).cloned()
     }
 
-    /// Whether recordings are to be made in `dir`: by recorders of the configuration, or of streams that are waited for.
-    pub(crate) fn records_to(&self, dir: &Path) -> bool {
-        let state = self.lock();
+    /// Tells the archive where recordings are to be made: by recorders, and of streams that are waited for.
+    fn tell_wanted(&self, state: &State) {
         let rules = state.rules.iter().map(|rule| &rule.plan);
-        rules.chain(state.waiting.values().map(|wanted| &wanted.plan)).any(|plan| plan.dir == dir)
+        let plans = rules.chain(state.waiting.values().map(|wanted| &wanted.plan));
+        self.archive.set_wanted(plans.map(|plan| plan.dir.clone()).collect());
     }
 
     /// How the recorder of this name keeps what it records, and its labels.

@@ -38,9 +38,19 @@ pub struct Mount {
 impl Mount {
     /// A file system in memory with room for so many bytes.
     pub fn tmpfs(bytes: u64) -> Option<Self> {
+        Self::memory(&format!("size={bytes}"))
+    }
+
+    /// A file system in memory in which so many files and directories can be.
+    pub fn few_files(number: u64) -> Option<Self> {
+        // Its own root is one.
+        Self::memory(&format!("nr_inodes={}", number + 1))
+    }
+
+    fn memory(options: &str) -> Option<Self> {
         let this = Self::place(&["mount", "umount"])?;
         run(Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=0777"), "tmpfs"])
+            .args(["-t", "tmpfs", "-o", &format!("{options},mode=0777"), "tmpfs"])
             .arg(&this.point));
         Some(this)
     }

@@ -2,7 +2,7 @@
 //!
 //! The handle is in [`archive`](crate::archive).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) changes: Changes,
     /// What is deleted when.
     policy: Mutex<Arc<Policy>>,
+    /// Where recordings are to be made, beside those that run.
+    wanted: Mutex<BTreeSet<PathBuf>>,
     /// Who else wants to know.
     pub(crate) observer: Observer,
     /// Where recorders learn of free space.
@@ -68,8 +70,10 @@ pub(super) struct State {
     pub(super) active: BTreeMap<RecordingId, Active>,
     /// Runs from the first recording on.
     pub(super) watch: Option<Watch>,
-    /// Further directories, watched for room.
-    pub(super) dirs: Vec<Place>,
+    /// Further directories that were ever recorded to.
+    pub(super) dirs: Vec<PathBuf>,
+    /// Those that recorders write to now.
+    places: Vec<Place>,
     /// Whether recovery was asked for.
     pub(super) recovers: bool,
     /// Its threads, one a directory, so that one that hangs keeps no other from being looked at.
@@ -121,6 +125,7 @@ impl Shared {
     ) -> (Arc<Self>, Told) {
         let (total, latency, gate, disks, closing, finished, changes) = Default::default();
         let policy = Mutex::new(Arc::new(Policy::of(&config)));
+        let wanted = Mutex::new(config.wanted.clone());
         let (events, received) = Events::new();
         let opened = clock.instant();
         let opened_ms = clock.now().timestamp().as_millisecond();
@@ -133,6 +138,7 @@ impl Shared {
             events,
             changes,
             policy,
+            wanted,
             observer,
             gate,
             disks,
@@ -143,12 +149,9 @@ impl Shared {
             state: Mutex::default(),
             finished,
         };
-        let mut state = shared.lock();
-        for dir in &shared.config.dirs {
-            shared.add_dir(&mut state, dir);
-        }
-        drop(state);
-        (Arc::new(shared), received)
+        let shared = Arc::new(shared);
+        shared.set_dirs(&shared.config.dirs);
+        (shared, received)
     }
 
     /// The state. Every change under the lock is whole before anything that could panic.
@@ -170,6 +173,18 @@ impl Shared {
     pub(crate) fn set_policy(&self, policy: Policy) {
         *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
         self.events.wake();
+    }
+
+    /// Replaces what was asked for of [`wanted`](Self::wanted).
+    pub(crate) fn set_wanted(&self, dirs: BTreeSet<PathBuf>) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = dirs;
+    }
+
+    /// Where recordings are to be made, and those that run are.
+    pub(crate) fn wanted(&self) -> BTreeSet<PathBuf> {
+        let mut dirs = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        dirs.extend(self.tasks().iter().map(|task| task.plan().dir.clone()));
+        dirs
     }
 
     /// A recording whose thread runs.
@@ -213,9 +228,24 @@ impl Shared {
 
     /// The directories that recordings are kept in, the record directory first.
     pub(crate) fn roots(&self) -> Vec<PathBuf> {
-        let state = self.lock();
-        let dirs = state.dirs.iter().map(|place| place.dir().to_owned());
+        let dirs = self.lock().dirs.clone();
         [self.config.record_dir.clone()].into_iter().chain(dirs).collect()
+    }
+
+    /// Those of them that are recorded to, by what configuration, requests and recorders use.
+    pub(crate) fn used_roots(&self, places: &[Place], wanted: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+        let roots = self.roots();
+        let state = self.lock();
+        let configured = state.places.iter().map(Place::dir);
+        let configured: Vec<_> = configured.chain([self.config.record_dir.as_path()]).collect();
+        let is_others = |place: &&Place| !configured.iter().any(|dir| place.dir().starts_with(dir));
+        let others: Vec<_> = places.iter().filter(is_others).map(Place::dir).collect();
+        let is_used = |root: &PathBuf| {
+            configured.contains(&root.as_path())
+                || wanted.contains(root)
+                || others.iter().any(|dir| dir.starts_with(root))
+        };
+        roots.into_iter().filter(is_used).collect()
     }
 
     /// The directories of recordings whose disk has not answered for some time.
@@ -226,14 +256,24 @@ impl Shared {
         hanging.map(|task| task.plan().dir.clone()).collect()
     }
 
-    /// Returns whether the directory is a new one.
-    pub(super) fn add_dir(&self, state: &mut State, dir: &Path) -> bool {
-        let is_known = |place: &Place| dir.starts_with(place.dir());
-        let is_new = !dir.starts_with(&self.config.record_dir) && !state.dirs.iter().any(is_known);
-        if is_new {
-            state.dirs.push(self.gate.enter(dir));
+    /// Replaces the further directories; those that nothing was recorded to before are mended.
+    pub(crate) fn set_dirs(self: &Arc<Self>, dirs: &[PathBuf]) {
+        let now_ms = self.clock.now().timestamp().as_millisecond();
+        let mut state = self.lock();
+        let mut places = Vec::<Place>::new();
+        for dir in dirs.iter().filter(|dir| !dir.starts_with(&self.config.record_dir)) {
+            if places.iter().any(|place| dir.starts_with(place.dir())) {
+                continue;
+            }
+            places.push(self.gate.enter(dir));
+            if state.recovers && !state.dirs.iter().any(|known| dir.starts_with(known)) {
+                self.recover(&mut state, dir, now_ms);
+            }
+            if !state.dirs.contains(dir) {
+                state.dirs.push(dir.clone());
+            }
         }
-        is_new
+        state.places = places;
     }
 
     /// Mends what was left in a directory before `started_ms`, in a thread.

@@ -239,8 +239,8 @@ fn further_directories_are_recovered_one_by_one_and_each_once() {
     assert_eq!(rig.archive.shared().roots(), [Path::new("recordings"), Path::new("b")]);
     // A reload brings another.
     let dirs = ["b", "b/inside", "c"].map(PathBuf::from);
-    rig.archive.add_dirs(&dirs);
-    rig.archive.add_dirs(&dirs);
+    rig.archive.set_dirs(&dirs);
+    rig.archive.set_dirs(&dirs);
     wait_until("the third is recovered", || recovered("dirs/c") == 1);
     assert_eq!(rig.archive.shared().roots().len(), 3);
     assert_eq!(rig.archive.close(Duration::from_secs(20)), []);

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -531,15 +532,12 @@ fn directories_that_cannot_be_written_are_told_until_they_can_and_nothing_is_mad
     let unwritable = (below.clone(), DiskState::Unwritable, in_the_way(&file));
     assert_eq!((watcher.look(), watcher.look()), (FAST, FAST));
     assert_eq!(rows(), [(link.clone(), DiskState::Good, None), unwritable.clone()]);
-    // One that nothing is to be recorded to is shown and is nobody's trouble.
+    // One that nothing is to be recorded to is nobody's trouble.
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(dir.path().join("nowhere"), &link).unwrap();
         watcher.look();
-        let error = Some(format!("a link to what is not there: {}", link.display()));
-        let rows = rows();
-        assert!(rows.contains(&(link, DiskState::Unwritable, error)), "{rows:?}");
-        assert!(rows.contains(&unwritable), "{rows:?}");
+        assert_eq!(rows(), [(link.clone(), DiskState::Good, None), unwritable.clone()]);
     }
     fs::remove_file(&file).unwrap();
     assert_eq!(watcher.look(), SLOW);
@@ -558,6 +556,143 @@ fn directories_that_cannot_be_written_are_told_until_they_can_and_nothing_is_mad
     assert_eq!(lines, wanted);
     let left = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(left.into_iter().all(|name| name == "link"), "something was made");
+    // Until somebody asks for it.
+    #[cfg(unix)]
+    {
+        steps.shared.set_wanted([link.clone()].into());
+        assert_eq!(watcher.look(), FAST);
+        let error = Some(format!("a link to what is not there: {}", link.display()));
+        assert_eq!(rows(), [(link, DiskState::Unwritable, error)]);
+    }
+}
+
+/// What a look says of directories where recordings are to be.
+fn obstacles(dirs: &[PathBuf]) -> Vec<Option<String>> {
+    let record_dir = tempfile::tempdir().unwrap();
+    let config = Config {
+        record_dir: record_dir.path().into(),
+        wanted: dirs.iter().cloned().collect(),
+        ..Config::default()
+    };
+    let steps = Steps::new(config, SystemDisk);
+    steps.watcher().look();
+    let rows = steps.shared.disks.read(steps.shared.age(), &[]);
+    let of = |dir: &PathBuf| rows.iter().find(|row| row.dir == *dir)?.obstacle.clone();
+    dirs.iter().map(of).collect()
+}
+
+#[test]
+fn what_only_shows_when_a_file_is_made_is_told_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let [here, deep] = ["here", "not/made/yet"].map(|name| dir.path().join(name));
+    fs::create_dir(&here).unwrap();
+    let long = dir.path().join("not/made").join("x".repeat(280));
+    let out = dir.path().join("not/../../made/yet");
+    assert_eq!(
+        obstacles(&[here.clone(), deep, long.clone(), out]),
+        [None, None, Some(format!("invalid file name: {}", long.display())), None]
+    );
+    let made: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!((made, fs::read_dir(&here).unwrap().count()), ([here].to_vec(), 0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_of_the_kernel_is_told_not_to_take_files() {
+    let told = obstacles(&["/proc/nothing".into(), "/sys/nothing".into()]);
+    assert!(told.iter().all(Option::is_some), "{told:?}");
+}
+
+#[test]
+fn a_file_is_made_until_that_works_and_not_on_a_full_disk() {
+    let shut = Arc::new(AtomicBool::new(true));
+    let is_shut = shut.clone();
+    let disk = FakeDisk::failing(move |_, call| {
+        let fails = call == Call::CreateNew && is_shut.load(Ordering::Relaxed);
+        fails.then_some(Fault::Error(std::io::ErrorKind::StorageFull))
+    });
+    disk.create_dir_all(Path::new("tried")).unwrap();
+    let dirs: [PathBuf; 1] = ["tried".into()];
+    let config = Config {
+        record_dir: dirs[0].clone(),
+        wanted: dirs.clone().into(),
+        min_free: Some(GIB),
+        ..Config::default()
+    };
+    let steps = Steps::new(config, disk.clone());
+    let mut watcher = steps.watcher();
+    let looked = || {
+        let tries = disk.calls().into_iter().filter(|call| *call == Call::CreateNew).count();
+        (steps.shared.disks.read(steps.shared.age(), &[])[0].state, tries)
+    };
+    room(&disk, GIB / 2);
+    watcher.look();
+    assert_eq!(looked(), (DiskState::Full, 0));
+    room(&disk, 10 * GIB);
+    assert_eq!((watcher.look(), watcher.look()), (FAST, FAST));
+    assert_eq!(looked(), (DiskState::Unwritable, 2));
+    // It stays what it is until it is tried again.
+    room(&disk, GIB / 2);
+    watcher.look();
+    assert_eq!(looked(), (DiskState::Unwritable, 3));
+    room(&disk, 10 * GIB);
+    shut.store(false, Ordering::Relaxed);
+    watcher.look();
+    watcher.look();
+    assert_eq!(looked(), (DiskState::Good, 4));
+    // Once more for who asks anew.
+    steps.shared.set_wanted(Default::default());
+    watcher.look();
+    steps.shared.set_wanted(dirs.into());
+    watcher.look();
+    watcher.look();
+    assert_eq!(looked(), (DiskState::Good, 5));
+    assert_eq!(disk.files().len(), 0);
+    let lines = lines_of(Path::new("tried"));
+    let of_dir: Vec<_> = lines.iter().filter(|line| line.contains("record directory")).collect();
+    let wanted = [
+        "WARN record directory cannot be written: repair it or choose another \
+         error=\"no space left on device: ./tried\" record_dir=./tried",
+        "INFO record directory can be written again record_dir=./tried",
+    ];
+    assert_eq!(of_dir, wanted);
+}
+
+#[test]
+fn directories_that_recorders_have_no_more_are_shown_until_nothing_uses_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let [home, other, inner] = ["home", "other", "other/inner"].map(|name| dir.path().join(name));
+    let config = Config {
+        record_dir: home.clone(),
+        dirs: vec![other.clone()],
+        wanted: [home.clone()].into(),
+        ..Config::default()
+    };
+    let steps = Steps::new(config, SystemDisk);
+    let mut watcher = steps.watcher();
+    let mut shown = || {
+        watcher.look();
+        let rows = steps.shared.disks.read(steps.shared.age(), &[]);
+        rows.into_iter().map(|row| row.dir).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(shown(), [home.clone(), other.clone()].into());
+    // A recorder writes to a folder in it.
+    let place = steps.shared.gate.enter(&other.join("day"));
+    steps.shared.set_dirs(&[]);
+    assert_eq!(shown(), [home.clone(), other.clone()].into());
+    // Somebody waits for a stream to record there.
+    steps.shared.set_wanted([home.clone(), other.clone()].into());
+    drop(place);
+    assert_eq!(shown(), [home.clone(), other.clone()].into());
+    steps.shared.set_wanted([home.clone()].into());
+    assert_eq!(shown(), [home.clone()].into());
+    // What is recorded there can still be put in the bin.
+    assert_eq!(steps.shared.roots(), [home.clone(), other.clone()]);
+    // One inside it comes, and goes when the whole comes back.
+    steps.shared.set_dirs(std::slice::from_ref(&inner));
+    assert_eq!(shown(), [home.clone(), inner].into());
+    steps.shared.set_dirs(std::slice::from_ref(&other));
+    assert_eq!(shown(), [home, other].into());
 }
 
 #[test]

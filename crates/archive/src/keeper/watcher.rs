@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use super::Asked;
 use crate::archive::Shared;
-use crate::disk::{Disk, Space};
-use crate::disks::DiskStatus;
+use crate::disk::{self, Disk, Space};
+use crate::disks::{DiskStatus, state_of};
 use crate::gate::Place;
+use crate::hash::hash64;
 use crate::space::{Change, FAST, Level, SLOW, Watch, minimum};
 use crate::{DiskState, Notice, path, telemetry};
 
@@ -25,13 +26,20 @@ pub(super) struct Watcher {
     unknown: BTreeSet<PathBuf>,
     /// Those where recordings are to be and cannot be made, which was told.
     unwritable: BTreeSet<PathBuf>,
+    /// Those where a file could be made, and nothing has come in the way since.
+    proven: BTreeSet<PathBuf>,
+    /// What is made to find that out.
+    probe: String,
 }
 
 impl Watcher {
     pub(super) fn new(shared: Arc<Shared>, asked: Arc<Asked>) -> Self {
         let record_dir = shared.gate.enter(&shared.config.record_dir);
-        let (watches, unknown, unwritable) = Default::default();
-        Self { shared, asked, _record_dir: record_dir, watches, unknown, unwritable }
+        let (watches, unknown, unwritable, proven) = Default::default();
+        let now = shared.clock.now().timestamp().as_nanosecond();
+        let name = hash64([&now.to_be_bytes()[..], &std::process::id().to_be_bytes()]);
+        let probe = format!(".{name:016x}.probe");
+        Self { shared, asked, _record_dir: record_dir, watches, unknown, unwritable, proven, probe }
     }
 
     pub(super) fn run(&mut self) {
@@ -44,10 +52,17 @@ impl Watcher {
     /// Looks at every file system once, opens and shuts its gates, and returns how soon to look
     /// again.
     pub(super) fn look(&mut self) -> Duration {
-        let obstacles = self.obstacles();
-        let disks = self.disks(&obstacles);
+        let wanted = self.shared.wanted();
+        let mut places = self.shared.gate.places();
+        let roots = self.shared.used_roots(&places, &wanted);
+        for root in &roots {
+            if !places.iter().any(|place| place.dir() == root) {
+                places.push(self.shared.gate.enter(root));
+            }
+        }
+        let mut obstacles = self.obstacles(&wanted);
+        let disks = self.disks(places, &obstacles);
         self.watches.retain(|device, _| disks.contains_key(device));
-        let roots = self.shared.roots();
         let now = self.shared.clock.instant();
         let (mut pause, mut rows) = (SLOW, Vec::new());
         for (device, (space, places)) in disks {
@@ -95,40 +110,65 @@ impl Watcher {
             }
             pause = pause.min(watch.pause(least));
         }
+        // After the gates were seen to: this may take longer.
+        self.prove(&wanted, &rows, &mut obstacles);
         show(&obstacles, &mut rows);
         self.shared.disks.set(rows);
-        self.tell(&obstacles);
+        self.tell(&wanted, &obstacles);
         if self.unwritable.is_empty() { pause } else { pause.min(FAST) }
     }
 
-    /// The directories that no recording can be made in, and why.
-    fn obstacles(&self) -> BTreeMap<PathBuf, String> {
-        let wanted = self.shared.policy().wanted.clone();
-        let dirs = wanted.into_iter().chain(self.shared.roots()).collect::<BTreeSet<_>>();
-        let obstacle = |dir: PathBuf| {
-            self.shared.disks.ask(&dir, self.shared.age());
-            let obstacle = obstacle(&*self.shared.disk, &dir);
-            self.shared.disks.answered();
-            Some((dir, obstacle?))
+    /// Those of `wanted` that no recording can be made in, as far as that can be seen, and why.
+    fn obstacles(&self, wanted: &BTreeSet<PathBuf>) -> BTreeMap<PathBuf, String> {
+        let obstacle = |dir: &PathBuf| {
+            Some((dir.clone(), self.ask(dir, || obstacle(&*self.shared.disk, dir))?))
         };
-        dirs.into_iter().filter_map(obstacle).collect()
+        wanted.iter().filter_map(obstacle).collect()
+    }
+
+    /// Adds those where making a file fails. Once it works that is not done again before there was an obstacle: nobody
+    /// wants to see files come and go in a directory all the time, or a disk be woken by it.
+    fn prove(
+        &mut self,
+        wanted: &BTreeSet<PathBuf>,
+        rows: &[DiskStatus],
+        obstacles: &mut BTreeMap<PathBuf, String>,
+    ) {
+        self.proven.retain(|dir| wanted.contains(dir) && !obstacles.contains_key(dir));
+        for dir in wanted {
+            // Nothing can be made on a full disk, and more is told of that.
+            let is_full = state_of(rows, dir) == DiskState::Full && !self.unwritable.contains(dir);
+            if is_full || obstacles.contains_key(dir) || self.proven.contains(dir) {
+                continue;
+            }
+            match self.ask(dir, || try_out(&*self.shared.disk, dir, &self.probe)) {
+                Some(obstacle) => drop(obstacles.insert(dir.clone(), obstacle)),
+                None => drop(self.proven.insert(dir.clone())),
+            }
+        }
+    }
+
+    /// Makes a call of the disk of `dir`.
+    fn ask<T>(&self, dir: &Path, call: impl FnOnce() -> T) -> T {
+        self.shared.disks.ask(dir, self.shared.age());
+        let answer = call();
+        self.shared.disks.answered();
+        answer
     }
 
     /// Tells of the directories where recordings are to be and cannot be made, and of those where they can be again.
-    fn tell(&mut self, obstacles: &BTreeMap<PathBuf, String>) {
-        let wanted = self.shared.policy().wanted.clone();
+    fn tell(&mut self, wanted: &BTreeSet<PathBuf>, obstacles: &BTreeMap<PathBuf, String>) {
         let is_told = |dir: &PathBuf, state| {
             let dir = dir.clone();
             self.shared.observer.tell(|| Notice::Disk { dir, state, free_bytes: None });
         };
-        let mut now = BTreeSet::new();
-        for (dir, obstacle) in obstacles.iter().filter(|(dir, _)| wanted.contains(*dir)) {
+        for (dir, obstacle) in obstacles {
             if !self.unwritable.contains(dir) {
                 telemetry::dir_unwritable(dir, obstacle);
                 is_told(dir, DiskState::Unwritable);
             }
-            now.insert(dir.clone());
         }
+        let now: BTreeSet<_> = obstacles.keys().cloned().collect();
         for dir in self.unwritable.difference(&now).filter(|dir| wanted.contains(*dir)) {
             telemetry::dir_writable_again(dir);
             is_told(dir, self.shared.disks.state_of(dir));
@@ -140,16 +180,13 @@ impl Watcher {
     /// stay as they are.
     fn disks(
         &mut self,
+        places: Vec<Place>,
         obstacles: &BTreeMap<PathBuf, String>,
     ) -> BTreeMap<u64, (Space, Vec<Place>)> {
         let mut disks = BTreeMap::<u64, (Space, Vec<Place>)>::new();
-        let places = self.shared.gate.places();
         self.unknown.retain(|dir| places.iter().any(|place| place.dir() == dir));
         for place in places {
-            self.shared.disks.ask(place.dir(), self.shared.age());
-            let space = space(&*self.shared.disk, place.dir());
-            self.shared.disks.answered();
-            match space {
+            match self.ask(place.dir(), || space(&*self.shared.disk, place.dir())) {
                 Ok(space) => {
                     self.unknown.remove(place.dir());
                     disks.entry(space.device).or_insert((space, Vec::new())).1.push(place);
@@ -190,16 +227,22 @@ fn show(obstacles: &BTreeMap<PathBuf, String>, rows: &mut Vec<DiskStatus>) {
 
 /// `dir`, and where it will be made if it is not there: from the inside out.
 fn places(dir: &Path) -> impl Iterator<Item = &Path> {
-    dir.ancestors().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir })
+    dir.ancestors().map(there)
+}
+
+/// The directory of this path, which may be empty.
+fn there(dir: &Path) -> &Path {
+    if dir.as_os_str().is_empty() { Path::new(".") } else { dir }
 }
 
 /// The file system that `dir` is on, or will be when it is made.
 fn space(disk: &dyn Disk, dir: &Path) -> io::Result<Space> {
+    use io::ErrorKind::{NotADirectory, NotFound};
     let answers = places(dir).map(|dir| disk.space(dir));
     let is_there = |answer: &io::Result<_>| {
-        answer.as_ref().err().map(io::Error::kind) != Some(io::ErrorKind::NotFound)
+        !answer.as_ref().is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory))
     };
-    answers.into_iter().find(is_there).unwrap_or(Err(io::ErrorKind::NotFound.into()))
+    answers.into_iter().find(is_there).unwrap_or(Err(NotFound.into()))
 }
 
 /// Why no file can be made in `dir`, which is made when it is not there, and where that is.
@@ -222,4 +265,18 @@ fn obstacle(disk: &dyn Disk, dir: &Path) -> Option<String> {
         }
     }
     found
+}
+
+/// Makes a file in `dir`, or where that will be, as recording does, and removes it. Returns why that fails, and where.
+fn try_out(disk: &dyn Disk, dir: &Path, probe: &str) -> Option<String> {
+    use io::ErrorKind::{InvalidFilename, NotFound};
+    let base = dir.ancestors().find(|dir| disk.check_dir(there(dir)).is_ok())?;
+    let missing = dir.strip_prefix(base).ok()?;
+    let error = disk::try_out(disk, base, missing, probe).err()?;
+    let place = path::display(if error.kind() == InvalidFilename { dir } else { base });
+    Some(match error.kind() {
+        // As it is with what the system only shows as files.
+        NotFound => format!("nothing can be made there: {place}"),
+        _ => format!("{}: {place}", crate::words(&error)),
+    })
 }

@@ -1,7 +1,7 @@
 //! The files of a recording, one after another: all disk calls of a recorder are here.
 
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Zoned};
@@ -12,6 +12,7 @@ use media::{Header, Packet};
 
 use super::books::Kept;
 use super::{Failure, Recorder, Shared, State};
+use crate::disk::try_out;
 use crate::events::{Event, Finished};
 use crate::path::{Facts, Name};
 use crate::recover::Mended;
@@ -45,12 +46,9 @@ impl Recorder {
         let _call = self.task.calls.enter(self.shared.age());
         let disk = &*self.shared.disk;
         let dir = &self.plan.dir;
-        let probe = dir.join(format!(".{}.probe", self.task.id));
-        disk.create_dir_all(dir).map_err(Failure::Create)?;
-        disk.create_new(&probe).map(drop).map_err(Failure::Create)?;
-        // Where files can be made and not removed, recordings can be made too.
-        let _ = disk.remove(&probe);
-        Ok(())
+        let probe = format!(".{}.probe", self.task.id);
+        let made = disk.create_dir_all(dir);
+        made.and_then(|()| try_out(disk, dir, Path::new(""), &probe)).map_err(Failure::Create)
     }
 
     /// Begins a file with what is held and `packet`; `first_ms` is when the first of them that is

@@ -284,7 +284,6 @@ fn a_recorder_with_rules_sees_its_own_segments_only() {
         by_recorder: [("news".to_owned(), news)].into(),
         min_free: Some(0),
         bin_grace: Duration::ZERO,
-        ..Policy::default()
     };
     let total = |bytes| Rules { total_bytes: Some(bytes), ..ALL };
     let age = |seconds| Rules { age: Some(Duration::from_secs(seconds)), ..ALL };

@@ -75,11 +75,8 @@ pub(super) fn reasons(api: &Api) -> Vec<String> {
             DiskState::Full => "has too little room",
             DiskState::Hanging => "does not answer",
             DiskState::Unwritable => {
-                let dir = shape::path(&disk.dir);
-                let is_wanted = api.context.director.records_to(&disk.dir);
-                let obstacle = disk.obstacle.filter(|_| is_wanted);
-                reasons
-                    .extend(obstacle.map(|why| format!("nothing can be recorded in {dir}: {why}")));
+                let (dir, why) = (shape::path(&disk.dir), disk.obstacle.unwrap_or_default());
+                reasons.push(format!("nothing can be recorded in {dir}: {why}"));
                 continue;
             }
         };

@@ -170,7 +170,8 @@ struct Disk {
     /// The directory before it in the list that is on the same disk: all figures here are that disk's.
     #[serde(skip_serializing_if = "Option::is_none")]
     same_disk_as: Option<String>,
-    /// `good`, `low`, `full` or `hanging`; `unwritable` where no file can be made in the directory.
+    /// `good`, `low`, `full` or `hanging`; `unwritable` where no file can be made in the directory
+    /// though recordings are to be made there.
     #[schema(example = "good")]
     state: &'static str,
     total_bytes: u64,

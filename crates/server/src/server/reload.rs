@@ -1,7 +1,5 @@
 //! What the parts of a server are told of its settings, at the start and whenever they change.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use archive::Policy;
@@ -28,7 +26,7 @@ impl Reload {
             settings.config.api_token.clone_from(&before.config.api_token);
         }
         context.settings.store(Arc::new(settings.clone()));
-        context.archive.add_dirs(&settings.dirs());
+        context.archive.set_dirs(&settings.dirs());
         context.archive.set_policy(policy(&settings));
         context.director.configure(&settings, &Zoned::now());
         // A level that was set while the server ran stays until the file says another one.
@@ -41,10 +39,11 @@ impl Reload {
 /// What the archive begins with.
 pub(super) fn archive_config(settings: &Settings) -> archive::Config {
     let config = &settings.config;
+    let enabled = settings.recorders.iter().filter(|recorder| recorder.enabled);
     archive::Config {
         record_dir: config.record_dir.clone(),
         dirs: settings.dirs(),
-        wanted: wanted(settings),
+        wanted: enabled.map(|recorder| recorder.plan(config).dir).collect(),
         format: config.record_format,
         template: config.record_path.clone(),
         min_free: config.retain.record_min_free,
@@ -78,14 +77,7 @@ pub(crate) fn policy(settings: &Settings) -> Policy {
         by_recorder: rules.collect(),
         min_free: config.retain.record_min_free,
         bin_grace: config.bin_grace,
-        wanted: wanted(settings),
     }
-}
-
-/// Where recorders put what they record without being asked.
-fn wanted(settings: &Settings) -> BTreeSet<PathBuf> {
-    let enabled = settings.recorders.iter().filter(|recorder| recorder.enabled);
-    enabled.map(|recorder| recorder.plan(&settings.config).dir).collect()
 }
 
 /// What live streams may hold in memory.

@@ -16,7 +16,7 @@ use testkit::server::{Builder, Server};
 use testkit::{Http, Publisher, Source, SourceConfig};
 
 /// A server with the API, not started yet.
-fn builder() -> Builder {
+pub(crate) fn builder() -> Builder {
     Server::builder(crate::support::BINARY).http()
 }
 
@@ -28,7 +28,7 @@ fn server() -> (Server, Http) {
 }
 
 /// A publisher that has sent so many packets.
-async fn publish(server: &Server, key: &str, packets: usize) -> Publisher {
+pub(crate) async fn publish(server: &Server, key: &str, packets: usize) -> Publisher {
     let mut publisher = Publisher::connect(&server.url(key)).await.unwrap();
     let packets: Vec<_> = Source::new(1, SourceConfig::default()).take(packets).collect();
     publisher.send_all(&packets).await.unwrap();
@@ -36,7 +36,7 @@ async fn publish(server: &Server, key: &str, packets: usize) -> Publisher {
 }
 
 /// Asks until what is asked for is there.
-fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = std::time::Instant::now() + testkit::server::DEADLINE;
     loop {
         if let Some(found) = ask() {

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use serde_json::json;
+use tempfile::TempDir;
 use testkit::{Server, block_on};
 
+use crate::http::{builder, publish, until};
 use crate::record::parts::{Part, assert_joined, assert_one_recording, assert_verified, parts};
 use crate::record::{Live, small};
 use crate::support::BINARY;
@@ -82,6 +85,49 @@ fn a_reload_under_fifty_streams_loses_no_packet() {
         assert_one_recording(&sound);
         assert!(sound.iter().all(|part| part.value("tracks").as_deref() == Some("audio")));
     }
+}
+
+#[test]
+fn directories_go_with_their_recorders_when_nothing_is_to_be_recorded_there_any_more() {
+    let place = tempfile::tempdir().unwrap();
+    let recorder = |dir: &str| {
+        format!("[[recorder]]\nname = '{dir}'\nstreams = ['live/*']\ndir = '{}'\n", at(&place, dir))
+    };
+    write(place.path(), &recorder("one"));
+    let mut server = builder().arg("-config").arg(place.path().join("s.toml")).start();
+    let http = server.api();
+    // In the list of disks and in the metrics.
+    let is_shown = |dir: &str| {
+        let disks = http.get("/api/v1/server/disks").text().to_owned();
+        [disks, http.get("/metrics").text().to_owned()].map(|text| text.contains(&at(&place, dir)))
+    };
+    let until_shown = |dir: &str, is: bool| {
+        until("directories are looked at", || (is_shown(dir) == [is, is]).then_some(()));
+    };
+    until_shown("one", true);
+    let wanted = json!({"stream": "live/later", "recorder": "one"});
+    let waits = http.send("POST", "/api/v1/recordings", Some(&wanted)).json();
+    write(place.path(), &recorder("two"));
+    until_shown("two", true);
+    assert_eq!(is_shown("one"), [true, true], "a stream is waited for that is recorded there");
+    let stop = format!("/api/v1/recordings/{}/stop", waits["id"].as_str().unwrap());
+    http.send("POST", &stop, None).ok();
+    until_shown("one", false);
+    // One that is recorded to goes when its last file is finished.
+    block_on(async {
+        let publisher = publish(&server, "live/now", 100).await;
+        server.wait_for_log("recorder initialized", &[]);
+        write(place.path(), &recorder("one"));
+        until_shown("one", true);
+        until_shown("two", false);
+        publisher.close().await.unwrap();
+    });
+    server.stop();
+}
+
+/// A directory in `place`.
+fn at(place: &TempDir, dir: &str) -> String {
+    place.path().join(dir).display().to_string()
 }
 
 fn count(server: &Server, message: &str) -> usize {

@@ -110,7 +110,7 @@ metrics! {
         "When recording stops for want of room, in seconds since 1970; not there while it does not \
          get less";
     DISK_STATE "rtmp_disk_state" Gauge ["dir" "state"]
-        "1 for what the disk is: good, low, full, hanging or unwritable";
+        "1 for what the disk is: good, low, full, hanging or unwritable, as the API says";
     STREAM_BYTES "rtmp_stream_received_bytes" Counter ["stream"]
         "Bytes of media of a stream since it is published";
     STREAM_PACKETS "rtmp_stream_received_packets" Counter ["stream"]

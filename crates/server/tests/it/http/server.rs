@@ -168,18 +168,63 @@ fn a_server_that_is_not_to_record_needs_no_directory_until_it_is_asked() {
         server.allow(line);
     }
     let http = server.api();
-    let disks = || http.get("/api/v1/server/disks").ok();
-    until("the directory is looked at", || {
-        (disks()["disks"][0]["state"] == "unwritable").then_some(())
-    });
+    let disk = || http.get("/api/v1/server/disks").ok()["disks"].get(0).cloned();
+    let metric = || {
+        let text = http.get("/metrics").text().to_owned();
+        let line = text.lines().find(|line| line.contains("state=\"unwritable\"")).unwrap();
+        line.ends_with(" 1.0")
+    };
+    let shown = until("the directory is looked at", disk);
+    assert_eq!((&shown["state"], &shown["error"]), (&json!("good"), &Value::Null));
+    assert!(!metric());
     until_ready(&http, true);
+    assert_eq!(unwritable(&server), 0, "nobody asked for it");
+    server.allow(UNWRITABLE);
     let wanted = http.send("POST", "/api/v1/recordings", Some(&json!({"stream": "live/later"})));
     let reasons = until_ready(&http, false)["reasons"].to_string();
     assert!(reasons.contains("nothing can be recorded in"), "{reasons}");
+    assert_eq!((disk().unwrap()["state"].clone(), metric()), (json!("unwritable"), true));
+    server.wait_for_log(UNWRITABLE, &[]);
     let stop = format!("/api/v1/recordings/{}/stop", wanted.json()["id"].as_str().unwrap());
     http.send("POST", &stop, None).ok();
     until_ready(&http, true);
+    assert_eq!((disk().unwrap()["state"].clone(), metric()), (json!("good"), false));
     server.stop();
+    assert_eq!(unwritable(&server), 1);
+}
+
+/// How often it was said that a directory cannot be written.
+fn unwritable(server: &testkit::Server) -> usize {
+    server.logs().iter().filter(|line| line.message == UNWRITABLE).count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn directories_that_only_seem_to_be_usable_are_told_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let full = testkit::mount::Mount::few_files(1);
+    let mut dirs = vec![
+        "/proc/nothing".into(),
+        "/sys/nothing".into(),
+        dir.path().join("not-made").join("x".repeat(280)),
+    ];
+    dirs.extend(full.as_ref().map(|full| full.record_dir()));
+    for place in &dirs {
+        let mut server = builder().args(["-record-all", "true"]).record_dir(place).start();
+        server.allow("catalog unavailable");
+        server.allow(UNWRITABLE);
+        let http = server.api();
+        let reasons = until_ready(&http, false)["reasons"].to_string();
+        let wanted = format!("nothing can be recorded in {}: ", place.display());
+        assert!(reasons.contains(&wanted), "{reasons}");
+        server.wait_for_log(UNWRITABLE, &[]);
+        server.stop();
+        assert!(!place.exists());
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    let left =
+        full.map(|full| std::fs::read_dir(full.record_dir().parent().unwrap()).unwrap().count());
+    assert_eq!(left.unwrap_or_default(), 0);
 }
 
 #[test]
