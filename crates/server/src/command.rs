@@ -14,6 +14,7 @@ mod recordings;
 mod remux;
 mod repair;
 mod retention;
+mod room;
 mod sample_config;
 mod serve;
 mod shell;
@@ -126,6 +127,9 @@ pub fn print(text: &str) -> Result<bool, Error> {
     }
 }
 
+/// Threads of a command: the runtime's one, and those that wait for names and files, for keys and for the first of them.
+const THREADS: usize = 4;
+
 /// Completes at the first request to stop.
 type Stop = oneshot::Receiver<()>;
 
@@ -133,6 +137,7 @@ type Stop = oneshot::Receiver<()>;
 /// ends the process at once, even while the work waits for a disk that hangs: signals have a thread
 /// of their own.
 fn block_on<T>(work: impl AsyncFnOnce(Stop) -> Result<T, Error>) -> Result<T, Error> {
+    room::check("this command", THREADS)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let result = runtime.block_on(async {

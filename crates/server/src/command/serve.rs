@@ -1,21 +1,18 @@
 //! Runs the server until a signal.
 
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use tokio::runtime::Builder;
 
-use super::{EXIT_AT_ONCE, Error};
+use super::{EXIT_AT_ONCE, Error, room};
 use crate::config::{Settings, Watch, reload};
-use crate::platform::{self, HangupMeans, StopSignals};
+use crate::platform::{HangupMeans, StopSignals};
 use crate::{Server, init_logging, telemetry};
 
 /// Threads that a server has from its start on beside those of its runtime: the log's, the catalog's, and those that
 /// look at disks.
 const OWN_THREADS: usize = 4;
-/// Files that a server has open before anybody comes, with those of its catalog, and some for the first who do.
-const START_FILES: u64 = 32;
 
 /// Runs the server until SIGINT or SIGTERM, then finishes every file. A second signal exits at once. SIGHUP is a
 /// request to stop as well, but with a configuration file, which is read again then.
@@ -23,8 +20,7 @@ const START_FILES: u64 = 32;
 /// # Errors
 /// When the server cannot start.
 pub fn serve(settings: Settings) -> Result<ExitCode, Error> {
-    check_files(platform::raise_file_limit())?;
-    try_threads(thread::available_parallelism().map_or(1, usize::from) + OWN_THREADS)?;
+    room::check("a start", thread::available_parallelism().map_or(1, usize::from) + OWN_THREADS)?;
     let config = &settings.config;
     let _logging = init_logging(config.log_level, config.log_format);
     let runtime = Builder::new_multi_thread().enable_all().build()?;
@@ -57,37 +53,6 @@ pub fn serve(settings: Settings) -> Result<ExitCode, Error> {
     // A thread that waits for a disk that hangs must not keep the process.
     runtime.shutdown_background();
     Ok(if finished { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Whether as many files may be open as a start takes: what it could not open would be told one by one, if at all.
-fn check_files(limit: Option<u64>) -> Result<(), Error> {
-    match limit.filter(|limit| *limit < START_FILES) {
-        None => Ok(()),
-        Some(limit) => Err(format!(
-            "the system lets this process have {limit} open files, and a start takes {START_FILES}; each connection \
-             and each recording takes one more (limits: `ulimit -n`, `LimitNOFILE` of systemd, `--ulimit nofile` of \
-             a container)"
-        )
-        .into()),
-    }
-}
-
-/// Has so many threads at once for a moment: the runtime panics, and may hang, where the system refuses one.
-fn try_threads(count: usize) -> Result<(), Error> {
-    let gate = Mutex::new(());
-    let pass = || drop(gate.lock().unwrap_or_else(PoisonError::into_inner));
-    thread::scope(|scope| {
-        let _closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..count {
-            thread::Builder::new().spawn_scoped(scope, pass).map_err(|error| {
-                format!(
-                    "the system gives fewer threads than the {count} that a start takes: {error}; a recording takes \
-                     one more (limits: `ulimit -u`, `TasksMax` of systemd, `--pids-limit` of a container)"
-                )
-            })?;
-        }
-        Ok(())
-    })
 }
 
 /// Reads the configuration again whenever that is due, and hands on what is to apply from then on. One that is not

@@ -79,19 +79,50 @@ async fn a_storm_of_names_without_threads_is_live_and_recorded_as_soon_as_there_
     assert_eq!(told, STORM + 1);
 }
 
-#[test]
-fn without_the_files_that_a_start_takes_it_says_so_and_ends() {
+/// What is said, in one line, where the system has a limit.
+fn refused(limit: &str, args: &[&str]) -> String {
     let mut command = Command::new("timeout");
-    command.args(["20", "prlimit", "--nofile=8:8", crate::support::BINARY]);
-    let output =
-        command.args(["-listen", "127.0.0.1:0", "-http-listen", "127.0.0.1:0"]).output().unwrap();
+    command.args(["20", "prlimit", limit, crate::support::BINARY]).args(args);
+    let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(
-        said.starts_with("rtmp-server: the system lets this process have 8 open files, "),
-        "{said}"
-    );
-    assert!(said.contains("`ulimit -n`") && said.lines().count() == 1, "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    said
+}
+
+#[test]
+fn without_the_files_that_it_takes_it_says_so_and_ends() {
+    let commands: [&[&str]; 4] = [
+        &["-listen", "127.0.0.1:0", "-http-listen", "127.0.0.1:0"],
+        &["status", "-once"],
+        &["recordings", "list"],
+        &["publish", "demo", "rtmp://127.0.0.1:1/live/test"],
+    ];
+    for command in commands {
+        for files in [5, 6, 7, 8] {
+            let said = refused(&format!("--nofile={files}:{files}"), command);
+            let begins = format!("the system lets this process have {files} open files, ");
+            assert!(said.starts_with(&format!("rtmp-server: {begins}")), "{said}");
+            assert!(said.contains("`ulimit -n`"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn without_the_memory_that_threads_take_it_says_so_and_ends() {
+    // With less than some amount the program does not come to say anything.
+    let said = (32..400).step_by(2).find_map(|mb| {
+        let mut command = Command::new("timeout");
+        command.args(["20", "prlimit", &format!("--as={}", mb * 1_000_000)]);
+        command.args([crate::support::BINARY, "status", "-once"]);
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        said.starts_with("rtmp-server: ").then_some((output.status.code(), said))
+    });
+    let (code, said) = said.unwrap();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.starts_with("rtmp-server: the system has too little memory for "), "{said}");
+    assert!(said.contains("`ulimit -v`") && said.lines().count() == 1, "{said}");
 }
 
 #[test]
