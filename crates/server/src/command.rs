@@ -83,6 +83,23 @@ pub enum Command {
 /// Why a command failed, in words for the person who gave it.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// The command line is wrong: what it says does not go together, or a value in it is none.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// The exit code for that.
+pub const EXIT_USAGE: u8 = 2;
+
+/// The exit code of a program whose command failed.
+pub fn exit_code(error: &Error) -> ExitCode {
+    let is_refused = error.downcast_ref().is_some_and(api::ApiError::is_bad_value);
+    match error.is::<Usage>() || is_refused {
+        true => ExitCode::from(EXIT_USAGE),
+        false => ExitCode::FAILURE,
+    }
+}
+
 /// A second request to stop ends the process at once with this code.
 const EXIT_AT_ONCE: i32 = 130;
 

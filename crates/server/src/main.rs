@@ -7,9 +7,6 @@ use rtmp_server::cli::{self, Stop};
 use rtmp_server::command::{self, Command};
 use rtmp_server::config::{self, Settings};
 
-/// The command line was wrong.
-const EXIT_USAGE: u8 = 2;
-
 /// What the program is to do.
 enum Asked {
     Command(Command),
@@ -32,7 +29,7 @@ fn main() -> ExitCode {
         Err(Stop::Text(text)) => return ended(command::print(&text).map(|_| ExitCode::SUCCESS)),
         Err(Stop::Wrong(lines)) => {
             lines.lines().for_each(|line| complain(&line));
-            return ExitCode::from(EXIT_USAGE);
+            return ExitCode::from(command::EXIT_USAGE);
         }
     };
     let done = match asked {
@@ -47,7 +44,7 @@ fn ended(done: Result<ExitCode, command::Error>) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             complain(&error);
-            ExitCode::FAILURE
+            command::exit_code(&error)
         }
     }
 }

@@ -134,6 +134,13 @@ pub(super) enum ApiError {
     Refused { code: String, detail: String },
 }
 
+impl ApiError {
+    /// Whether the server does not accept a value of the command line, which only it can tell.
+    pub(super) fn is_bad_value(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "bad-value")
+    }
+}
+
 /// What to do about a refusal, where its detail does not say it to people.
 fn hint(code: &str) -> String {
     match code {

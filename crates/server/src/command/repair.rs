@@ -20,7 +20,7 @@ use media::flv::repair::{self, Repaired, Summary};
 use media::flv::scan::{Bodies, Scanner};
 use media::{Chunks, mp4};
 
-use super::{Error, format};
+use super::{Error, Usage, format};
 use output::Output;
 
 /// `rtmp-server repair`
@@ -70,8 +70,6 @@ pub(super) struct How {
 
 /// Read at once.
 const READ_BYTES: usize = 1 << 20;
-/// The command line is wrong.
-const EXIT_USAGE: u8 = 2;
 
 /// What became of a file.
 enum Outcome {
@@ -113,8 +111,7 @@ impl Repair {
 
     pub(super) fn run(self) -> Result<ExitCode, Error> {
         if self.how.output.is_some() && self.files.len() > 1 {
-            eprintln!("rtmp-server: -output takes one FILE");
-            return Ok(ExitCode::from(EXIT_USAGE));
+            return Err(Usage("-output takes one FILE".to_owned()).into());
         }
         let mut all_fine = true;
         for path in &self.files {

@@ -20,7 +20,7 @@ use jiff::Zoned;
 use super::place::{At, Place, Which, call, read};
 use super::when::When;
 use crate::command::api::Api;
-use crate::command::{Error, Stop, format};
+use crate::command::{Error, Stop, Usage, format};
 use crate::http;
 use output::{Output, Target};
 use report::Report;
@@ -61,7 +61,7 @@ pub(super) struct Export {
     format: Option<String>,
 
     /// Of a stream, what this recorder made; needed where several recorded it then
-    #[arg(long, value_name = "NAME", requires = "stream")]
+    #[arg(long, value_name = "NAME", requires = "stream", conflicts_with = "id")]
     recorder: Option<String>,
 
     /// The file, or a directory for it, or - for standard output; else a name of stream and start
@@ -82,8 +82,6 @@ enum Asked {
     Stream(String),
 }
 
-/// The command line is wrong.
-const EXIT_USAGE: u8 = 2;
 /// So often an export from a directory is begun anew because a segment was deleted or changed.
 const RETRIES_MAX: u32 = 3;
 
@@ -91,8 +89,8 @@ impl Export {
     pub(super) async fn run(self, mut stop: Stop) -> Result<ExitCode, Error> {
         if let Some(ending) = self.unknown_ending() {
             let ending = format::printable(&ending);
-            eprintln!("rtmp-server: no .{ending} is made: -output takes a NAME.flv or NAME.mp4");
-            return Ok(ExitCode::from(EXIT_USAGE));
+            let why = format!("no .{ending} is made: -output takes a NAME.flv or NAME.mp4");
+            return Err(Usage(why).into());
         }
         let place = self.at.place()?;
         let range = self.range(&Zoned::now())?;
@@ -144,7 +142,7 @@ impl Export {
         let from_unix_ms = ms(&self.from)?.unwrap_or(i64::MIN);
         let to_unix_ms = ms(&self.to)?.unwrap_or(i64::MAX);
         if from_unix_ms >= to_unix_ms {
-            return Err("-from is not before -to".into());
+            return Err(Usage("-from is not before -to".to_owned()).into());
         }
         let cut = match self.cut.as_str() {
             "exact" => range::Cut::Exact,

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::model::Recording;
 use crate::command::api::{Access, Api, ApiError};
 use crate::command::format::{path, printable};
-use crate::command::{Error, retention};
+use crate::command::{Error, Usage, retention};
 use crate::http;
 
 /// Most recordings of one page: as many as the API gives.
@@ -109,9 +109,8 @@ impl At {
     pub(super) fn place(&self) -> Result<Place, Error> {
         let Some(dir) = &self.record_dir else { return Ok(Place::Server(self.access.api()?)) };
         if self.access.is_given() {
-            return Err(
-                "-record-dir asks no server: -server and its secret do not go with it".into()
-            );
+            let why = "-record-dir asks no server: -server and its secret do not go with it";
+            return Err(Usage(why.to_owned()).into());
         }
         let reader = Reader::open(dir).map_err(|error| retention::words(dir, &error))?;
         Ok(Place::Directory(reader))
@@ -121,11 +120,11 @@ impl At {
     pub(super) fn server(&self, command: &str) -> Result<Api, Error> {
         match &self.record_dir {
             None => Ok(self.access.api()?),
-            Some(_) => Err(format!(
+            Some(_) => Err(Usage(format!(
                 "{command} is done by the running server that records: leave -record-dir away, and \
                  say with -server where it is, unless it is {}",
                 "http://127.0.0.1:8080"
-            )
+            ))
             .into()),
         }
     }
@@ -381,7 +380,7 @@ fn escaped(stream: &str) -> String {
 
 fn words(error: catalog::Error) -> Error {
     match error {
-        catalog::Error::Query(error) => error.to_string().into(),
+        catalog::Error::Query(error) => Usage(error.to_string()).into(),
         error => format!("cannot read the catalog: {error}").into(),
     }
 }
@@ -414,7 +413,8 @@ impl Search {
     fn query(&self, after: Option<&str>, limit: usize) -> Result<Query, Error> {
         let mut states = Vec::new();
         for word in &self.states {
-            states.push(word.parse::<RecordingState>()?);
+            let state = word.parse::<RecordingState>();
+            states.push(state.map_err(|error| Usage(error.to_string()))?);
         }
         if states.is_empty() {
             use RecordingState::{Complete, Interrupted, Recording};

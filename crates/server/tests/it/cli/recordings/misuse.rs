@@ -115,15 +115,36 @@ fn a_key_that_is_used_again_and_a_recording_that_waits_are_told_with_their_codes
     let [id] = &ids(&server, &[])[..] else { panic!("one") };
     let line = error_line(&ask(&server, &["hold", id]), 1);
     assert!(line.starts_with("recording-waiting: "), "{line}");
-    let line = error_line(&ask(&server, &["start", "live/b", "-max-length", "soon"]), 1);
+    let line = error_line(&ask(&server, &["start", "live/b", "-max-length", "soon"]), 2);
     assert!(line.starts_with("bad-value: "), "{line}");
     let line = error_line(&ask(&server, &["start", "live/b", "-label", "BIG=x"]), 2);
     assert!(line.contains("is no name of a label"), "{line}");
     let line = error_line(&ask(&server, &["list", "-from", "soon"]), 2);
     assert!(line.contains("expected a time such as 2026-11-29"), "{line}");
-    let line = error_line(&ask(&server, &["list", "-state", "lost"]), 1);
+    let line = error_line(&ask(&server, &["list", "-state", "lost"]), 2);
     assert!(line.starts_with("bad-value: "), "{line}");
     server.stop();
+}
+
+#[test]
+fn flags_that_do_not_go_together_are_a_wrong_command_line() {
+    for args in [
+        &["export", NONE, "-recorder", "all"][..],
+        &["export", "last", "-from", "now", "-to", "yesterday"],
+        &["export", NONE, "-stream", "live/test"],
+        &["show", NONE, "-stream", "live/test"],
+        &["list", "-all", "-limit", "3"],
+    ] {
+        let args = [&["recordings"], args, &["-server", "http://127.0.0.1:9"]].concat();
+        error_line(&run(&args), 2);
+    }
+    let (mut server, _) = with_recording();
+    server.stop();
+    let dir = server.record_dir().to_str().unwrap();
+    for args in [&["-state", "lost"][..], &["-stream", "["], &["-text", ""]] {
+        let args = [&["recordings", "list", "-record-dir", dir], args].concat();
+        error_line(&run(&args), 2);
+    }
 }
 
 #[test]
@@ -139,7 +160,7 @@ fn what_no_directory_can_do_says_so() {
         &["label", NONE, "a=b"],
     ] {
         let args = [&["recordings"], args, &["-record-dir", dir]].concat();
-        let line = error_line(&run(&args), 1);
+        let line = error_line(&run(&args), 2);
         let start = format!("{} is done by the running server that records", args[1]);
         assert!(line.starts_with(&start), "{line}");
     }
@@ -148,7 +169,7 @@ fn what_no_directory_can_do_says_so() {
         assert!(line.starts_with("there is no catalog in "), "{line}");
     }
     let args = ["recordings", "list", "-record-dir", dir, "-server", "localhost:1"];
-    assert!(error_line(&run(args), 1).starts_with("-record-dir asks no server"));
+    assert!(error_line(&run(args), 2).starts_with("-record-dir asks no server"));
 }
 
 #[cfg(unix)]
