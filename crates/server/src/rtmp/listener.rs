@@ -23,28 +23,58 @@ const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
 /// machine is gone does not stay for ever.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(15));
 
+/// Ports that are tried with port 0: one that is free on the first address may be taken on another.
+const PORTS: usize = 16;
+
 /// Takes the port on every address that `address` stands for.
 ///
 /// # Errors
 /// When any of them cannot be listened on.
 pub(crate) fn bind(address: &ListenAddress) -> io::Result<Vec<TcpListener>> {
-    let mut listeners: Vec<TcpListener> = Vec::new();
-    for mut addr in address.resolve()? {
+    let addrs = address.resolve()?;
+    if addrs.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the host name has no address"));
+    }
+    bind_all(&addrs, |addr| match (bind_one(addr), address.fallback()) {
+        (Err(error), Some(v4)) if error.kind() != io::ErrorKind::AddrInUse => bind_one(v4),
+        (bound, _) => bound,
+    })
+}
+
+/// Takes one port on all addresses.
+fn bind_all(
+    addrs: &[SocketAddr],
+    mut bind: impl FnMut(SocketAddr) -> io::Result<TcpListener>,
+) -> io::Result<Vec<TcpListener>> {
+    // Kept until there is one, so that another port is given out each time.
+    let mut tried = Vec::new();
+    loop {
+        let mut listeners = Vec::new();
+        let Err(error) = bind_each(addrs, &mut bind, &mut listeners) else { return Ok(listeners) };
+        let is_given_out = addrs.iter().all(|addr| addr.port() == 0) && !listeners.is_empty();
+        tried.push(listeners);
+        if !is_given_out || error.kind() != io::ErrorKind::AddrInUse || tried.len() >= PORTS {
+            return Err(error);
+        }
+    }
+}
+
+fn bind_each(
+    addrs: &[SocketAddr],
+    mut bind: impl FnMut(SocketAddr) -> io::Result<TcpListener>,
+    listeners: &mut Vec<TcpListener>,
+) -> io::Result<()> {
+    for addr in addrs {
+        let mut addr = *addr;
         // With port 0 all addresses get the port that the first one was given.
         if let Some(first) = listeners.first()
             && addr.port() == 0
         {
             addr.set_port(first.local_addr()?.port());
         }
-        listeners.push(match (bind_one(addr), address.fallback()) {
-            (Err(error), Some(v4)) if error.kind() != io::ErrorKind::AddrInUse => bind_one(v4)?,
-            (bound, _) => bound?,
-        });
+        listeners.push(bind(addr)?);
     }
-    if listeners.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the host name has no address"));
-    }
-    Ok(listeners)
+    Ok(())
 }
 
 fn bind_one(addr: SocketAddr) -> io::Result<TcpListener> {
@@ -256,3 +286,6 @@ impl Drop for Handshake {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
