@@ -40,6 +40,12 @@ fn a_directory_that_is_moved_costs_nothing_and_recording_goes_on_where_it_was(fo
     let show = Show::start(&server.url("live/test"), small());
     let file = file_of(&server, "live/test");
     wait_until("something is in the file", || recorded(&file) > 0);
+    // A catalog that is moved while it is written is tried again a minute later.
+    let listed = || http.get("/api/v1/recordings").ok()["recordings"][0]["id"].clone();
+    wait_until("the recording is listed", || listed().is_string());
+    let path = format!("/api/v1/recordings/{}", listed().as_str().unwrap());
+    wait_until("its file is known", || http.get(&path).ok()["files"][0]["state"] == "open");
+    show.go_on(1_000);
     std::fs::rename(&dir, &elsewhere).unwrap();
     let until = Instant::now() + DEADLINE;
     while files_in(&dir).is_empty() {
@@ -49,10 +55,8 @@ fn a_directory_that_is_moved_costs_nothing_and_recording_goes_on_where_it_was(fo
     let sent = show.finish().sent;
     closed(&server, "live/test");
     // What is listed is what is there: the second file.
-    let path = || http.get("/api/v1/recordings").ok()["recordings"][0]["id"].clone();
     let complete = || http.get("/api/v1/recordings?state=complete").ok()["recordings"].clone();
     wait_until("it is over", || complete().as_array().is_some_and(|all| all.len() == 1));
-    let path = format!("/api/v1/recordings/{}", path().as_str().unwrap());
     let files = http.get(&path).ok()["files"].clone();
     let mut here: Vec<_> = files.as_array().unwrap().iter().collect();
     here.retain(|file| file["state"] != "missing");
@@ -76,6 +80,8 @@ fn a_recording_that_ends_after_its_directory_was_moved_is_over_and_missing(forma
     let [dir, elsewhere] = ["recordings", "elsewhere"].map(|name| outside.path().join(name));
     let mut server = recording_as(format).http().record_dir(&dir).start();
     server.allow("recorder close error");
+    // If it is moved while it is written.
+    server.allow("catalog unavailable");
     let http = server.api();
     let list =
         |query: &str| http.get(&format!("/api/v1/recordings{query}")).ok()["recordings"].clone();
