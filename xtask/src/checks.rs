@@ -13,17 +13,31 @@ const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 /// What builds fuzz targets.
 const CARGO_FUZZ: (&str, &str) = ("cargo-fuzz", "0.13.2");
 
-/// Checks the dependencies by `deny.toml`, without a network but for the installation of the tool.
+/// Checks the dependencies by `deny.toml`, without a network but for the installation of the tool: their
+/// vulnerabilities where somebody has fetched the database of them.
 ///
 /// # Errors
 ///
 /// Shows what is against the rules.
 pub(crate) fn deny(workspace: &Workspace) -> Result<()> {
     let mut deny = command(tool(workspace, CARGO_DENY)?);
-    // The database of vulnerabilities has to be fetched: `cargo deny check advisories`.
     deny.current_dir(&workspace.root).args(["--offline", "--locked", "check"]);
     deny.args(["--hide-inclusion-graph", "--allow", "unmatched-skip"]);
-    run(deny.args(["licenses", "bans", "sources"]))
+    deny.args(["licenses", "bans", "sources"]);
+    let is_there = |path: PathBuf| fs::read_dir(path).is_ok_and(|mut found| found.next().is_some());
+    if advisories().is_some_and(is_there) {
+        deny.arg("advisories");
+    } else {
+        println!("vulnerabilities: passed over, `cargo deny fetch db` gets the database of them");
+    }
+    run(&mut deny)
+}
+
+/// Where cargo-deny keeps the database of RustSec.
+fn advisories() -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
+    Some(home.join("advisory-dbs"))
 }
 
 /// Has loom try every order of what the threads of the models in `crates/live` do, with at most two changes of
