@@ -13,14 +13,16 @@ const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 /// What builds fuzz targets.
 const CARGO_FUZZ: (&str, &str) = ("cargo-fuzz", "0.13.2");
 
-/// Checks the dependencies by `deny.toml`, without a network but for the installation of the tool: their
-/// vulnerabilities where somebody has fetched the database of them.
+/// Checks the dependencies by `deny.toml`, without a network but for the tool and those that are for other systems:
+/// their vulnerabilities where somebody has fetched the database of them.
 ///
 /// # Errors
 ///
 /// Shows what is against the rules.
 pub(crate) fn deny(workspace: &Workspace) -> Result<()> {
     let mut deny = command(tool(workspace, CARGO_DENY)?);
+    // A build has those of its own system alone.
+    run(cargo().current_dir(&workspace.root).args(["fetch", "--locked"]))?;
     deny.current_dir(&workspace.root).args(["--offline", "--locked", "check"]);
     deny.args(["--hide-inclusion-graph", "--allow", "unmatched-skip"]);
     deny.args(["licenses", "bans", "sources"]);
