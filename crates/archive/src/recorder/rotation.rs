@@ -5,7 +5,8 @@
 //! [`Rotation::CAP_MS`] any coded packet. A changed configuration is *held* with what follows until
 //! it is known whether it comes with such a place, so that both go into the same file. Where a file
 //! has to know its tracks when it begins, the first packets of a run are held until there is audio
-//! and video among them, or for as long as packets may be held.
+//! and video among them, and a frame of each track that was announced: it may be all that tells how
+//! to decode it; or for as long as packets may be held.
 //!
 //! Invariant: packets leave in the order in which they came, held or not.
 
@@ -15,7 +16,7 @@ use jiff::{Timestamp, Zoned};
 use media::codec::{VideoCodec, video_info};
 use media::mp4::Movie;
 use media::time::Placed;
-use media::{Header, Kind, Packet, Role, flv};
+use media::{Header, Kind, Packet, Role, TrackSet, flv};
 
 use super::tracks::Filter;
 use crate::{Cut, config};
@@ -358,12 +359,22 @@ impl Rotation {
     }
 
     /// Whether a file can begin with what is held and this packet: there is audio and video among
-    /// them, or no more can be held.
+    /// them, of each track that has a configuration, or no more can be held.
     fn knows_tracks(&self, packet: &Packet, at: &At<'_>) -> bool {
-        let has =
-            |kind| self.held().chain([packet]).any(|known| known.kind == kind && known.is_media());
+        let all = || self.held().chain([packet]);
+        let tracks = |kind| -> TrackSet {
+            let coded = all().filter(|known| known.kind == kind && known.is_media());
+            coded.flat_map(|known| known.tracks().iter()).collect()
+        };
+        let [audio, video] = [Kind::Audio, Kind::Video].map(tracks);
+        let is_coded = |config: &Packet| {
+            let coded = if config.kind == Kind::Video { video } else { audio };
+            config.tracks().is_subset(coded)
+        };
+        let mut configs = at.header.packets().iter().chain(all());
+        let are_coded = configs.all(|known| known.role != Role::Config || is_coded(known));
         let first_ms = self.first_ms(&at.placed);
-        has(Kind::Audio) && has(Kind::Video)
+        !audio.is_empty() && !video.is_empty() && are_coded
             || self.held.len() >= Self::HELD_PACKETS
             || self.held_bytes() > Self::HELD_BYTES
             || at.placed.time_ms.saturating_sub(first_ms) > self.hold_ms

@@ -181,6 +181,16 @@ fn a_file_that_has_to_know_its_tracks_begins_when_both_kinds_came_or_no_more_can
     assert_eq!(held(&mut stream), 3);
 
     let mut stream = fresh();
+    // Of a track that is announced its first frame may be all that tells how to decode it.
+    let announced = message(Kind::Audio, b"\x95\x00ac-3\x02");
+    for packet in [announced, video(0, true, 9), audio(1, 9)] {
+        assert_eq!(stream.see_in(&packet, Needs::Tracks), Step::Hold);
+    }
+    let frame = message(Kind::Audio, b"\x95\x01ac-3\x02F");
+    assert_eq!(stream.see_in(&frame, Needs::Tracks), Step::Write);
+    assert_eq!(held(&mut stream), 3);
+
+    let mut stream = fresh();
     // What comes before anything coded costs no time.
     assert_eq!(stream.see_in(&video_config(0), Needs::Tracks), Step::Hold);
     assert!(!stream.rotation.holds_media());

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use media::flv::probe::{Codec, Probe};
-use media::{Kind, Role};
-use testkit::{flv, tools};
+use media::{Kind, Packet, Role};
+use testkit::{Server, flv, tools};
 
 use super::packets::{Listing, Track};
 use super::sessions::wait_until;
@@ -43,7 +43,8 @@ fn encode(nine: &Ffmpeg, dir: &Path) -> PathBuf {
 /// The packets of all tracks of a file, by codec.
 fn all(nine: &Ffmpeg, file: &Path) -> BTreeMap<String, Track> {
     let mut command = nine.command(["-copyts", "-i"]);
-    command.arg(file).args(ALL).args(["-c", "copy", "-f", "framehash", "-"]);
+    // Where a file begins, a track may be between two key frames.
+    command.arg(file).args(ALL).args(["-c", "copy", "-copyinkf", "-f", "framehash", "-"]);
     by_codec(&tools::run(&mut command, LONGEST).success().text())
 }
 
@@ -59,11 +60,11 @@ fn several_tracks_are_recorded_bit_for_bit_and_played_by_a_late_joiner() {
     let (file, sent) = (encode(&nine, dir.path()), dir.path().join("sent.flv"));
     nine.pack(&file, &ALL, &sent);
 
-    let mut server = support::recording().start();
+    let mut server = support::recording_as_both(dir.path()).start();
     let (url, listing) = (server.url("live/tracks"), dir.path().join("played"));
     let publishing = nine.publish_with(&file, &LIVE, &ALL, &url);
-    let recorder = server.wait_for_log("recorder initialized", &[("stream_key", "live/tracks")]);
-    let recording = server.dir().join(recorder.field("file").expect("a file"));
+    wait_until("a file", || !recorded_as(&server, "flv").is_empty());
+    let recording = recorded_as(&server, "flv").remove(0);
     // Behind the second key frame of the first track, before that of the second.
     let newest_ms = || {
         let flv = flv::Flv::read(&recording).unwrap_or_default();
@@ -75,7 +76,8 @@ fn several_tracks_are_recorded_bit_for_bit_and_played_by_a_late_joiner() {
     let playing = tools::Running::start(&mut play);
     ended(publishing);
     ended(playing);
-    server.wait_for_log("recorder closed", &[("stream_key", "live/tracks"), ("dropped", "0")]);
+    let whole = [("stream_key", "live/tracks"), ("dropped", "0")];
+    server.wait_for_logs("recorder closed", &whole, 2);
 
     flv::assert_recorded(&recording, &flv::clip(&sent));
     let (expected, found) = (all(&nine, &sent), all(&nine, &recording));
@@ -83,9 +85,39 @@ fn several_tracks_are_recorded_bit_for_bit_and_played_by_a_late_joiner() {
     for codec in TRACKS {
         assert_eq!(expected[codec].packets, found[codec].packets, "{codec} as FFmpeg reads it");
     }
+    assert_in_mp4(&nine, &expected, &flv::clip(&sent), &recorded_as(&server, "mp4"));
     assert_played(&sent, &expected, &by_codec(&std::fs::read_to_string(&listing).unwrap()));
     assert_probed(&recording);
     server.stop();
+}
+
+/// The recordings of a format, in their order.
+fn recorded_as(server: &Server, format: &str) -> Vec<PathBuf> {
+    let mut files = server.recordings();
+    files.retain(|file| file.extension().is_some_and(|ending| ending == format));
+    files.sort();
+    files
+}
+
+/// Every packet is in the MP4 files, and FFmpeg finds all of them.
+fn assert_in_mp4(
+    nine: &Ffmpeg,
+    expected: &BTreeMap<String, Track>,
+    sent: &[Packet],
+    files: &[PathBuf],
+) {
+    let packets = files.iter().flat_map(|file| flv::Flv::read(file).unwrap().packets());
+    let recorded = packets.filter(Packet::is_media).map(|p| p.body);
+    assert!(recorded.eq(sent.iter().filter(|p| p.is_media()).map(|p| &p.body)));
+    let mut found = BTreeMap::<_, Vec<_>>::new();
+    for (codec, track) in files.iter().flat_map(|file| all(nine, file)) {
+        found.entry(codec).or_default().extend(track.packets.into_iter().map(|p| p.body));
+    }
+    for codec in TRACKS {
+        let (all, found) = (&expected[codec].packets, &found[codec]);
+        assert_eq!(all.len(), found.len(), "{codec}");
+        assert!(all.iter().map(|p| &p.body).eq(found), "{codec}");
+    }
 }
 
 /// The player got every track from some place on to its end, and each picture from a key frame on.
