@@ -6,6 +6,7 @@ mod probe;
 mod publish;
 mod pull;
 mod recordings;
+mod remux;
 mod repair;
 mod retention;
 mod shell;
