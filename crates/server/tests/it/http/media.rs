@@ -492,42 +492,73 @@ fn clip_to_the_ms_is_kept_as_mp4_and_shows_what_was_asked_for() {
     assert_eq!(code, Some(0), "{said}");
 }
 
-/// An encoder says that its sequences end, comes back with the same, and at last with something else.
-fn assert_clip_over_reconnects(format: &str) {
+/// A server that has recorded the clip twice, as one recording: the encoder said that its sequences end, and came
+/// back with the same.
+fn came_back(format: &str) -> (Server, Http, String) {
     let options = ["-record-rejoin", "60s", "-record-flush", "20ms", "-record-format", format];
-    let mut server = recording().args(options).http().start();
+    let server = recording().args(options).http().start();
     let http = server.api();
     let same = sender::clip();
     let ends = |packet: &Packet| packet.kind == Kind::Video && packet.body.get(1) == Some(&2);
     assert!(same.iter().any(ends), "its pictures say that they end");
-    let mut other = same.clone();
+    let mut path = String::new();
+    for runs in 1..=2 {
+        block_on(crate::record::publish(&server, "live/test", &same));
+        closed(&server, "live/test");
+        path = path_of(&http);
+        written(&http, &path, runs);
+    }
+    (server, http, path)
+}
+
+/// What is in the recording when so many runs of the clip are written.
+fn written(http: &Http, path: &str, runs: usize) -> Vec<(u32, Packet)> {
+    let count = sender::clip().iter().filter(|packet| packet.is_media()).count();
+    until("all is written", || {
+        let file = http.get(&format!("{path}/media.flv"));
+        let media = (file.status == 200).then(|| media_of(&file.body))?;
+        (media.len() == runs * count).then_some(media)
+    })
+}
+
+fn assert_read_over_reconnect(format: &str) {
+    let Some(nine) = Ffmpeg::nine() else { return };
+    let (mut server, http, path) = came_back(format);
+    assert_eq!(http.get(&path).ok()["gaps"], 1);
+    // Of a playlist that has no end FFmpeg reads the newest segments alone.
+    assert_eq!(http.send("POST", &format!("{path}/stop"), Some(&json!({}))).status, 200);
+    let clip = nine.packets(&sender::demo());
+    let twice: Vec<_> = clip.bodies().iter().map(|of_track| of_track.repeat(2)).collect();
+    let archive = format!("http://{}/api/v1/streams/live%2Ftest", server.http_addr());
+    for view in ["media.mp4", "media.m3u8"] {
+        let url = format!("{archive}/{view}?from=2020-01-01T00:00:00Z");
+        // Behind a discontinuity of HLS it reads the initialization again.
+        let listing = nine.packets_but_for(&["Found duplicated MOOV Atom"], url.as_ref());
+        let counts = listing.bodies().iter().map(Vec::len).collect::<Vec<_>>();
+        assert!(listing.bodies() == twice, "{view}: {counts:?}");
+    }
+    server.stop();
+}
+
+#[test]
+fn ffmpeg_reads_every_packet_over_a_reconnect_from_every_address() {
+    assert_read_over_reconnect("flv");
+}
+
+#[test]
+fn ffmpeg_reads_every_packet_over_a_reconnect_of_what_was_recorded_as_mp4() {
+    assert_read_over_reconnect("mp4");
+}
+
+/// An encoder comes back with the same, and at last with something else.
+fn assert_clip_over_reconnects(format: &str) {
+    let (mut server, http, path) = came_back(format);
+    let mut other = sender::clip();
     let config = |p: &&mut Packet| (p.kind, p.role) == (Kind::Video, Role::Config);
     let config = other.iter_mut().find(config).unwrap();
     let mut parameters = config.body.to_vec();
     *parameters.last_mut().unwrap() ^= 0x04;
     config.body = parameters.into();
-    let mut path = String::new();
-    let publish = |packets: &[Packet]| {
-        block_on(async {
-            let mut publisher = Publisher::connect(&server.url("live/test")).await.unwrap();
-            publisher.send_all(packets).await.unwrap();
-            publisher.close().await.unwrap();
-        });
-        closed(&server, "live/test");
-    };
-    let count = same.iter().filter(|packet| packet.is_media()).count();
-    let written = |path: &str, runs: usize| {
-        until("all is written", || {
-            let file = http.get(&format!("{path}/media.flv"));
-            let media = (file.status == 200).then(|| media_of(&file.body))?;
-            (media.len() == runs * count).then_some(media)
-        })
-    };
-    for runs in 1..=2 {
-        publish(&same);
-        path = path_of(&http);
-        written(&path, runs);
-    }
     let clip = |path: &str| {
         let start = http.get(path).ok()["start"].clone();
         http.send("POST", &format!("{path}/clips"), Some(&json!({"from": start})))
@@ -536,10 +567,10 @@ fn assert_clip_over_reconnects(format: &str) {
     assert_eq!(made.status, 201, "{}", made.text());
     assert_eq!(made.json()["gaps"], 1);
     let place = made.header("location").unwrap();
-    assert_eq!(media_of(&http.get(&format!("{place}/media.flv")).body), written(&path, 2));
+    assert_eq!(media_of(&http.get(&format!("{place}/media.flv")).body), written(&http, &path, 2));
 
-    publish(&other);
-    written(&path, 3);
+    block_on(crate::record::publish(&server, "live/test", &other));
+    written(&http, &path, 3);
     let refused = clip(&path);
     assert_eq!(refused.problem(), (422, "configuration-changes".to_owned()));
     let detail = refused.json()["detail"].as_str().unwrap().to_owned();
