@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 pub(crate) mod programs;
+mod told;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

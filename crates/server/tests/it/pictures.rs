@@ -1,6 +1,6 @@
 //! Pictures of streams and recordings: what they show, and what becomes of a decoder that does not work.
 
-mod decoders;
+pub(crate) mod decoders;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -207,13 +207,12 @@ fn vvc_has_pictures() {
     assert_decoded(&nine, &clip);
 }
 
-#[test]
-fn vp8_has_pictures() {
-    let Some(nine) = Ffmpeg::nine() else { return };
+/// Six seconds of VP8.
+pub(crate) fn vp8(nine: &Ffmpeg) -> Vec<Packet> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("clip.ivf");
     let codec = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"];
-    super::encode(&nine, "640x360", 3, &codec, &file);
+    super::encode(nine, "640x360", 3, &codec, &file);
     // FFmpeg puts no VP8 into FLV. In IVF there are 32 bytes before the first frame, and 12 before each.
     let ivf = std::fs::read(&file).unwrap();
     let (mut rest, mut clip) = (&ivf[32..], Vec::new());
@@ -227,5 +226,11 @@ fn vp8_has_pictures() {
         rest = others;
     }
     assert_eq!(clip.len(), 60);
-    assert_decoded(&nine, &clip);
+    clip
+}
+
+#[test]
+fn vp8_has_pictures() {
+    let Some(nine) = Ffmpeg::nine() else { return };
+    assert_decoded(&nine, &vp8(&nine));
 }
