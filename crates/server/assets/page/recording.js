@@ -28,7 +28,7 @@ function stretch({ id, start }, kind, from, to) {
 class Screen {
   constructor(status) {
     this.status = status;
-    this.video = el("video", { controls: true, playsInline: true, preload: "metadata" });
+    this.video = el("video", { controls: true, playsInline: true, preload: "metadata", ariaLabel: "Recording" });
     this.video.addEventListener("error", () => this.explain());
     // What grows goes on where it ended, with what has come since.
     this.video.addEventListener("ended", () => this.recording && isActive(this.recording) && this.load(this.recording, true));

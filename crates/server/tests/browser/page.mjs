@@ -74,6 +74,14 @@ await run({
     await until("a pause", () => page.locator("video").evaluate((video) => video.paused));
     await page.keyboard.press(" ");
     await plays(page, 20);
+    for (const isMuted of [false, true]) {
+      await page.keyboard.press("m");
+      assert.equal(await page.locator("video").evaluate((video) => video.muted), isMuted);
+    }
+    for (const full of ["screen", undefined]) {
+      await page.keyboard.press("f");
+      await until(`full: ${full}`, () => page.evaluate((full) => document.fullscreenElement?.className === full, full));
+    }
     await shot(page, "watch");
     await page.locator(".facts", { hasText: "Viewers" }).getByText("1", { exact: true }).waitFor();
   },
@@ -110,9 +118,10 @@ await run({
     await plays(page, 10);
   },
 
-  async "it is stopped with the button"() {
+  async "it is stopped by keyboard"() {
     await go(page, "");
-    await page.getByRole("button", { name: "Stop recording live/test" }).click();
+    await tabTo(page, "Stop recording live/test");
+    await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Record live/test" }).waitFor();
     await go(page, "recordings");
     const card = page.locator(".card");
@@ -126,17 +135,20 @@ await run({
     await shot(page, "recordings");
   },
 
-  async "a clip is cut to the ms and downloaded"() {
+  async "a clip is cut to the ms and downloaded by keyboard"() {
     await go(page, `recording/${recording.id}`);
-    await page.getByLabel("In", { exact: true }).fill("0:01.234");
-    await page.getByLabel("Out", { exact: true }).fill("0:00.5");
+    await page.getByLabel("In", { exact: true }).waitFor();
+    await tabTo(page, "In");
+    await page.keyboard.type("0:01.234");
+    await tabTo(page, "Out");
+    await page.keyboard.type("0:00.5");
     await page.getByText("In has to be before out").waitFor();
     assert.equal(await page.locator(".clip .links a").count(), 0);
     await page.getByLabel("Out", { exact: true }).fill("0:03.5");
     await page.getByText("0:02.266 long").waitFor();
     for (const kind of ["mp4", "flv"]) {
-      const link = page.getByRole("link", { name: `Clip as ${kind.toUpperCase()}` });
-      const [file] = await Promise.all([page.waitForEvent("download"), link.click()]);
+      await tabTo(page, `Clip as ${kind.toUpperCase()}`);
+      const [file] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
       assert.match(file.suggestedFilename(), new RegExp(`^live_test_\\d{8}_\\d{6}_2\\.266s\\.${kind}$`));
       const { size } = await stat(await file.path());
       assert.ok(size > 10_000, `${kind}: ${size} bytes`);
@@ -153,7 +165,7 @@ await run({
     assert.ok(Math.abs(length - 2.266) < 0.05, `${length} s`);
   },
 
-  async "the keys of the player mark a clip"() {
+  async "the keys of the player move and mark a clip"() {
     const at = (seconds) => page.locator("video").evaluate((video, seconds) => new Promise((resolve) => {
       video.onseeked = resolve;
       video.currentTime = seconds;
@@ -167,6 +179,12 @@ await run({
     assert.equal(await page.getByLabel("In", { exact: true }).inputValue(), "0:02.040");
     assert.equal(await page.getByLabel("Out", { exact: true }).inputValue(), "0:05.000");
     await page.getByText("0:02.960 long").waitFor();
+    await at(1);
+    for (const [key, place] of [[",", 0.96], ["L", 10.96], ["J", 0.96]]) {
+      await page.keyboard.press(key);
+      const now = await page.locator("video").evaluate((video) => video.currentTime);
+      assert.ok(Math.abs(now - place) < 0.01, `${key}: ${now}, not ${place}`);
+    }
     await page.keyboard.press("k");
     await plays(page, 20);
   },
@@ -208,8 +226,11 @@ await run({
     await page.getByLabel("In", { exact: true }).fill("2.5");
     await page.getByLabel("Out", { exact: true }).fill("3");
     await page.getByLabel("Name").fill("the two");
-    await page.getByRole("button", { name: "Keep as a recording" }).click();
-    await page.getByRole("button", { name: "Show it" }).click();
+    await tabTo(page, "Keep as a recording");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Show it" }).waitFor();
+    await tabTo(page, "Show it");
+    await page.keyboard.press("Enter");
     await page.locator(".facts").getByText("the two", { exact: true }).waitFor();
     await page.locator("video").evaluate((video) => video.play());
     await plays(page, 20);
@@ -237,6 +258,14 @@ await run({
     await go(page, "events");
     for (const text of ["recording started (api)", "recording is over", "is watched by", "came out of the bin"]) {
       await page.getByText(text).first().waitFor();
+    }
+    const changed = page.getByText("recording was held, released or labelled");
+    const before = await changed.count();
+    for (const [n, what] of ["hold", "release"].entries()) {
+      const headers = { "Content-Type": "application/json" };
+      const { status } = await fetch(`${SITE}/api/v1/recordings/${recording.id}/${what}`, { method: "POST", headers, body: "{}" });
+      assert.equal(status, 200);
+      await until(`the line of ${what}`, async () => (await changed.count()) === before + n + 1);
     }
     await shot(page, "events");
     await go(page, "disks");
@@ -291,6 +320,13 @@ await run({
     assert.equal(light, "rgb(245, 246, 248)");
     await assertFits(phone, "live");
     await shot(phone, "phone-live");
+    const button = (name) => phone.getByRole("button", { name });
+    await button("Record live/test").tap();
+    await button("Stop recording live/test").waitFor();
+    const isRunning = ({ state, length_ms }) => state === "recording" && length_ms > 0;
+    await until("something recorded", async () => (await told("recordings")).recordings.some(isRunning));
+    await button("Stop recording live/test").tap();
+    await button("Record live/test").waitFor();
     await phone.getByRole("link", { name: "Watch live/test" }).tap();
     await plays(phone, 20);
     await assertFits(phone, "watch");
@@ -302,6 +338,13 @@ await run({
       await assertFits(phone, place);
       await shot(phone, `phone-${place.split("/")[0]}`);
     }
+    await go(phone, "recordings");
+    const count = (n) => until(`${n} recordings`, async () => (await phone.locator(".card").count()) === n);
+    await count(2);
+    await button(/^Delete:/).first().tap();
+    await count(1);
+    await button("Undo").tap();
+    await count(2);
     assertQuiet(phone);
     assertQuiet(page);
   },
