@@ -3,7 +3,7 @@
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import { dirname, join } from "node:path";
-import { assertQuiet, open, run } from "./browser.mjs";
+import { assertQuiet, open, run, SITE } from "./browser.mjs";
 
 const modules = dirname(dirname(process.env.PLAYWRIGHT));
 
@@ -14,13 +14,17 @@ export const SCRIPTS = {
   shaka: "/modules/shaka-player/dist/shaka-player.compiled.js",
 };
 
-/** Serves `html(NAME)` as `/NAME`. */
+/** Serves `html(NAME)` as `/NAME`, and the API where it is on the server. */
 async function serve(html) {
-  const server = createServer((request, answer) => {
+  const server = createServer(async (request, answer) => {
     const [, place, ...rest] = decodeURIComponent(request.url).split("/");
     if (place === "modules") {
       answer.setHeader("Content-Type", "text/javascript");
       createReadStream(join(modules, ...rest)).pipe(answer);
+    } else if (place === "api") {
+      const found = await fetch(SITE + request.url);
+      answer.writeHead(found.status, { "Content-Type": found.headers.get("Content-Type") });
+      answer.end(Buffer.from(await found.arrayBuffer()));
     } else {
       answer.setHeader("Content-Type", "text/html");
       answer.end(html(place));

@@ -14,7 +14,7 @@ use testkit::tools::{self, Output, Running};
 use testkit::{Publisher, block_on};
 
 use super::builder;
-use crate::ffmpeg::tool::{self, Ffmpeg};
+use crate::ffmpeg::tool::{self, AV1, Ffmpeg, OPUS, Source};
 use crate::files::{file_of, sender, wait_until};
 use crate::record::recorded;
 
@@ -37,10 +37,15 @@ fn script(server: &Server, name: &str) -> Option<(Ffmpeg, Command)> {
 
 /// Publishes live/test in real time until it is interrupted; returns when it is to be seen.
 fn publish(server: &Server, ffmpeg: &Ffmpeg, times: usize) -> Running {
-    let endless = ["-re", "-stream_loop", "-1"];
-    let publisher = ffmpeg.publish_with(&sender::demo(), &endless, &[], &server.url("live/test"));
+    let publisher = again_and_again(server, ffmpeg, &sender::demo());
     server.wait_for_logs("stream codecs", &[("stream_key", "live/test")], times);
     publisher
+}
+
+/// The same of any file; it may not be seen yet.
+fn again_and_again(server: &Server, ffmpeg: &Ffmpeg, file: &Path) -> Running {
+    let endless = ["-re", "-stream_loop", "-1"];
+    ffmpeg.publish_with(file, &endless, &[], &server.url("live/test"))
 }
 
 fn assert_done(output: &Output) {
@@ -107,6 +112,31 @@ fn players_of_other_pages_play_every_view() {
     let mut server = builder().start();
     let Some((ffmpeg, mut command)) = script(&server, "players.mjs") else { return };
     run(&server, &ffmpeg, &mut command);
+    server.stop();
+}
+
+#[test]
+fn players_of_other_pages_play_av1_and_opus() {
+    let mut server = builder().start();
+    let Some((_, mut command)) = script(&server, "players.mjs") else { return };
+    let Some(nine) = Ffmpeg::nine() else { return };
+    let source = Source { container: "mkv", video: Some(AV1), audio: Some(OPUS) };
+    let file = source.encode(&nine, 10, server.dir());
+    let publisher = again_and_again(&server, &nine, &file);
+    let players = "Media Source alone,hls.js,shaka";
+    assert_done(&tools::run(command.env("PLAYERS", players), LONGEST));
+    let _ = publisher.interrupt(tool::LONGEST);
+    server.stop();
+}
+
+#[test]
+fn a_player_of_another_page_shows_the_pictures_of_a_recording_where_one_seeks_to() {
+    let args = ["-record-all", "true", "-record-rejoin", "0", "-thumbnail-interval", "1s"];
+    let mut server = builder().args(args).start();
+    let Some((_, mut command)) = script(&server, "sprite.mjs") else { return };
+    block_on(crate::record::publish(&server, "live/test", &sender::clip()));
+    server.wait_for_log("recording complete", &[]);
+    assert_done(&tools::run(&mut command, LONGEST));
     server.stop();
 }
 
