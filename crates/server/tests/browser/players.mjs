@@ -18,7 +18,10 @@ const { video, audio } = await until("the codecs", async () => {
 const type = `video/mp4; codecs="${video.codec_string}, ${audio.codec_string}"`;
 console.log(type);
 
-/** What makes each play, with `video` and `fail`. */
+/**
+ * What makes each play, with `video` and `fail`. HLS of the browser comes behind others: Chromium 156 gives up a list that has one
+ * segment when it reads it again, and that is what the first viewer gets.
+ */
 const PLAYERS = {
   "hls.js": `const hls = new Hls({ lowLatencyMode: true });
     hls.on(Hls.Events.ERROR, (_, data) => data.fatal && fail(data.details));

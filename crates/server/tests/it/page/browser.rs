@@ -123,7 +123,7 @@ fn players_of_other_pages_play_av1_and_opus() {
     let source = Source { container: "mkv", video: Some(AV1), audio: Some(OPUS) };
     let file = source.encode(&nine, 10, server.dir());
     let publisher = again_and_again(&server, &nine, &file);
-    let players = "Media Source alone,hls.js,shaka";
+    let players = "Media Source alone,hls.js,shaka,HLS of the browser";
     assert_done(&tools::run(command.env("PLAYERS", players), LONGEST));
     let _ = publisher.interrupt(tool::LONGEST);
     server.stop();
