@@ -14,8 +14,9 @@ use testkit::{Publisher, Server, block_on, flv, tools};
 
 use crate::ffmpeg::packets::Listing;
 use crate::ffmpeg::tool::Ffmpeg;
+use crate::files::judge::programs;
 use crate::record::parts::{is_complete, verify};
-use crate::record::{closed, file_of, packets, publish, recorded, small, wait_until};
+use crate::record::{closed, file_of, packets, publish, recorded, report, small, wait_until};
 use crate::support::{BINARY, both, recording, recording_as_both};
 
 const LONGEST: Duration = Duration::from_secs(180);
@@ -104,6 +105,19 @@ fn programs_read_a_finished_recording_without_a_warning_and_seek_in_it_at_once()
         assert!(text.contains(says), "{says}: {text}");
     }
     assert!(!text.contains("IsTruncated") && output.stderr.is_empty(), "{text}");
+}
+
+#[test]
+fn programs_are_told_when_a_recording_began() {
+    let Some([ffprobe]) = programs(["ffprobe"]) else { return };
+    let (_server, file) = finished();
+    let mut command = Command::new(ffprobe);
+    command.args(["-v", "error", "-show_entries", "format_tags=creation_time", "-of", "csv=p=0"]);
+    let output = tools::run(command.arg(&file), LONGEST).success();
+    let second = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_second();
+    let metadata = report(&file).metadata;
+    let (_, start) = metadata.iter().find(|(name, _)| name == "startTime").unwrap();
+    assert_eq!(second(output.text().trim()), second(start.as_str().unwrap()));
 }
 
 #[test]

@@ -76,6 +76,91 @@ fn sound_without_a_configuration_that_comes_after_the_first_picture_is_a_track()
     assert!(file.windows(4).any(|name| name == b"mp4a"));
 }
 
+/// The boxes one after another in `bytes`: their names, and what is in them.
+fn boxes(mut bytes: &[u8]) -> Vec<(&[u8], &[u8])> {
+    let mut boxes = Vec::new();
+    while !bytes.is_empty() {
+        let size = u32::from_be_bytes(bytes[..4].try_into().unwrap());
+        let (this, rest) = bytes.split_at(usize::try_from(size).unwrap());
+        boxes.push((&this[4..8], &this[8..]));
+        bytes = rest;
+    }
+    boxes
+}
+
+/// The 64 bits at a place of a box.
+fn number(content: &[u8], at: usize) -> u64 {
+    u64::from_be_bytes(content[at..at + 8].try_into().unwrap())
+}
+
+/// When a `moov` says that its movie began: seconds since 1904 (ISO 14496-12 8.2.2).
+fn creation_s(moov: &[u8]) -> u64 {
+    let [(_, moov)] = boxes(moov)[..] else { panic!("one box") };
+    let mvhd = boxes(moov).into_iter().find(|(name, _)| *name == b"mvhd").unwrap().1;
+    number(mvhd, 4)
+}
+
+/// When a part says that its first picture was (ISO 14496-12 8.16.5): ms since 1970, of seconds since
+/// 1900 and 2^32 pieces of one.
+fn reference_ms(part: &[u8]) -> u64 {
+    let prft = boxes(part).into_iter().find(|(name, _)| *name == b"prft").unwrap().1;
+    let ntp = number(prft, 8);
+    let ms = ((ntp & 0xffff_ffff) * 1_000 + (1 << 31)) >> 32;
+    ((ntp >> 32) - 2_208_988_800) * 1_000 + ms
+}
+
+#[test]
+fn a_file_and_each_of_its_parts_say_when_they_were() {
+    let rig = Rig::new(FakeDisk::default());
+    let mut stream = Stream::publish("live", "mp4_when");
+    rig.start_by(&stream, |plan| {
+        plan.format = Format::Mp4;
+        plan.rotation.duration = Some(Duration::from_secs(3));
+    });
+    stream.push(clip(3));
+    rig.wait_for_packets(62);
+    // The second file is of another time on the wall than the first one's and its own length say.
+    rig.clock.advance(Duration::from_secs(90));
+    stream.push((3..6).flat_map(second));
+    drop(stream);
+    rig.wait_for_end();
+    let finished = rig.take_finished();
+    let mut starts = Vec::new();
+    for finished in &finished {
+        let start = finished.about.start_time.parse::<jiff::Timestamp>().unwrap();
+        let start_ms = u64::try_from(start.as_millisecond()).unwrap();
+        starts.push(finished.about.start_time.clone());
+        let file = &rig.disk.files()[&finished.path];
+        let (mut first_ms, mut parts, mut movies) = (None, 0, 0);
+        let mut began = |moov: &[u8]| {
+            assert_eq!(creation_s(moov), start_ms / 1_000 + 2_082_844_800);
+            movies += 1;
+        };
+        for item in items(file) {
+            match item {
+                Item::Init(moov) => began(&moov),
+                Item::Index { offset, end } => began(&file[at(offset)..at(end)]),
+                Item::Packet(packet) if packet.kind == Kind::Video && packet.is_media() => {
+                    first_ms = first_ms.or(u64::try_from(packet.dts_ms).ok());
+                }
+                Item::Part(part) => {
+                    let first_ms = first_ms.take().expect("a part has pictures");
+                    let said_ms = reference_ms(&file[at(part.offset)..at(part.end)]);
+                    assert_eq!(said_ms, start_ms + first_ms);
+                    parts += 1;
+                }
+                _ => {}
+            }
+        }
+        assert_eq!((movies, parts >= 3), (2, true), "{parts} parts");
+    }
+    assert_eq!(starts, ["2025-10-11T14:30:52.123+02:00", "2025-10-11T14:32:22.123+02:00"]);
+}
+
+fn at(offset: u64) -> usize {
+    usize::try_from(offset).unwrap()
+}
+
 /// Packets as a file that begins with them has them.
 fn sent_at_file_times(sent: &[Packet]) -> Vec<Packet> {
     let mut rebase = media::time::Rebase::default();
