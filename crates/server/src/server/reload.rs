@@ -93,3 +93,6 @@ pub(super) fn live_limits(config: &Config) -> live::Limits {
         ..live::Limits::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

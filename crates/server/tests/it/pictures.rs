@@ -268,6 +268,23 @@ fn a_recording_has_a_poster_small_pictures_and_a_sheet_of_them() {
 }
 
 #[test]
+fn small_pictures_are_as_wide_as_they_are_to_be() {
+    let Some(ffmpeg) = Ffmpeg::five() else { return };
+    let args = ["-ffmpeg", "off", "-thumbnail-width", "80", "-picture-width", "160"];
+    let (mut server, at) = recorded(&args, &clip(&ffmpeg, "320x180", 1, H264));
+    let http = server.api();
+    // Heights are even numbers.
+    for (name, size) in
+        [("thumbnail.jpg?at_ms=0", (80, 44)), ("sprite.jpg", (80, 44)), ("poster.jpg", (160, 90))]
+    {
+        Shown::decode(&ffmpeg, &picture(&http, &format!("{at}/{name}")), size);
+    }
+    let list = http.get(&format!("{at}/sprite.vtt")).text();
+    assert!(list.contains("#xywh=0,0,80,44"), "{list}");
+    server.stop();
+}
+
+#[test]
 fn a_recording_that_grows_has_pictures() {
     let Some(ffmpeg) = Ffmpeg::five() else { return };
     let args = ["-thumbnail-interval", "1s", "-record-flush", "20ms"];

@@ -74,3 +74,16 @@ fn the_oldest_recordings_make_room_and_what_is_held_or_somebody_elses_stays() {
         assert!(file.exists(), "{}", file.display());
     }
 }
+
+#[test]
+fn while_the_disk_has_less_room_than_there_is_to_be_recordings_go() {
+    let mut before = recording().start();
+    let file = record(&before, "live/old");
+    before.stop();
+    let mut server =
+        recording().record_dir(before.record_dir()).args(["-retain-free", "1000PB"]).start();
+    let line = server.wait_for_log("recording deleted", &[("reason", "free space")]);
+    assert_eq!(line.field("file"), Some(file.display().to_string()));
+    server.stop();
+    assert!(!file.exists());
+}

@@ -327,10 +327,11 @@ fn a_split_makes_another_file_and_loses_nothing() {
     server.stop();
 }
 
-#[test]
-fn a_recording_may_begin_before_it_was_asked_for() {
-    let mut server = builder().args(["-pre-roll", "10s"]).start();
+/// The lengths in ms of a recording that is asked for with 5 s of what came before, and of one without.
+fn lengths_with_pre_roll(args: &[&str]) -> (u64, u64) {
+    let mut server = builder().args(["-pre-roll", "10s"]).args(args).start();
     let http = server.api();
+    let mut lengths = (0, 0);
     block_on(async {
         // Twelve seconds of the stream's own time, with a key frame every two.
         let publisher = publish(&server, "live/past", 900).await;
@@ -346,10 +347,23 @@ fn a_recording_may_begin_before_it_was_asked_for() {
             assert_eq!(ask(&http, "POST", &stop, &json!({})).0, 200);
         }
         let length = |r: &Value| http.get(&path_of(r)).ok()["length_ms"].as_u64().unwrap();
-        let (past, now) = (length(&one), length(&two));
-        assert!((5_000..9_500).contains(&past) && now < 2_500, "{past} and {now} ms");
+        lengths = (length(&one), length(&two));
     });
     server.stop();
+    lengths
+}
+
+#[test]
+fn a_recording_may_begin_before_it_was_asked_for() {
+    let (past, now) = lengths_with_pre_roll(&[]);
+    assert!((5_000..9_500).contains(&past) && now < 2_500, "{past} and {now} ms");
+}
+
+#[test]
+fn no_more_is_kept_for_that_than_the_pre_roll_buffer_holds() {
+    // Less than a second of it.
+    let (past, now) = lengths_with_pre_roll(&["-pre-roll-buffer", "128KiB"]);
+    assert!(past < 2_500 && past == now, "{past} and {now} ms");
 }
 
 #[test]
@@ -429,6 +443,26 @@ fn labels_holds_and_the_bin() {
             http.send("DELETE", &format!("{path}?at_once=true"), None).ok()["state"],
             "deleted"
         );
+        assert_eq!(server.recordings(), [""; 0].map(std::path::PathBuf::from));
+        server.stop();
+    });
+}
+
+#[test]
+fn without_a_time_in_the_bin_what_is_deleted_is_gone() {
+    block_on(async {
+        let mut server = builder().args(["-bin-grace", "0"]).start();
+        let http = server.api();
+        let recording = start(&http, &json!({"stream": "live/gone"}));
+        let path = path_of(&recording);
+        publish(&server, "live/gone", 200).await.close().await.unwrap();
+        assert_eq!(ask(&http, "POST", &format!("{path}/stop"), &json!({})).0, 200);
+        assert_eq!(server.recordings().len(), 1);
+        assert_eq!(http.send("DELETE", &path, None).ok()["state"], "deleted");
+        let bin = http.get(&format!("{RECORDINGS}?state=binned")).ok();
+        assert_eq!(bin["recordings"], json!([]));
+        let restore = refused(&http, "POST", &format!("{path}/restore"), &json!({}));
+        assert_eq!(restore, (409, "not-in-bin".to_owned()));
         assert_eq!(server.recordings(), [""; 0].map(std::path::PathBuf::from));
         server.stop();
     });
