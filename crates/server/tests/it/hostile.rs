@@ -10,6 +10,7 @@ mod http;
 mod messages;
 mod sockets;
 mod storms;
+mod watch;
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ mod renditions;
 mod rewind;
 mod samples;
 mod slow;
-mod socket;
+pub(crate) mod socket;
 
 use media::Packet;
 use testkit::server::{Builder, Server};

@@ -5,7 +5,7 @@ use media::amf0::Value;
 use rtmp::chunk::Message;
 use rtmp::command::Command;
 use testkit::Noise;
-use testkit::client::Wire;
+use testkit::client::{Error, Wire};
 
 use super::{connected, crowd, publishing, server, unharmed};
 use crate::publish::source;
@@ -149,6 +149,9 @@ async fn commands_in_any_order_are_answered_or_end_their_connection() {
                     let _ = wire.media(stream, noise.one(&packets)).await;
                 }
             }
+            // Whoever is not answered any more is not connected any more.
+            let answer = wire.ping().await;
+            assert!(!matches!(answer, Err(Error::Timeout(_))), "{i}: {answer:?}");
         })
         .await;
     })

@@ -1,6 +1,6 @@
 //! Before there is a session.
 
-use testkit::client::{Wire, raw};
+use testkit::client::{DEADLINE, Wire, raw};
 use testkit::{Noise, Server};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -67,10 +67,15 @@ async fn random_bytes_at_every_stage_end_their_connections_alone() {
             let name = format!("noise-{round}-{i}");
             let mut socket = at_stage(server, i % 7, &name, &mut noise).await;
             // The server may close before it has everything.
-            let _ = match i / 70 {
-                0 => socket.write_all(&noise.bytes(50_000)).await,
-                _ => socket.write_all(&messages(&mut noise)).await,
-            };
+            if i < 70 {
+                let _ = socket.write_all(&noise.bytes(50_000)).await;
+            } else {
+                let _ = socket.write_all(&messages(&mut noise)).await;
+                // Some of these are messages that may come.
+                let _ = socket.shutdown().await;
+            }
+            let waited = tokio::time::timeout(DEADLINE, closed(socket)).await;
+            assert!(waited.is_ok(), "{i} is still connected");
         })
         .await;
         for bytes in foreign() {

@@ -71,7 +71,7 @@ async fn long_heads_are_refused() {
 }
 
 /// A recording that is whole: where its file is on disk and in the API.
-async fn film(server: &Server, round: u64) -> (Vec<u8>, String) {
+pub(super) async fn film(server: &Server, round: u64) -> (Vec<u8>, String) {
     let key = format!("live/film-{round}");
     let mut publisher = Publisher::connect(&server.url(&key)).await.unwrap();
     publisher.send_all(&source(3, 300)).await.unwrap();
@@ -94,7 +94,7 @@ async fn film(server: &Server, round: u64) -> (Vec<u8>, String) {
 }
 
 /// Ranges by the thousand, and at the ends of what can be asked for.
-fn range_bombs(server: &Server, url: &str, bytes: &[u8]) {
+pub(super) fn range_bombs(server: &Server, url: &str, bytes: &[u8]) {
     let http = server.api();
     let many = |range: &str| format!("bytes={}", vec![range; 1_000].join(","));
     let ranges = [many("0-"), many("0-0"), many("-1"), many("5-3"), "bytes=".to_owned()];

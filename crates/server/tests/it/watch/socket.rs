@@ -8,7 +8,7 @@ use testkit::flv::Flv;
 use super::*;
 
 /// What a browser asks with; its key and the answer to it are those of RFC 6455 1.3.
-fn handshake(http: &Http) -> Http {
+pub(crate) fn handshake(http: &Http) -> Http {
     http.clone()
         .header("Connection", "keep-alive, Upgrade")
         .header("Upgrade", "websocket")
@@ -68,9 +68,9 @@ impl Socket {
     }
 }
 
-const BINARY: u8 = 2;
+pub(crate) const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
-const PING: u8 = 9;
+pub(crate) const PING: u8 = 9;
 const PONG: u8 = 10;
 
 #[test]
