@@ -222,7 +222,7 @@ pub struct Retain {
     #[arg(long, value_name = "SIZE", default_value = "off", value_parser = room)]
     pub retain_free: std::option::Option<u64>,
 
-    /// Only recordings with a file NAME.flv.copied beside them are deleted
+    /// Only recordings with a file NAME.flv.copied or NAME.mp4.copied beside them are deleted
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value = "false",
           default_missing_value = "true", value_parser = boolean())]
     pub retain_copied: bool,
