@@ -1,7 +1,7 @@
 // The disks that are recorded to, and when they will be full.
 
 import { call } from "./api.js";
-import { bytes, el, facts } from "./dom.js";
+import { bytes, count, el, facts } from "./dom.js";
 
 /** How often is looked (ms). */
 const LOOK = 5_000;
@@ -26,9 +26,9 @@ function disk(disk) {
 
 function kept(retention) {
   return facts([
-    ["Recordings", `${retention.files} files, ${bytes(retention.size_bytes)}`],
-    ["Bin", `${retention.bin_files} files, ${bytes(retention.bin_bytes)}`],
-    ["To be deleted by the rules now", `${retention.doomed_files} files, ${bytes(retention.doomed_bytes)}`],
+    ["Recordings", `${count(retention.files, "file")}, ${bytes(retention.size_bytes)}`],
+    ["Bin", `${count(retention.bin_files, "file")}, ${bytes(retention.bin_bytes)}`],
+    ["To be deleted by the rules now", `${count(retention.doomed_files, "file")}, ${bytes(retention.doomed_bytes)}`],
     ["Full without rules", date(retention.full_at)],
     ["Full with the rules", date(retention.full_at_with_rules)],
   ]);

@@ -1,7 +1,7 @@
 // One recording: played, cut into clips, downloaded.
 
 import { Problem, ask, call, download, hasToken, url } from "./api.js";
-import { clock, el, fromClock, say } from "./dom.js";
+import { clock, count, el, fromClock, say } from "./dom.js";
 import { about, actions, isActive } from "./recordings.js";
 import { ofRecording } from "./timeline.js";
 
@@ -140,7 +140,7 @@ function downloads(recording, told) {
     const name = segment.file.split("/").pop();
     return el("li", {}, file(told, name, url(`recordings/${recording.id}/segments/${segment.number}/file`), name));
   });
-  return [el("p", { className: "links" }, whole), el("details", {}, el("summary", { textContent: files.length === 1 ? "1 file" : `${files.length} files` }), el("ul", {}, files))];
+  return [el("p", { className: "links" }, whole), el("details", {}, el("summary", { textContent: count(files.length, "file") }), el("ul", {}, files))];
 }
 
 function keys(event, screen, clip) {

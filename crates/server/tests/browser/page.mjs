@@ -294,7 +294,7 @@ await run({
     assert.deepEqual(shown, [room, { ...room, "Full at this pace": "not in sight", "Same disk as": "/a" },
       { ...room, State: "unwritable: permission denied: /c" }]);
     assert.deepEqual(await factsOf(page.locator("main > section").last()), { Recordings: "3 files, 5.0 MiB",
-      Bin: "1 files, 100 KiB", "To be deleted by the rules now": "0 files, 0 B", "Full without rules": when });
+      Bin: "1 file, 100 KiB", "To be deleted by the rules now": "0 files, 0 B", "Full without rules": when });
     for (const url of Object.keys(answers)) await page.unroute(url);
   },
 
