@@ -113,7 +113,7 @@ impl Recorder {
         if self.plan.format == Format::Flv {
             return Form::Flv;
         }
-        let mut movie = Movie::of(header, self.rotation.held().chain([packet]));
+        let mut movie = Movie::of(header, self.rotation.telling(packet));
         if let Some(before) = &self.movie {
             movie = movie.going_on(before);
         }

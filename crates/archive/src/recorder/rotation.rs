@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, Zoned};
 use media::codec::{VideoCodec, video_info};
-use media::mp4::Movie;
+use media::mp4::{self, Movie};
 use media::time::Placed;
 use media::{Header, Kind, Packet, Role, TrackSet, flv};
 
@@ -74,6 +74,9 @@ pub(super) struct Rotation {
     sound: Option<u8>,
     due: Option<Due>,
     held: Vec<Held>,
+    /// The first frame of each track that is not in the file that is open, for it may be all that tells how to decode
+    /// the track: the next file is to know.
+    firsts: Vec<Packet>,
     budget: Budget,
     /// The next mark of the clock on the wall, or moment of the schedule.
     mark: Option<(Timestamp, Cut)>,
@@ -113,7 +116,7 @@ impl Rotation {
     pub(super) fn new(rules: config::Rotation, hold: Duration) -> Self {
         let hold_ms = ms(hold).min(1_000);
         let duration_ms = rules.duration.map(ms);
-        let (budget, held, video_track, picture, sound, due, mark) = Default::default();
+        let (budget, held, firsts, video_track, picture, sound, due, mark) = Default::default();
         let looked = Timestamp::MIN;
         let shut = false;
         Self {
@@ -125,6 +128,7 @@ impl Rotation {
             sound,
             due,
             held,
+            firsts,
             budget,
             mark,
             looked,
@@ -157,7 +161,11 @@ impl Rotation {
             self.held.push((packet.clone(), at.placed));
             return Step::Hold;
         }
-        let is_other = matches!(at.needs, Needs::Only(movie) if movie.is_changed_by(packet));
+        let is_other = matches!(at.needs, Needs::Only(movie)
+            if movie.is_changed_by(packet) || movie.is_completed_by(packet));
+        if is_other && packet.is_media() {
+            self.remember(packet);
+        }
         let changed = self.changes(packet, is_place, at.header) || is_other;
         if changed {
             self.want(Cut::Configuration, at.placed.time_ms);
@@ -179,6 +187,18 @@ impl Rotation {
             return Step::Hold;
         }
         Step::Write
+    }
+
+    fn remember(&mut self, first: &Packet) {
+        let is_known = |known: &Packet| (known.kind, known.track) == (first.kind, first.track);
+        if self.firsts.len() < mp4::TRACKS_MAX && !self.firsts.iter().any(is_known) {
+            self.firsts.push(first.clone());
+        }
+    }
+
+    /// What tells which tracks a file has that begins with what is held and `packet`, beside its header.
+    pub(super) fn telling<'a>(&'a self, packet: &'a Packet) -> impl Iterator<Item = &'a Packet> {
+        self.held().chain([packet]).chain(&self.firsts)
     }
 
     /// Whether a file may begin with this packet.
@@ -256,13 +276,14 @@ impl Rotation {
     /// Another file has begun.
     pub(super) fn begin(&mut self, now: &Zoned) {
         self.due = None;
+        self.firsts.clear();
         self.mark = self.next_mark(now);
         self.looked = now.timestamp();
     }
 
     /// Another run has begun, of which nothing is known.
     pub(super) fn begin_run(&mut self) {
-        (self.video_track, self.picture, self.sound, self.due) = Default::default();
+        (self.video_track, self.picture, self.sound, self.due, self.firsts) = Default::default();
     }
 
     /// Other tracks of the run are recorded from now on. Returns what is held and is none of them.

@@ -313,6 +313,21 @@ impl Movie {
         }
     }
 
+    /// Whether a packet tells how to decode a track of which nothing told that when this was learned: a frame of
+    /// a codec that needs no configuration.
+    pub fn is_completed_by(&self, packet: &Packet) -> bool {
+        let is_untold = |refused: &&Refused| {
+            matches!(refused.reason, Refusal::NoConfig { .. })
+                && refused.kind == packet.kind
+                && packet.has_track(refused.id)
+        };
+        let mut untold = self.refused.iter().filter(is_untold);
+        packet.is_media()
+            && untold.any(|refused| {
+                Self::of(&Header::default(), [packet]).track(refused.kind, refused.id).is_some()
+            })
+    }
+
     /// `ftyp` and `moov` of a file that goes on in fragments.
     pub fn init_segment(&self) -> Vec<u8> {
         moov::init_segment(self)

@@ -76,6 +76,43 @@ fn sound_without_a_configuration_that_comes_after_the_first_picture_is_a_track()
     assert!(file.windows(4).any(|name| name == b"mp4a"));
 }
 
+#[test]
+fn sound_without_a_configuration_that_begins_late_is_a_track_of_the_next_file() {
+    // MPEG-1 layer III, 44.1 kHz, stereo; AC-3, which FFmpeg announces with an empty configuration.
+    let sounds: [&[&[u8]]; 2] = [
+        &[&[0x2f, 0xff, 0xfb, 0x90, 0x00, 7, 7, 7]],
+        &[b"\x90ac-3", b"\x91ac-3\x0b\x77\xb5\x0b\x1e\x40\xeb\xf8\x40\x3e\xff\x99\xff\x08\x41\xfc"],
+    ];
+    for (n, sound) in sounds.into_iter().enumerate() {
+        let rig = Rig::new(FakeDisk::default());
+        let stream = Stream::publish("live", &format!("mp4_late_{n}"));
+        let mut packets = vec![video_config(1)];
+        for at_ms in (0..8_000).step_by(40) {
+            packets.push(video(at_ms, at_ms % 1_000 == 0, 50));
+            let bodies = match at_ms {
+                3_200 => sound,
+                3_201.. => &sound[sound.len() - 1..],
+                _ => &[],
+            };
+            packets.extend(
+                bodies.iter().map(|body| {
+                    Packet::new(media::Kind::Audio, at_ms, Bytes::copy_from_slice(body))
+                }),
+            );
+        }
+        let sent = record(&rig, stream, packets);
+        let finished = rig.take_finished();
+        let cuts: Vec<_> = finished.iter().map(|file| file.about.cut).collect();
+        assert_eq!(cuts, [crate::Cut::Start, crate::Cut::Configuration], "sound {n}");
+        let files = rig.disk.files();
+        let has_audio = |file: &crate::events::Finished| metadata(&files[&file.path], "hasAudio");
+        assert_eq!(has_audio(&finished[0]), Value::from(false), "sound {n}");
+        assert_eq!(has_audio(&finished[1]), Value::from(true), "sound {n}");
+        let frames = |packets: &[Packet]| packets.iter().filter(|p| p.is_media()).count();
+        assert_eq!(frames(&joined(&rig, &finished)), frames(&sent), "sound {n}");
+    }
+}
+
 /// The boxes one after another in `bytes`: their names, and what is in them.
 fn boxes(mut bytes: &[u8]) -> Vec<(&[u8], &[u8])> {
     let mut boxes = Vec::new();
