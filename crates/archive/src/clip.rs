@@ -275,7 +275,8 @@ impl<'a> Copy<'a> {
         let too_long = |_| range::Error::TooLong { duration_ms: time_ms };
         open.segment.push(packet, time_ms).map_err(too_long)?;
         open.ledger.written += amount(packet);
-        if open.segment.position() - open.flushed < BLOCK_BYTES {
+        // Of MP4 what is not put out is counted about.
+        if open.segment.position().saturating_sub(open.flushed) < BLOCK_BYTES {
             return Ok(());
         }
         open.flushed = open.segment.position();

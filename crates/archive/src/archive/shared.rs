@@ -187,6 +187,12 @@ impl Shared {
         dirs
     }
 
+    /// Where recordings that run cannot write now.
+    pub(crate) fn troubled(&self) -> BTreeSet<PathBuf> {
+        let tasks = self.tasks().into_iter().filter(|task| task.state() == crate::State::Trouble);
+        tasks.map(|task| task.plan().dir.clone()).collect()
+    }
+
     /// A recording whose thread runs.
     pub(crate) fn running(&self, id: RecordingId) -> Option<Arc<Task>> {
         let state = self.lock();

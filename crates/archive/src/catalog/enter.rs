@@ -178,15 +178,16 @@ impl Catalog {
             hashes: Some((finished.hash, finished.chain)),
         };
         self.enter(&entry, if is_recovered { Phase::Interrupted } else { Phase::Recording })?;
-        if is_recovered {
-            // Its file was whole when the directory was read, but only since recovery.
-            let sql = "UPDATE recordings SET phase = 'interrupted' WHERE id = ?1 \
-                       AND phase = 'complete' AND reason IS NULL AND NOT EXISTS (SELECT 1 FROM \
-                       segments WHERE recording = ?1 AND number > ?2)";
-            let about = &finished.about;
-            let mut statement = self.reader.db.prepare_cached(sql)?;
-            statement.execute(params![about.recording.to_string(), about.segment])?;
-        }
+        if is_recovered { self.interrupt(&finished.about) } else { Ok(()) }
+    }
+
+    /// Enters that a recording ended with a segment that is whole only since recovery, as far as files say.
+    pub(super) fn interrupt(&self, about: &About) -> Result<(), Error> {
+        let sql = "UPDATE recordings SET phase = 'interrupted' WHERE id = ?1 \
+                   AND phase = 'complete' AND reason IS NULL AND NOT EXISTS (SELECT 1 FROM \
+                   segments WHERE recording = ?1 AND number > ?2)";
+        let mut statement = self.reader.db.prepare_cached(sql)?;
+        statement.execute(params![about.recording.to_string(), about.segment])?;
         Ok(())
     }
 

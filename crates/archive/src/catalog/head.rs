@@ -7,6 +7,7 @@ use media::amf0::Value;
 use crate::disk::DiskFile;
 use crate::ledger::{find, millis};
 use crate::script::Script;
+use crate::segment::is_cut_off;
 use crate::{About, Ledger, RecordingId};
 
 /// Bytes that are read of a file: identity and books stand at the start of its metadata.
@@ -20,6 +21,8 @@ pub(super) struct Head {
     pub(super) length_ms: u64,
     /// Whether it is whole: written to its end, or recovered.
     pub(super) is_complete: bool,
+    /// Whether it was recovered after its writer was cut off.
+    pub(super) is_cut_off: bool,
 }
 
 /// Reads the start of a file; `None` for one that this program did not record.
@@ -35,6 +38,7 @@ pub(super) fn read(start: &[u8]) -> Option<Head> {
             .unwrap_or_default()
             .unsigned_abs(),
         is_complete: find(&properties, "complete").and_then(Value::as_bool).unwrap_or_default(),
+        is_cut_off: is_cut_off(&properties),
     })
 }
 

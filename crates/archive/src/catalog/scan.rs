@@ -292,7 +292,7 @@ impl Catalog {
             state,
             // That is looked at for all files together.
             is_held: false,
-            is_recovered: false,
+            is_recovered: head.is_cut_off,
             end_time: None,
             length_ms: head.length_ms,
             size_bytes: seen.size_bytes,
@@ -300,6 +300,9 @@ impl Catalog {
             hashes: None,
         };
         self.enter(&entry, phase)?;
+        if head.is_cut_off {
+            self.interrupt(about)?;
+        }
         Ok(true)
     }
 

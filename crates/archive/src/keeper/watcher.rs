@@ -126,15 +126,19 @@ impl Watcher {
         wanted.iter().filter_map(obstacle).collect()
     }
 
-    /// Adds those where making a file fails. Once it works that is not done again before there was an obstacle: nobody
-    /// wants to see files come and go in a directory all the time, or a disk be woken by it.
+    /// Adds those where making a file fails. Once it works that is not done again before there was an obstacle, or
+    /// trouble of a recording: nobody wants to see files come and go in a directory all the time, or a disk be woken by it.
     fn prove(
         &mut self,
         wanted: &BTreeSet<PathBuf>,
         rows: &[DiskStatus],
         obstacles: &mut BTreeMap<PathBuf, String>,
     ) {
-        self.proven.retain(|dir| wanted.contains(dir) && !obstacles.contains_key(dir));
+        let troubled = self.shared.troubled();
+        let is_proven = |dir: &PathBuf| {
+            wanted.contains(dir) && !obstacles.contains_key(dir) && !troubled.contains(dir)
+        };
+        self.proven.retain(is_proven);
         for dir in wanted {
             // Nothing can be made on a full disk, and more is told of that.
             let is_full = state_of(rows, dir) == DiskState::Full && !self.unwritable.contains(dir);

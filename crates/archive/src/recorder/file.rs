@@ -63,7 +63,7 @@ impl Recorder {
         self.mend();
         let now = self.shared.clock.now();
         let start = self.start(&now, packet);
-        let (start_ms, gap) = self.books.next_start(first_ms, self.now);
+        let (start_ms, gap) = self.books.next_start(first_ms, self.rotation.first_at(self.now));
         let about = self.about(&start, start_ms, gap);
         let name = self.name(&about, &start, None);
         let opening = self.rotation.opening(&self.header, packet);
@@ -462,9 +462,12 @@ impl Recorder {
         }
     }
 
-    /// When a file begins with what is held and `packet`: now, or when the first of them came.
+    /// When a file begins with what is held and `packet`: when the first of them came.
     fn start(&self, now: &Zoned, packet: &Packet) -> Zoned {
-        let Some(Back { kept_ms, joined }) = self.back else { return now.clone() };
+        let Some(Back { kept_ms, joined }) = self.back else {
+            let held = self.now.saturating_duration_since(self.rotation.first_at(self.now));
+            return later(now, -SignedDuration::try_from(held).unwrap_or_default());
+        };
         let since = self.now.saturating_duration_since(joined).as_millis();
         let most_ms = kept_ms.saturating_add(u64::try_from(since).unwrap_or(u64::MAX));
         let lag_ms = self.cursor.lag_ms(self.rotation.first_dts_ms(packet)).min(most_ms);

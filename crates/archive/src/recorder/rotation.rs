@@ -74,6 +74,8 @@ pub(super) struct Rotation {
     sound: Option<u8>,
     due: Option<Due>,
     held: Vec<Held>,
+    /// When the first coded packet of those came.
+    held_at: Option<Instant>,
     /// The first frame of each track that is not in the file that is open, for it may be all that tells how to decode
     /// the track: the next file is to know.
     firsts: Vec<Packet>,
@@ -116,7 +118,8 @@ impl Rotation {
     pub(super) fn new(rules: config::Rotation, hold: Duration) -> Self {
         let hold_ms = ms(hold).min(1_000);
         let duration_ms = rules.duration.map(ms);
-        let (budget, held, firsts, video_track, picture, sound, due, mark) = Default::default();
+        let (budget, held, held_at, firsts) = Default::default();
+        let (video_track, picture, sound, due, mark) = Default::default();
         let looked = Timestamp::MIN;
         let shut = false;
         Self {
@@ -128,6 +131,7 @@ impl Rotation {
             sound,
             due,
             held,
+            held_at,
             firsts,
             budget,
             mark,
@@ -158,7 +162,7 @@ impl Rotation {
             if self.knows_tracks(packet, at) {
                 return Step::Write;
             }
-            self.held.push((packet.clone(), at.placed));
+            self.hold(packet, at);
             return Step::Hold;
         }
         let is_other = matches!(at.needs, Needs::Only(movie)
@@ -183,10 +187,17 @@ impl Rotation {
         let begins =
             changed && packet.role == Role::Config && (packet.kind == Kind::Video || without_video);
         if !decides && (begins || !self.held.is_empty()) && self.has_room(packet, at) {
-            self.held.push((packet.clone(), at.placed));
+            self.hold(packet, at);
             return Step::Hold;
         }
         Step::Write
+    }
+
+    fn hold(&mut self, packet: &Packet, at: &At<'_>) {
+        self.held.push((packet.clone(), at.placed));
+        if packet.is_media() {
+            self.held_at.get_or_insert(at.now);
+        }
     }
 
     fn remember(&mut self, first: &Packet) {
@@ -220,6 +231,7 @@ impl Rotation {
 
     /// What is held, in order.
     pub(super) fn take_held(&mut self) -> Vec<Held> {
+        self.held_at = None;
         std::mem::take(&mut self.held)
     }
 
@@ -231,6 +243,11 @@ impl Rotation {
     /// The newest of what is held.
     pub(super) fn pop_held(&mut self) -> Option<Held> {
         self.held.pop()
+    }
+
+    /// When the first coded packet of what is held came, or of what comes `now`.
+    pub(super) fn first_at(&self, now: Instant) -> Instant {
+        self.held_at.unwrap_or(now)
     }
 
     /// When the first coded packet of what is held and `packet` comes, on the clock of the file that

@@ -210,6 +210,11 @@ impl Task {
         self.lock_progress().state = state;
     }
 
+    /// What it does.
+    pub(crate) fn state(&self) -> State {
+        self.lock_progress().state
+    }
+
     pub(super) fn set_books(&self, ledger: Ledger, segments: u32, length_ms: u64) {
         let mut progress = self.lock_progress();
         progress.ledger = ledger;

@@ -86,7 +86,8 @@ pub(super) fn reasons(api: &Api) -> Vec<String> {
     let has = |state| all.iter().filter(|status| status.state == state).count();
     // While others are written, a recording in trouble is its own matter, and a metric's.
     match (has(Recording::Trouble), has(Recording::Recording)) {
-        (troubled @ 1.., 0) => reasons.push(format!("{troubled} recordings cannot be written")),
+        (1, 0) => reasons.push("1 recording cannot be written".to_owned()),
+        (troubled @ 2.., 0) => reasons.push(format!("{troubled} recordings cannot be written")),
         (0, 0) => reasons.extend(api.context.outlook.failure()),
         _ => {}
     }

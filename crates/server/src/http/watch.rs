@@ -118,7 +118,10 @@ async fn view(
     let key = stream_key(name)?;
     if request.method() == Method::HEAD {
         live_stream(&api, &key)?;
-        return Ok(typed(kind).into_response());
+        // Of a length that nobody knows.
+        let nothing =
+            futures_util::stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>();
+        return Ok((typed(kind), axum::body::Body::from_stream(nothing)).into_response());
     }
     match view {
         View::Flv => view_flv(&api, &client, &key, request),

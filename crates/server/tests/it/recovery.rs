@@ -3,16 +3,17 @@
 //! What random kills leave is in `crash`.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use media::{Kind, Packet};
-use testkit::{Publisher, Server, SourceConfig, block_on, flv};
+use testkit::{Publisher, Server, SourceConfig, block_on, flv, tools};
 
 use crate::record::parts::{is_complete, verify};
 use crate::record::{
     assert_finished, closed, file_of, packets, publish, recorded, small, wait_until,
 };
-use crate::support::recording;
+use crate::support::{BINARY, recording};
 
 /// A recording of these packets whose server was killed when it had written them all.
 fn unfinished(sent: &[Packet]) -> (Server, PathBuf) {
@@ -105,6 +106,19 @@ fn of_a_killed_recording_is_proven_what_was_written_and_said_that_it_was_cut_off
     };
     assert_eq!(cut_off("live/test"), ("whole".into(), true.into()));
     assert_eq!(cut_off("live/next"), ("whole".into(), false.into()));
+
+    // The files tell it to a catalog that is made anew.
+    let said = [&["catalog", "rebuild"][..], &["recordings", "list", "-json"]].map(|words| {
+        let mut command = Command::new(BINARY);
+        command.args(words).arg("-record-dir").arg(before.record_dir());
+        tools::run(&mut command, Duration::from_secs(60)).success().text()
+    });
+    let state = |stream: &str| {
+        let lines = said[1].lines().map(serde_json::from_str::<serde_json::Value>);
+        let mut lines = lines.map(Result::unwrap);
+        lines.find(|of| of["stream"] == stream).unwrap()["state"].clone()
+    };
+    assert_eq!([state("live/test"), state("live/next")], ["interrupted", "complete"]);
 }
 
 /// What a server says that is not the only one in its directory.

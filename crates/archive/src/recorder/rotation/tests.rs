@@ -181,6 +181,18 @@ fn a_file_that_has_to_know_its_tracks_begins_when_both_kinds_came_or_no_more_can
     assert_eq!(held(&mut stream), 3);
 
     let mut stream = fresh();
+    // It is of the time of its first coded packet, not of that at which it was known what is in it.
+    assert_eq!(stream.see_in(&video_config(0), Needs::Tracks), Step::Hold);
+    stream.now += Duration::from_millis(50);
+    let first = stream.now;
+    assert_eq!(stream.see_in(&video(0, true, 9), Needs::Tracks), Step::Hold);
+    stream.now += Duration::from_millis(300);
+    assert_eq!(stream.see_in(&audio(300, 9), Needs::Tracks), Step::Write);
+    assert_eq!(stream.rotation.first_at(stream.now), first);
+    assert_eq!(held(&mut stream), 2);
+    assert_eq!(stream.rotation.first_at(stream.now), stream.now);
+
+    let mut stream = fresh();
     // Of a track that is announced its first frame may be all that tells how to decode it.
     let announced = message(Kind::Audio, b"\x95\x00ac-3\x02");
     for packet in [announced, video(0, true, 9), audio(1, 9)] {

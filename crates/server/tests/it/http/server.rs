@@ -139,7 +139,7 @@ fn a_server_that_cannot_record_is_not_ready_until_it_can() {
             let answer = http.get("/ready").json();
             answer["reasons"]
                 .as_array()?
-                .contains(&json!("1 recordings cannot be written"))
+                .contains(&json!("1 recording cannot be written"))
                 .then_some(())
         });
         assert_eq!(http.get("/health").ok(), json!({"status": "ok"}));

@@ -100,6 +100,7 @@ fn a_stream_that_is_not_live_is_told_at_once() {
         let head = http.send("HEAD", "/live/live/test.flv", None);
         assert_eq!((head.status, head.body.len()), (200, 0));
         assert_eq!(head.header("content-type").unwrap(), "video/x-flv");
+        assert_eq!(head.header("content-length"), None);
         let stream = http.get("/api/v1/streams/live%2Ftest").ok();
         assert_eq!(stream["players"]["count"], 0, "who asks for the head is no player");
         publisher.close().await.unwrap();
