@@ -425,6 +425,8 @@ fn of_segments() -> Vec<String> {
         "hasMetadata",
         "segmentLength",
         "cutOff",
+        "shownFrom",
+        "shownTo",
         "syncedSize",
         "gapTimes",
         "gapDurations",

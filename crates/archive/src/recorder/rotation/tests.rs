@@ -230,3 +230,17 @@ fn what_the_open_file_cannot_have_asks_for_another() {
     assert_eq!(step(&mut stream, &audio(41, 9)), Step::Write);
     assert_eq!(step(&mut stream, &video(80, true, 9)), Step::Cut(Cut::Configuration));
 }
+
+#[test]
+fn the_first_frames_of_late_tracks_are_remembered_up_to_a_bound_and_until_a_file_begins() {
+    let mut stream = Stream::new(config::Rotation::default());
+    let movie = Movie::default();
+    for id in (0..40).chain(0..40) {
+        let body = [b"\x95\x01.mp3", &[id, 0xff, 0xfb][..]].concat();
+        stream.see_in(&Packet::new(Kind::Audio, 0, body.into()), Needs::Only(&movie));
+    }
+    let packet = video(0, true, 9);
+    assert_eq!(stream.rotation.telling(&packet).count(), mp4::TRACKS_MAX + 1);
+    stream.rotation.begin(&Zoned::now());
+    assert_eq!(stream.rotation.telling(&packet).count(), 1);
+}

@@ -487,6 +487,8 @@ fn clip_to_the_ms_is_kept_as_mp4_and_shows_what_was_asked_for() {
     let part = format!("{place}/media.mp4?to={}&cut=exact", after(7_000));
     let part = shown("part.mp4", &part);
     assert!(part[..] == wanted[..part.len()] && part.len() > 40, "{}", part.len());
+    let flv = http.get(&format!("{place}/media.flv")).body;
+    assert!(!flv.windows(5).any(|name| name == b"shown"), "FLV shows all that is in it");
     server.stop();
     let (code, said) = verify(server.recordings().iter().map(|file| file.as_path()));
     assert_eq!(code, Some(0), "{said}");
