@@ -91,7 +91,12 @@ impl Archive {
         if range.cut == range::Cut::Exact && clip.plan.format == Format::Flv {
             return Err(ClipError::Inexact);
         }
-        let mut copy = Copy::new(self, clip, key, range);
+        let range = source.visible(range);
+        let shown = match range.cut {
+            range::Cut::KeyFrame => source.shown(),
+            range::Cut::Exact => Some((range.from_unix_ms, range.to_unix_ms)),
+        };
+        let mut copy = Copy::new(self, clip, key, shown);
         let copied = source.read(range).try_for_each(|item| copy.take(item, go_on));
         let copied = copied.and_then(|()| copy.begin(go_on));
         match copied.and_then(|()| copy.finish()) {
@@ -109,7 +114,8 @@ struct Copy<'a> {
     archive: &'a Archive,
     clip: &'a Clip,
     key: Key,
-    range: Range,
+    /// What is to be seen of it, if not all: from when to before when, in ms since 1970.
+    shown: Option<(i64, i64)>,
     id: RecordingId,
     /// What a decoder needs before the file; then the newest configuration of each track, also where
     /// its sequence has ended, for a publisher that comes back goes on with it.
@@ -133,10 +139,10 @@ struct Open {
 }
 
 impl<'a> Copy<'a> {
-    fn new(archive: &'a Archive, clip: &'a Clip, key: Key, range: Range) -> Self {
+    fn new(archive: &'a Archive, clip: &'a Clip, key: Key, shown: Option<(i64, i64)>) -> Self {
         let id = archive.new_id(&key);
         let (header, held, held_bytes, open, gaps) = Default::default();
-        Self { archive, clip, key, range, id, header, held, held_bytes, open, gaps }
+        Self { archive, clip, key, shown, id, header, held, held_bytes, open, gaps }
     }
 
     fn take(&mut self, item: Item, go_on: &mut dyn FnMut() -> bool) -> Result<(), ClipError> {
@@ -223,10 +229,9 @@ impl<'a> Copy<'a> {
             Format::Mp4 => {
                 let mut movie = Movie::of(&self.header, held.iter().map(|timed| &timed.packet));
                 movie.set_start(u64::try_from(first.unix_ms).ok());
-                if self.range.cut == range::Cut::Exact {
-                    let ends = [self.range.from_unix_ms, self.range.to_unix_ms];
-                    let [from, to] =
-                        ends.map(|ms| ms.saturating_sub(first.unix_ms).max(0).unsigned_abs());
+                if let Some((from, to)) = self.shown {
+                    let [from, to] = [from, to]
+                        .map(|ms| ms.saturating_sub(first.unix_ms).max(0).unsigned_abs());
                     movie.set_shown(from..to);
                 }
                 Form::Mp4(Box::new(movie))

@@ -19,7 +19,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use media::hls::TrackName;
+use media::mp4;
 
+use super::head::Head;
 use super::hls::fragments;
 use super::{Error, Flv, Found, Fragments, Hls, LeadIn, Mp4, Place, Reader, Renditions, Segment};
 use crate::{Disk, Format, Plan};
@@ -161,6 +163,29 @@ impl Source {
         self.parts.last().map(|part| part.end_unix_ms).filter(|end| *end < i64::MAX)
     }
 
+    /// What an exact clip is to show, if one is all there is: from when to before when. Reads the first bytes of its file.
+    pub(crate) fn shown(&self) -> Option<(i64, i64)> {
+        let [part] = &*self.parts else { return None };
+        // Why a file cannot be read is told where its packets are.
+        let (head, _) = Head::open(&*self.disk, &part.segment).ok()?;
+        let shown = mp4::mux::shown(&head.properties)?;
+        let [from, to] = [shown.start, shown.end]
+            .map(|ms| part.start_unix_ms.saturating_add(millis(ms)));
+        Some((from, to))
+    }
+
+    /// A range, without what an exact clip does not show, if it is cut to the ms.
+    pub(crate) fn visible(&self, range: Range) -> Range {
+        match range.cut {
+            Cut::KeyFrame => range,
+            Cut::Exact => self.shown().map_or(range, |(from, to)| Range {
+                from_unix_ms: range.from_unix_ms.max(from),
+                to_unix_ms: range.to_unix_ms.min(to),
+                ..range
+            }),
+        }
+    }
+
     /// The packets of a range.
     pub fn read(&self, range: Range) -> Reader {
         Reader::new(self, range)
@@ -171,7 +196,7 @@ impl Source {
     /// # Errors
     /// [`Error`].
     pub fn flv(&self, range: Range) -> Result<Flv, Error> {
-        Flv::new(self, range)
+        Flv::new(self, self.visible(range))
     }
 
     /// One MP4 file of a range. Looks at the heads of all its tags.
@@ -179,7 +204,7 @@ impl Source {
     /// # Errors
     /// [`Error`].
     pub fn mp4(&self, range: Range) -> Result<Mp4, Error> {
-        Mp4::new(self, range)
+        Mp4::new(self, self.visible(range))
     }
 
     /// The segments of HLS that a range has, each the shortest from `target_ms` on that key frames

@@ -40,7 +40,12 @@ export async function onPages(names, html, step) {
   const steps = names.map((name) => [name, async (browser) => {
     const page = await open(browser);
     await page.goto(`http://127.0.0.1:${server.address().port}/${encodeURIComponent(name)}`);
-    await step(page, name);
+    try {
+      await step(page, name);
+    } finally {
+      // What it complains of says why it does not play.
+      if (page.complaints.length) console.error(`${name}: ${page.complaints.join("; ")}`);
+    }
     assertQuiet(page);
     await page.context().close();
   }]);

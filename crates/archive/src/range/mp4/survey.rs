@@ -20,15 +20,10 @@ const GROUP_BYTES: u64 = 512 << 10;
 pub(super) fn plan(source: &Source, range: Range, limit: usize) -> Result<Plan, Error> {
     let mut facts = Facts::new(range);
     let mut survey = Survey { limit, ..Survey::default() };
-    let mut clip = None;
     let mut reader = Reader::heads(source, range);
     while let Some(step) = reader.step() {
         facts.take(&step);
         match step {
-            // What a clip does not show is for decoders, also when it is read again.
-            Step::Opened { head, clock_ms, .. } if source.parts.len() == 1 => {
-                clip = mp4::mux::shown(&head.properties).map(|shown| (shown, clock_ms));
-            }
             Step::Item(Item::Header(header)) => survey.header = header,
             Step::Item(Item::Packet(timed)) => survey.take(timed)?,
             _ => {}
@@ -43,16 +38,14 @@ pub(super) fn plan(source: &Source, range: Range, limit: usize) -> Result<Plan, 
     };
     let mut info = facts.info;
     let since = |ms: i64| u64::try_from(ms.saturating_sub(start_ms)).unwrap_or(0);
-    let mut shown = clip.map(|(clip, clock_ms)| {
-        since(clock_ms.saturating_add_unsigned(clip.start))
-            ..since(clock_ms.saturating_add_unsigned(clip.end))
-    });
-    if range.cut == Cut::Exact {
-        let from_ms = since(facts.origin_ms);
-        let clip = shown.unwrap_or(0..u64::MAX);
-        let to_ms = from_ms.saturating_add(info.duration_ms);
-        shown = Some(from_ms.max(clip.start)..to_ms.min(clip.end));
-    }
+    let shown = match range.cut {
+        // What a clip does not show is for decoders, also when it is read again.
+        Cut::KeyFrame => source.shown().map(|(from, to)| since(from)..since(to)),
+        Cut::Exact => {
+            let from_ms = since(facts.origin_ms);
+            Some(from_ms..from_ms.saturating_add(info.duration_ms))
+        }
+    };
     if let Some(shown) = shown.filter(|shown| !shown.is_empty()) {
         planner.show(shown);
     }
