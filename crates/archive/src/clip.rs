@@ -230,8 +230,8 @@ impl<'a> Copy<'a> {
                 let mut movie = Movie::of(&self.header, held.iter().map(|timed| &timed.packet));
                 movie.set_start(u64::try_from(first.unix_ms).ok());
                 if let Some((from, to)) = self.shown {
-                    let [from, to] = [from, to]
-                        .map(|ms| ms.saturating_sub(first.unix_ms).max(0).unsigned_abs());
+                    let [from, to] =
+                        [from, to].map(|ms| ms.saturating_sub(first.unix_ms).max(0).unsigned_abs());
                     movie.set_shown(from..to);
                 }
                 Form::Mp4(Box::new(movie))

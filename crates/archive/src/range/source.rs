@@ -169,8 +169,8 @@ impl Source {
         // Why a file cannot be read is told where its packets are.
         let (head, _) = Head::open(&*self.disk, &part.segment).ok()?;
         let shown = mp4::mux::shown(&head.properties)?;
-        let [from, to] = [shown.start, shown.end]
-            .map(|ms| part.start_unix_ms.saturating_add(millis(ms)));
+        let [from, to] =
+            [shown.start, shown.end].map(|ms| part.start_unix_ms.saturating_add(millis(ms)));
         Some((from, to))
     }
 

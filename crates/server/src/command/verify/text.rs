@@ -102,8 +102,17 @@ fn recording(out: &mut String, proof: &Proof, without_catalog: &BTreeSet<String>
         line(out, "gap", &format!("and {} more", number(proof.gaps_unlisted)));
     }
     if proof.is_cut_off() {
-        let what = "the server was killed, or the power or the disk failed: what came in the last moments before, \
-                    about -record-flush, or -record-sync without power, may be missing";
+        let about = proof.files.last().and_then(|checked| checked.file.about.as_ref());
+        let what = match about.is_some_and(|about| about.is_clip) {
+            false => {
+                "the server was killed, or the power or the disk failed: what came in the last moments before, \
+                 about -record-flush, or -record-sync without power, may be missing"
+            }
+            true => {
+                "the server was killed, or the power or the disk failed, while this clip was made: its end may be \
+                 missing; what it was made of is whole, so make it again"
+            }
+        };
         line(out, "cut off", what);
     }
     hashes(out, proof, without_catalog);

@@ -487,6 +487,18 @@ fn clip_to_the_ms_is_kept_as_mp4_and_shows_what_was_asked_for() {
     let part = format!("{place}/media.mp4?to={}&cut=exact", after(7_000));
     let part = shown("part.mp4", &part);
     assert!(part[..] == wanted[..part.len()] && part.len() > 40, "{}", part.len());
+    // A clip of it shows no more, whichever way it is cut; nor does what is cut to the ms.
+    for body in
+        [json!({"format": "mp4", "cut": "exact", "from": after(0)}), json!({"format": "mp4"})]
+    {
+        let answer = http.send("POST", &format!("{place}/clips"), Some(&body));
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        let place = answer.header("location").unwrap();
+        assert!(shown("clip.mp4", &format!("{place}/segments/1/file")) == wanted, "{body}");
+    }
+    let exact = http.get(&format!("{place}/media.flv?cut=exact"));
+    let begins = exact.header("x-start-time").unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(begins, from.parse::<jiff::Timestamp>().unwrap());
     let flv = http.get(&format!("{place}/media.flv")).body;
     assert!(!flv.windows(5).any(|name| name == b"shown"), "FLV shows all that is in it");
     server.stop();
