@@ -110,7 +110,7 @@ fn recording(out: &mut String, proof: &Proof, without_catalog: &BTreeSet<String>
             }
             true => {
                 "the server was killed, or the power or the disk failed, while this clip was made: its end may be \
-                 missing; what it was made of is whole, so make it again"
+                 missing; make it again while there is what it is of"
             }
         };
         line(out, "cut off", what);

@@ -1,6 +1,6 @@
 //! Recordings as MP4 and HLS, as players and clients of HTTP see them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use media::{Kind, Packet, Role};
@@ -504,6 +504,30 @@ fn clip_to_the_ms_is_kept_as_mp4_and_shows_what_was_asked_for() {
     server.stop();
     let (code, said) = verify(server.recordings().iter().map(|file| file.as_path()));
     assert_eq!(code, Some(0), "{said}");
+}
+
+/// As it is found when the server is killed before it says that it is complete.
+#[test]
+fn half_a_clip_is_said_to_be_one_that_can_be_made_again() {
+    let (mut server, http, path) = recorded();
+    assert_eq!(http.send("POST", &format!("{path}/clips"), Some(&json!({}))).status, 201);
+    server.stop();
+    let [clip] = &clips_in(server.record_dir())[..] else { panic!("one clip") };
+    let is_it = |file: &&PathBuf| {
+        let bytes = std::fs::read(file).unwrap();
+        bytes.windows(clip.len()).any(|text| text == clip.as_bytes())
+    };
+    let file = server.recordings().into_iter().find(|file| is_it(&file)).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let complete = bytes.windows(10).position(|name| name == b"complete\x01\x01").unwrap();
+    bytes[complete + 9] = 0;
+    std::fs::write(&file, bytes).unwrap();
+    let mut server = recording().record_dir(server.record_dir()).start();
+    server.wait_for_log("recording recovered", &[]);
+    server.stop();
+    let (code, said) = verify([file.as_path()]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("while this clip was made: its end may be missing"), "{said}");
 }
 
 /// A server that has recorded the clip twice, as one recording: the encoder said that its sequences end, and came
