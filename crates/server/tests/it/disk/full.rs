@@ -1,12 +1,12 @@
 //! Disks without room.
 
 use media::Packet;
-use testkit::server::Builder;
+use testkit::server::{Builder, LogLine};
 use testkit::{Server, SourceConfig, block_on, flv};
 
 use super::mount::Mount;
 use super::{allow_trouble, assert_one_error};
-use crate::record::{Live, assert_finished, closed, file_of, small};
+use crate::record::{Live, assert_finished, closed, file_in, file_of, small, wait_until};
 use crate::support::{in_each_format, recording_as};
 
 in_each_format!(
@@ -25,11 +25,14 @@ fn stream() -> SourceConfig {
 async fn fill(server: &Server, name: &str, bytes: u64) -> Vec<Packet> {
     let mut live = Live::start(&server.url(name), 1, stream()).await;
     live.send_bytes(usize::try_from(bytes).unwrap()).await;
-    let full = server.wait_for_log("recorder write error", &[("stream_key", name)]);
-    assert_eq!(full.level, "ERROR");
+    wait_until("the error is told", || server.logs().iter().any(|line| is_error_of(line, name)));
     // Long after the error: no packet is told of again.
     live.send(1_000).await;
     live.finish().await
+}
+
+fn is_error_of(line: &LogLine, name: &str) -> bool {
+    line.level == "ERROR" && line.field("stream_key").as_deref() == Some(name)
 }
 
 /// Nothing is kept free: what the space watcher would do on a busy machine is tested elsewhere.
@@ -67,11 +70,9 @@ fn becomes_full(disk: &Mount, bytes: u64, format: &str) {
     for name in ["live/two", "live/three"] {
         // Or it would take the room that there is soon.
         closed(&server, name);
-        let of_name = |line: &testkit::server::LogLine| {
-            line.level == "ERROR" && line.field("stream_key").as_deref() == Some(name)
-        };
-        crate::record::wait_until("the error is told", || server.logs().iter().any(of_name));
-        assert_eq!(server.logs().iter().filter(|line| of_name(line)).count(), 1, "{name}");
+        let errors = || server.logs().iter().filter(|line| is_error_of(line, name)).count();
+        wait_until("the error is told", || errors() > 0);
+        assert_eq!(errors(), 1, "{name}");
     }
 
     // The disk has room again.
@@ -100,6 +101,7 @@ fn streams_that_share_a_full_disk_all_go_on(format: &str) {
     let Some(disk) = Mount::tmpfs(4 * MIB) else { return };
     let mut server = to_the_last_byte(&disk, format).start();
     server.allow("recorder write error");
+    server.allow("failed to create recorder");
     allow_trouble(&server);
     let names = ["live/a", "live/b", "live/c"];
     let sent = block_on(async {
@@ -111,10 +113,16 @@ fn streams_that_share_a_full_disk_all_go_on(format: &str) {
     let mut kept = 0;
     for (name, sent) in names.iter().zip(&sent) {
         closed(&server, name);
-        assert_one_error(&server, name, "recorder write error", "no space left on device");
-        // A file that got nothing before the others had taken all is not left behind.
-        let file = file_of(&server, name);
-        if file.exists() {
+        // What begins when the others have taken all has no file, or one that is not left behind.
+        let is_begun = |line: &LogLine| {
+            line.message == "recorder initialized"
+                && line.field("stream_key").as_deref() == Some(name)
+        };
+        let file = server.logs().iter().find(|line| is_begun(line)).map(|it| file_in(&server, it));
+        let told =
+            if file.is_some() { "recorder write error" } else { "failed to create recorder" };
+        assert_one_error(&server, name, told, "no space left on device");
+        if let Some(file) = file.filter(|file| file.exists()) {
             kept += flv::compare(&file, sent).unwrap();
         }
     }
