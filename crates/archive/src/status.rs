@@ -102,6 +102,8 @@ pub struct Status {
     /// Tracks that are in the newest file and that no player finds there, and why: MP4 has no word
     /// for them.
     pub hidden: Vec<String>,
+    /// Why packets are lost or cannot be written now, if that is so.
+    pub error: Option<String>,
     /// Bytes of the stream that wait for it.
     pub waiting_bytes: u64,
     /// How long its appends and syncs took.

@@ -34,11 +34,13 @@ impl Recorder {
 
     pub(super) fn tell_trouble(&self, error: String) {
         let (id, key) = (self.task.id, self.task.key.clone());
+        self.task.set_error(Some(error.clone()));
         self.shared.observer.tell(|| Notice::Trouble { id, key, error });
     }
 
     pub(super) fn tell_resumed(&self, gap: Option<Gap>) {
         let (id, key) = (self.task.id, self.task.key.clone());
+        self.task.set_error(None);
         self.shared.observer.tell(|| Notice::Resumed { id, key, gap });
     }
 

@@ -90,6 +90,8 @@ pub(crate) struct Progress {
     pub(crate) ledger: Ledger,
     /// Tracks that are in the newest file and that no player finds there, and why.
     pub(crate) hidden: Vec<String>,
+    /// Why packets are lost or cannot be written now, if that is so.
+    pub(crate) error: Option<String>,
 }
 
 /// What was asked of a recording.
@@ -148,7 +150,7 @@ impl Task {
 
     /// What it shows; what waits for it is its cursor's to say.
     pub(crate) fn status(&self) -> Status {
-        let Progress { state, file, segments, length_ms, ledger, hidden } = self.progress();
+        let Progress { state, file, segments, length_ms, ledger, hidden, error } = self.progress();
         Status {
             id: self.id,
             key: self.key.clone(),
@@ -166,6 +168,7 @@ impl Task {
             counters: self.meter.read(),
             ledger,
             hidden,
+            error,
             waiting_bytes: 0,
             latency: self.latency.read(),
         }
@@ -204,6 +207,10 @@ impl Task {
 
     pub(super) fn set_hidden(&self, hidden: Vec<String>) {
         self.lock_progress().hidden = hidden;
+    }
+
+    pub(super) fn set_error(&self, error: Option<String>) {
+        self.lock_progress().error = error;
     }
 
     pub(super) fn set_state(&self, state: State) {

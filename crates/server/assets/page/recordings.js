@@ -48,7 +48,7 @@ export const about = (recording) => facts([
   ["Length", clock(recording.length_ms)],
   ["Size", bytes(recording.size_bytes)],
   ["Gaps", recording.gaps ? String(recording.gaps) : ""],
-  ["State", recording.state === "complete" ? "" : recording.state],
+  ["State", recording.state === "complete" ? "" : [recording.state, recording.error].filter(Boolean).join(": ")],
   ["Clip", recording.clip ? "yes" : ""],
   ["Held", recording.held ? "yes" : ""],
   ["Name", recording.name],

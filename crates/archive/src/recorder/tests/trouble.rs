@@ -75,6 +75,8 @@ fn a_directory_without_permission_is_told_once_and_tried_until_it_works() {
         rig.start(&stream);
         // Before any packet.
         wait_until("it is found out", || rig.state() == Some(State::Trouble));
+        let error = || rig.archive.list().remove(0).error;
+        assert_eq!(error().as_deref(), Some("permission denied"));
         stream.push(clip(3));
         let calls = rig.disk.calls().len();
         wait_until("it is tried again and again", || rig.disk.calls().len() > calls + 3);
@@ -82,6 +84,7 @@ fn a_directory_without_permission_is_told_once_and_tried_until_it_works() {
         let sent = std::mem::take(&mut stream.sent);
         let key = stream.key.clone();
         rig.wait_for_packets(sent.len() as u64);
+        wait_until("nothing is wrong any more", || error().is_none());
         drop(stream);
         rig.wait_for_end();
         let lines = log_of(&key);

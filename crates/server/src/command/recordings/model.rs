@@ -28,6 +28,7 @@ pub(super) struct Recording {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) held: bool,
     pub(super) reason: Option<String>,
+    pub(super) error: Option<String>,
     pub(super) request_key: Option<String>,
     pub(super) file: Option<String>,
     pub(super) max_length_ms: Option<u64>,

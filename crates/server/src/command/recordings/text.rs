@@ -80,7 +80,7 @@ pub(super) fn one(recording: &Recording, is_of_catalog: bool) -> String {
     };
     let text = |value: &Option<String>| value.as_deref().map(printable);
     let mut state = printable(&recording.state);
-    if let Some(reason) = text(&recording.reason) {
+    for reason in [&recording.reason, &recording.error].into_iter().filter_map(text) {
         let _ = write!(state, ", {reason}");
     }
     if recording.clip {

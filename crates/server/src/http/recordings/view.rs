@@ -54,6 +54,9 @@ pub(crate) struct Recording {
     /// no word for them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) hidden: Vec<String>,
+    /// Why packets are lost or cannot be written, while that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
     /// Its books: received = written + dropped.
     pub(crate) ledger: Ledger,
     /// What people say of it.
@@ -125,6 +128,7 @@ impl Recording {
             segments: 0,
             gaps: 0,
             hidden: Vec::new(),
+            error: None,
             ledger: Ledger::default(),
             labels: wanted.labels.clone(),
             held: false,
@@ -155,6 +159,7 @@ impl Recording {
             segments: u64::from(status.segments),
             gaps: status.ledger.gaps_total,
             hidden: status.hidden.clone(),
+            error: status.error.clone(),
             ledger: (&status.ledger).into(),
             labels: status.labels.clone(),
             held: status.held,
@@ -171,7 +176,7 @@ impl Recording {
         let reason = status.ending.map_or("ended", Reason::name);
         let state = if status.is_gone() { State::Missing } else { State::Complete };
         let (reason, file) = (Some(reason.to_owned()), None);
-        Self { state, reason, file, ..Self::running(status) }
+        Self { state, reason, file, error: None, ..Self::running(status) }
     }
 
     /// One that the catalog knows.
@@ -192,6 +197,7 @@ impl Recording {
             segments: recording.segments,
             gaps: recording.gaps,
             hidden: Vec::new(),
+            error: None,
             ledger: (&recording.ledger).into(),
             labels: recording.labels.clone(),
             held: recording.held,

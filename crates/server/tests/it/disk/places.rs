@@ -38,6 +38,7 @@ fn a_split_is_refused_where_no_file_can_be_written() {
         wait_until("the recording is known", || id().is_some());
         let path = format!("/api/v1/recordings/{}", id().unwrap());
         wait_until("it is in trouble", || http.get(&path).ok()["state"] == "trouble");
+        assert_eq!(http.get(&path).ok()["error"], "file exists");
         let split = http.send("POST", &format!("{path}/split"), None);
         assert_eq!(split.problem(), (409, "not-running".to_owned()));
         assert!(split.text().contains("the next one begins by itself"), "{}", split.text());

@@ -55,6 +55,14 @@ recording 8c1f4e2a90b7d635 of live/a\\u{{1b}}[2J
 }
 
 #[test]
+fn one_in_trouble_says_why() {
+    let state = "trouble".to_owned();
+    let error = Some("no space left on device".to_owned());
+    let one = one(&Recording { state, error, reason: None, clip: false, ..recording() }, false);
+    assert!(one.contains("  state        trouble, no space left on device, held\n"), "{one}");
+}
+
+#[test]
 fn a_list_fits_the_terminal() {
     let all = [recording()];
     let wide = list(&all, None);
