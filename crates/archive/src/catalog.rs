@@ -127,9 +127,8 @@ fn stored(record_dir: &Path, path: &Path) -> Option<String> {
         return Some(path);
     }
     let absolute = std::path::absolute(path).ok()?;
-    let is_plain = absolute.components().all(|part| part != Component::ParentDir);
     below(&std::path::absolute(record_dir).ok()?, &absolute)
-        .or_else(|| is_plain.then(|| absolute.to_str().map(ToOwned::to_owned)).flatten())
+        .or_else(|| absolute.to_str().map(ToOwned::to_owned))
 }
 
 /// A time of ours; `None` for what is no time.

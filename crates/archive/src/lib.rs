@@ -69,6 +69,7 @@ pub use notice::{DiskState, Notice, Observer};
 pub use plan::{Plan, Tracks, UnknownTracks};
 pub use policy::Policy;
 pub use recorder::State;
+pub use sidecar::is_sidecar;
 pub use status::{BadId, Reason, RecordingId, Status};
 
 #[cfg(test)]

@@ -133,6 +133,8 @@ pub(crate) struct Recorder {
     is_complete: bool,
     /// Whether something was lost inside the open file, and the end of that is not told.
     is_lossy: bool,
+    /// When the newest run ended.
+    ended: Zoned,
     /// Over the segments so far.
     chain: Option<Hash>,
     /// The newest file that has something in it.
@@ -204,6 +206,7 @@ impl Recorder {
             last_file,
             told,
             flushed_bytes,
+            ended: started.clone(),
             started,
             created: now,
             refresh_at: now,
@@ -256,6 +259,7 @@ impl Recorder {
             self.mend();
         }
         self.books.end_run(self.cursor.position());
+        self.ended = self.shared.clock.now();
         self.publish();
         let (counters, file) = (self.task.meter.read(), self.task.progress().file);
         let (task, ledger) = (&self.task, self.books.complete());

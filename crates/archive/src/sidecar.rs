@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use crate::disk::{Disk, beside, write_new};
-use crate::{Labels, check_labels};
+use crate::{Format, Labels, check_labels};
 
 /// Beside a segment that nobody may delete.
 pub(crate) const HOLD: &str = ".hold";
@@ -17,6 +17,14 @@ pub(crate) const COPIED: &str = ".copied";
 pub(crate) const LABELS: &str = ".labels";
 /// What goes where a segment goes, and with it; but what holds it.
 pub(crate) const FOLLOWERS: [&str; 4] = [".b3", ".chain", COPIED, LABELS];
+
+/// Whether a file is one that belongs to a recording's file beside it, by its name.
+pub fn is_sidecar(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let of = |end: &&str| name.strip_suffix(end);
+    let of = [HOLD].iter().chain(&FOLLOWERS).find_map(of);
+    of.is_some_and(|of| Format::of(Path::new(of)).is_some())
+}
 
 /// What a small file ends with before it is whole.
 pub(crate) const PART: &str = ".part";

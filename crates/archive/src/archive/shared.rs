@@ -3,7 +3,7 @@
 //! The handle is in [`archive`](crate::archive).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -238,6 +238,17 @@ impl Shared {
         [self.config.record_dir.clone()].into_iter().chain(dirs).collect()
     }
 
+    /// The same as what the catalog says of files begins with: of further ones it has the whole path.
+    pub(crate) fn roots_in_catalog(&self) -> Vec<PathBuf> {
+        let mut roots = self.roots();
+        for root in roots.iter_mut().skip(1) {
+            if let Ok(absolute) = std::path::absolute(&*root) {
+                *root = absolute;
+            }
+        }
+        roots
+    }
+
     /// Those of them that are recorded to, by what configuration, requests and recorders use.
     pub(crate) fn used_roots(&self, places: &[Place], wanted: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
         let roots = self.roots();
@@ -267,12 +278,12 @@ impl Shared {
         let now_ms = self.clock.now().timestamp().as_millisecond();
         let mut state = self.lock();
         let mut places = Vec::<Place>::new();
-        for dir in dirs.iter().filter(|dir| !dir.starts_with(&self.config.record_dir)) {
-            if places.iter().any(|place| dir.starts_with(place.dir())) {
+        for dir in dirs.iter().filter(|dir| !is_in(&self.config.record_dir, dir)) {
+            if places.iter().any(|place| is_in(place.dir(), dir)) {
                 continue;
             }
             places.push(self.gate.enter(dir));
-            if state.recovers && !state.dirs.iter().any(|known| dir.starts_with(known)) {
+            if state.recovers && !state.dirs.iter().any(|known| is_in(known, dir)) {
                 self.recover(&mut state, dir, now_ms);
             }
             if !state.dirs.contains(dir) {
@@ -474,4 +485,10 @@ impl Drop for FinishRecovery<'_> {
         self.0.lock().recovering -= 1;
         self.0.finished.notify_all();
     }
+}
+
+/// Whether a directory is another one or is in it, without a way out of that on the way.
+fn is_in(dir: &Path, inner: &Path) -> bool {
+    let below = inner.strip_prefix(dir);
+    below.is_ok_and(|below| below.components().all(|part| part != Component::ParentDir))
 }

@@ -429,9 +429,9 @@ impl Clerk {
         Ok(is_more_left)
     }
 
-    /// All directories that are recorded to.
+    /// All directories that are recorded to, as files in the catalog have them.
     pub(super) fn roots(&self) -> Vec<PathBuf> {
-        self.shared.roots()
+        self.shared.roots_in_catalog()
     }
 }
 

@@ -103,7 +103,7 @@ impl Deletions {
         now_unix_ms: i64,
     ) -> Result<(), Error> {
         let mut deleted = std::mem::take(&mut self.pending);
-        let roots = shared.roots();
+        let roots = shared.roots_in_catalog();
         let dir = |segment: &Segment| segment.path.parent().map(PathBuf::from);
         let dirs: BTreeSet<_> = deleted.iter().filter_map(|(segment, _)| dir(segment)).collect();
         let tidied = dirs.into_iter().filter_map(|path| {

@@ -27,7 +27,7 @@ impl Recorder {
     pub(super) fn tell_completed(&self) {
         let telemetry::Summary { segments, duration_ms: length_ms, reason } = self.summary();
         let (id, ledger) = (self.task.id, self.books.complete());
-        let end_time = rfc3339(&self.shared.clock.now());
+        let end_time = rfc3339(&self.ended);
         let completed = Completed { id, reason, segments, length_ms, ledger, end_time };
         self.task.tell_completed(&self.shared, completed);
     }

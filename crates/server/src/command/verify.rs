@@ -115,7 +115,9 @@ fn verify(given: &[PathBuf], mut catalogs: claims::Catalogs) -> Verified {
     let mut paths = BTreeSet::new();
     for path in given {
         match find(path) {
-            Ok(found) if found.is_empty() => fail(path, io::Error::other("no .flv file in it")),
+            // What is beside a file is read with it.
+            Ok(_) if archive::is_sidecar(path) => {}
+            Ok(found) if found.is_empty() => fail(path, io::Error::other("no recording in it")),
             Ok(found) => paths.extend(found),
             Err(error) => fail(path, error),
         }

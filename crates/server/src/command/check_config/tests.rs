@@ -24,6 +24,7 @@ exclude = ['live/test']
 schedule = ['Mon-Fri 18:00-23:30']
 tracks = 'audio'
 dir = '/disk2'
+format = 'mp4'
 max-length = '90s'
 labels = { event = 'x' }
 
@@ -54,7 +55,7 @@ DIR/s.toml: all right
 recorders
   name     now                    streams                        tracks  files
   all      records                **                             all     /srv/rec/{stream_key}_{timestamp}.flv
-  evening  rests until Fri 18:00 UTC  live/* tv/** but not live/test  audio   /disk2/{stream_key}_{timestamp}.flv
+  evening  rests until Fri 18:00 UTC  live/* tv/** but not live/test  audio   /disk2/{stream_key}_{timestamp}.mp4
   once     over for good          live/*                         all     /srv/rec/{stream_key}_{timestamp}.flv
   off      not enabled            live/*                         all     /srv/rec/{stream_key}_{timestamp}.flv
 
@@ -129,7 +130,7 @@ fn programs_are_told_everything() {
         "name": "evening", "enabled": true, "active": false,
         "next_change": "2026-11-27T18:00:00Z",
         "streams": ["live/*", "tv/**"], "exclude": ["live/test"],
-        "format": "flv", "dir": "/disk2", "path": "{stream_key}_{timestamp}", "tracks": "audio",
+        "format": "mp4", "dir": "/disk2", "path": "{stream_key}_{timestamp}", "tracks": "audio",
         "pre_roll_ms": 0, "max_length_ms": 90_000, "schedule": ["Mon-Fri 18:00-23:30"],
         "rotation": { "duration_ms": null, "size_bytes": null, "every": null, "schedule": null },
         "retention": {

@@ -52,7 +52,7 @@ fn row(recorder: &Recorder, settings: &Settings, now: &Zoned) -> [String; 5] {
         streams += &format!(" but not {}", patterns(&recorder.exclude));
     }
     let plan = recorder.plan(&settings.config);
-    let files = plan.dir.join(Path::new(&format!("{}.flv", plan.template)));
+    let files = plan.dir.join(Path::new(&format!("{}.{}", plan.template, plan.format.name())));
     [recorder.name.clone(), state, streams, recorder.tracks.name().to_owned(), path(&files)]
 }
 

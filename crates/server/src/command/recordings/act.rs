@@ -347,10 +347,15 @@ impl Delete {
             }
             _ => {
                 let whole = Place::Server(api).show(self.id).await;
-                gone(&whole.and_then(|whole| read(&whole)).unwrap_or(recording))
+                gone(&whole.and_then(|whole| read(&whole)).unwrap_or(recording.clone()))
             }
         };
-        told(&self.at, &answer, &text)
+        let is_done = recording.state != "missing";
+        if !is_done && !self.at.json {
+            return Err(text.into());
+        }
+        told(&self.at, &answer, &text)?;
+        Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 

@@ -263,9 +263,11 @@ fn the_files_of_a_recording_are_proven_and_mended_where_the_server_is() {
     let sound = text(&server, &["repair", &id]);
     assert!(sound.ends_with(": nothing to repair\n"), "{sound}");
     std::fs::remove_file(file(&server)).unwrap();
-    let gone = text(&server, &["delete", &id, "-at-once"]);
+    let gone = error_line(&ask(&server, &["delete", &id, "-at-once"]), 1);
     let why = "nothing was deleted, for 1 file of it cannot be found: ";
     assert!(gone.starts_with(&format!("recording {id} of live/test: {why}")), "{gone}");
+    let gone = ask(&server, &["delete", &id, "-json"]);
+    assert_eq!((code(&gone), gone.text().starts_with('{')), (Some(1), true), "{}", gone.text());
     server.stop();
 }
 

@@ -300,6 +300,26 @@ fn a_file_that_is_being_written_is_left_out_of_the_proof() {
     assert!(output.text().contains(&told), "{}", output.text());
 }
 
+/// As when a pattern of the shell means it.
+#[test]
+fn what_is_beside_a_file_is_read_with_it() {
+    let recording = Recording::new(1);
+    let file = &recording.files[0];
+    let beside = [".hold", ".labels", ".copied"].map(|end| {
+        let beside = PathBuf::from(format!("{}{end}", file.display()));
+        fs::write(&beside, "").unwrap();
+        beside
+    });
+    let mut verify = vec!["verify".into(), file.clone()];
+    verify.extend(beside);
+    let output = run(verify);
+    assert_eq!(code(&output), Some(0), "{}", output.text());
+    // By its name alone it is none.
+    let other = recording.dir.path().join("notes.hold");
+    fs::write(&other, "").unwrap();
+    assert_eq!(code(&run(["verify".as_ref(), other.as_os_str()])), Some(1));
+}
+
 #[test]
 fn what_cannot_be_read_is_not_proven() {
     let recording = Recording::new(1);
@@ -310,6 +330,6 @@ fn what_cannot_be_read_is_not_proven() {
     let empty = tempfile::tempdir().unwrap();
     let (exit, object) = json(empty.path());
     assert_eq!((exit, &object["verdict"]), (Some(1), &"unproven".into()));
-    assert_eq!(object["unreadable"][0]["error"], "no .flv file in it");
+    assert_eq!(object["unreadable"][0]["error"], "no recording in it");
     assert_eq!(error_line(&run(["verify"]), 2), "FILE missing; add -help to see what goes where");
 }

@@ -449,6 +449,60 @@ fn labels_holds_and_the_bin() {
 }
 
 #[test]
+fn recordings_in_directories_that_are_told_from_here_are_found_binned_and_restored() {
+    let place = tempfile::tempdir().unwrap();
+    let config = place.path().join("s.toml");
+    let recorder = |name: &str, dir: &str| {
+        format!("[[recorder]]\nname = '{name}'\nstreams = ['live/*']\ndir = '{dir}'\n")
+    };
+    std::fs::write(&config, recorder("web", "web") + &recorder("up", "web/../up")).unwrap();
+    let mut server = builder().arg("-config").arg(config).args(["-record-rejoin", "0"]).start();
+    let (http, dir) = (server.api(), server.dir().to_owned());
+    std::fs::create_dir_all(dir.join("web")).unwrap();
+    block_on(async {
+        publish(&server, "live/test", 200).await.close().await.unwrap();
+    });
+    for name in ["web", "up"] {
+        let found = format!("{RECORDINGS}?recorder={name}&state=complete");
+        let recording = until("it is over", || http.get(&found).ok()["recordings"].get(0).cloned());
+        let path = path_of(&recording);
+        let whole = http.get(&path).ok();
+        let file = std::path::PathBuf::from(whole["files"][0]["file"].as_str().unwrap());
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(file.is_absolute(), "{file:?}");
+        assert_eq!(http.send("DELETE", &path, None).ok()["state"], "binned");
+        assert!(!file.exists());
+        let (status, restored) = ask(&http, "POST", &format!("{path}/restore"), &json!({}));
+        assert_eq!((status, &restored["state"]), (200, &json!("complete")), "{restored}");
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+        let gone = http.send("DELETE", &format!("{path}?at_once=true"), None);
+        assert_eq!(gone.ok()["state"], "deleted");
+        assert!(!file.exists());
+    }
+    server.stop();
+}
+
+#[test]
+fn a_recording_has_ended_when_its_publisher_left_and_not_when_it_was_waited_for() {
+    let mut server = builder().args(["-record-all", "true", "-record-rejoin", "2s"]).start();
+    let http = server.api();
+    block_on(async {
+        publish(&server, "live/test", 200).await.close().await.unwrap();
+    });
+    let logged = |message: &str| {
+        let line = server.wait_for_log(message, &[]);
+        line.field("timestamp").unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond()
+    };
+    let (closed, over) = (logged("recorder closed"), logged("recording complete"));
+    let found = format!("{RECORDINGS}?state=complete");
+    let recording = until("it is over", || http.get(&found).ok()["recordings"].get(0).cloned());
+    let end: jiff::Timestamp = recording["end"].as_str().unwrap().parse().unwrap();
+    // When it was over it had been waited for all of two seconds.
+    assert!(end.as_millisecond() <= closed && closed + 1_500 < over, "{end} {closed} {over}");
+    server.stop();
+}
+
+#[test]
 fn without_a_time_in_the_bin_what_is_deleted_is_gone() {
     block_on(async {
         let mut server = builder().args(["-bin-grace", "0"]).start();
