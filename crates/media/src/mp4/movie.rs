@@ -253,18 +253,25 @@ impl Movie {
     }
 
     /// With the tracks that the movie of what came before has and this has not: what follows a cut
-    /// goes on with them, and codecs without a configuration do not say so before their next frame.
+    /// goes on with them, and codecs without a configuration, or with an empty one, do not say so before
+    /// their next frame.
     #[must_use]
     pub fn going_on(mut self, before: &Self) -> Self {
         for seen in &before.seen {
-            if self.seen(seen.kind, seen.id).is_some() {
-                continue;
-            }
             let of_it = |kind, id| (kind, id) == (seen.kind, seen.id);
-            self.tracks.extend(before.track(seen.kind, seen.id).cloned());
-            let refused = before.refused.iter().find(|refused| of_it(refused.kind, refused.id));
-            self.refused.extend(refused.cloned());
-            self.seen.push(seen.clone());
+            let track = before.track(seen.kind, seen.id).cloned();
+            match self.seen(seen.kind, seen.id) {
+                None => {
+                    let refused = before.refused.iter().find(|it| of_it(it.kind, it.id));
+                    self.refused.extend(refused.cloned());
+                    self.seen.push(seen.clone());
+                }
+                Some(known) if known == seen && self.track(seen.kind, seen.id).is_none() => {
+                    self.refused.retain(|it| track.is_none() || !of_it(it.kind, it.id));
+                }
+                Some(_) => continue,
+            }
+            self.tracks.extend(track);
         }
         self.tracks.sort_by_key(|track| (track.kind, track.id));
         self

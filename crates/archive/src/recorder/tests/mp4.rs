@@ -113,6 +113,36 @@ fn sound_without_a_configuration_that_begins_late_is_a_track_of_the_next_file() 
     }
 }
 
+#[test]
+fn sound_with_an_empty_configuration_is_a_track_of_each_file() {
+    // AC-3 as FFmpeg 9 sends it.
+    let [config, frame] = [
+        &b"\x90ac-3"[..],
+        b"\x91ac-3\x0b\x77\xb5\x0b\x1e\x40\xeb\xf8\x40\x3e\xff\x99\xff\x08\x41\xfc",
+    ];
+    let sound = |at_ms, body| Packet::new(media::Kind::Audio, at_ms, Bytes::from_static(body));
+    let duration = Some(std::time::Duration::from_secs(2));
+    let rotation = crate::config::Rotation { duration, ..Default::default() };
+    let rig = Rig::with(FakeDisk::default(), crate::Config { rotation, ..Default::default() });
+    let stream = Stream::publish("live", "mp4_empty_configuration");
+    let mut packets = vec![video_config(1), sound(0, config)];
+    for at_ms in (0..8_000).step_by(40) {
+        // A file begins with a picture: nothing in it has told how to decode the sound by then.
+        packets.extend([video(at_ms, at_ms % 1_000 == 0, 50), sound(at_ms, frame)]);
+    }
+    let sent = record(&rig, stream, packets);
+    let finished = rig.take_finished();
+    let cuts: Vec<_> = finished.iter().map(|file| file.about.cut).collect();
+    let by_duration = crate::Cut::Duration;
+    assert_eq!(cuts, [crate::Cut::Start, by_duration, by_duration, by_duration]);
+    for file in &finished {
+        assert_eq!(metadata(&rig.disk.files()[&file.path], "hasAudio"), Value::from(true));
+        assert_eq!(file.ledger.hidden, crate::Amount::default());
+    }
+    let frames = |packets: &[Packet]| packets.iter().filter(|p| p.is_media()).count();
+    assert_eq!(frames(&joined(&rig, &finished)), frames(&sent));
+}
+
 /// The boxes one after another in `bytes`: their names, and what is in them.
 fn boxes(mut bytes: &[u8]) -> Vec<(&[u8], &[u8])> {
     let mut boxes = Vec::new();

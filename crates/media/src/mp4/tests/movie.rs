@@ -205,6 +205,24 @@ fn an_empty_configuration_gives_way_to_the_true_one() {
 }
 
 #[test]
+fn what_goes_on_with_an_empty_configuration_has_the_track_of_before() {
+    let [avc, _] = configs();
+    // AC-3 as FFmpeg 9.0.2 sends it.
+    let empty = packet(Kind::Audio, 0, b"\x90ac-3");
+    let frame = b"\x91ac-3\x0b\x77\xb5\x0b\x1e\x40\xeb\xf8\x40\x3e\xff\x99\xff\x08\x41\xfc";
+    let header = header(&[avc.clone(), empty.clone()]);
+    let before = Movie::of(&header, [&packet(Kind::Audio, 0, frame)]);
+    assert_eq!((before.tracks().len(), before.refused()), (2, &[][..]));
+    let cut = Movie::of(&header, []);
+    assert_eq!((cut.tracks().len(), cut.refused().len()), (1, 1));
+    assert_eq!(cut.clone().going_on(&before), before);
+    // Nothing told it before either; and another codec is another track.
+    assert_eq!(cut.clone().going_on(&cut), cut);
+    let other = Movie::of(&self::header(&[avc, packet(Kind::Audio, 0, b"\x90ec-3")]), []);
+    assert_eq!(other.clone().going_on(&before), other);
+}
+
+#[test]
 fn no_movie_has_more_tracks_than_the_bound() {
     let track = |id: u8| packet(Kind::Audio, 0, &[b"\x95\x00mp4a", &[id, 0x11, 0x90][..]].concat());
     let packets: Vec<_> = (0..=255).map(track).collect();

@@ -10,7 +10,8 @@ use testkit::{flv, tools};
 
 use super::packets::{Listing, ROUNDING_US, assert_same, assert_tail};
 use super::tool::{
-    AAC, AV1, Ffmpeg, H264, HEVC, KEY_INTERVAL, LONGEST, OPUS, Source, USUAL, ended,
+    AAC, AC3, AV1, EAC3, FLAC, Ffmpeg, H264, HEVC, KEY_INTERVAL, LONGEST, MP3, OPUS, Source, USUAL,
+    VP9, VVC, ended,
 };
 use crate::support;
 
@@ -20,27 +21,6 @@ const SECONDS: u32 = 3;
 const SEEK: &str = "1.5";
 /// The key frame that a seek finds.
 const SEEK_KEY: usize = 1;
-
-/// A key frame each second of which nothing behind it depends on anything before it.
-const VVC: (&str, &[&str]) = (
-    "vvc",
-    &[
-        "-pix_fmt",
-        "yuv420p10le",
-        "-c:v",
-        "libvvenc",
-        "-preset",
-        "faster",
-        "-vvenc-params",
-        "intraperiod=25:decodingrefreshtype=idr2",
-    ],
-);
-const VP9: (&str, &[&str]) =
-    ("vp9", &["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"]);
-const FLAC: (&str, &[&str]) = ("flac", &["-c:a", "flac"]);
-const AC3: (&str, &[&str]) = ("ac3", &["-c:a", "ac3"]);
-const EAC3: (&str, &[&str]) = ("eac3", &["-c:a", "eac3"]);
-const MP3: (&str, &[&str]) = ("mp3", &["-ar", "44100", "-c:a", "libmp3lame"]);
 
 /// A source that is published by FFmpeg 9, recorded, and played by FFmpeg 9.
 fn nine_to_nine(source: Source) {

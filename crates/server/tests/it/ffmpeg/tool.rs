@@ -127,34 +127,61 @@ pub(crate) fn told(program: Option<PathBuf>) -> Option<PathBuf> {
     program
 }
 
+/// A codec in FFmpeg's words, and options of its encoder.
+pub(crate) type Encoder = (&'static str, &'static [&'static str]);
+
 /// A source of 320x180 at 25 pictures a second with a key frame each second, and a tone.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source {
     /// The ending of the file's name, which is its container.
     pub(crate) container: &'static str,
-    /// The video codec in FFmpeg's words, and options of its encoder.
-    pub(crate) video: Option<(&'static str, &'static [&'static str])>,
-    /// The audio codec in FFmpeg's words, and options of its encoder.
-    pub(crate) audio: Option<(&'static str, &'static [&'static str])>,
+    /// How pictures are encoded.
+    pub(crate) video: Option<Encoder>,
+    /// How sound is encoded.
+    pub(crate) audio: Option<Encoder>,
 }
 
 /// Pictures between two key frames.
 pub(crate) const KEY_INTERVAL: usize = 25;
 
 /// H.264 with B-frames.
-pub(crate) const H264: (&str, &[&str]) =
-    ("h264", &["-c:v", "libx264", "-preset", "veryfast", "-bf", "2"]);
+pub(crate) const H264: Encoder = ("h264", &["-c:v", "libx264", "-preset", "veryfast", "-bf", "2"]);
 /// AAC, stereo.
-pub(crate) const AAC: (&str, &[&str]) = ("aac", &["-c:a", "aac", "-b:a", "64k"]);
+pub(crate) const AAC: Encoder = ("aac", &["-c:a", "aac", "-b:a", "64k"]);
 /// HEVC with B-frames.
-pub(crate) const HEVC: (&str, &[&str]) = (
+pub(crate) const HEVC: Encoder = (
     "hevc",
     &["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:bframes=2"],
 );
 /// AV1.
-pub(crate) const AV1: (&str, &[&str]) = ("av1", &["-c:v", "libsvtav1", "-preset", "11"]);
+pub(crate) const AV1: Encoder = ("av1", &["-c:v", "libsvtav1", "-preset", "11"]);
 /// Opus, stereo.
-pub(crate) const OPUS: (&str, &[&str]) = ("opus", &["-c:a", "libopus"]);
+pub(crate) const OPUS: Encoder = ("opus", &["-c:a", "libopus"]);
+/// VVC: a key frame each second of which nothing behind it depends on anything before it.
+pub(crate) const VVC: Encoder = (
+    "vvc",
+    &[
+        "-pix_fmt",
+        "yuv420p10le",
+        "-c:v",
+        "libvvenc",
+        "-preset",
+        "faster",
+        "-vvenc-params",
+        "intraperiod=25:decodingrefreshtype=idr2",
+    ],
+);
+/// VP9.
+pub(crate) const VP9: Encoder =
+    ("vp9", &["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"]);
+/// FLAC.
+pub(crate) const FLAC: Encoder = ("flac", &["-c:a", "flac"]);
+/// AC-3.
+pub(crate) const AC3: Encoder = ("ac3", &["-c:a", "ac3"]);
+/// E-AC-3.
+pub(crate) const EAC3: Encoder = ("eac3", &["-c:a", "eac3"]);
+/// MP3 of 44.1 kHz.
+pub(crate) const MP3: Encoder = ("mp3", &["-ar", "44100", "-c:a", "libmp3lame"]);
 /// What most encoders send.
 pub(crate) const USUAL: Source = Source { container: "mp4", video: Some(H264), audio: Some(AAC) };
 

@@ -11,7 +11,9 @@ use testkit::{Http, Publisher, block_on, tools};
 
 use super::until;
 use crate::ffmpeg::packets::{self, ROUNDING_US};
-use crate::ffmpeg::tool::{AV1, Ffmpeg, HEVC, OPUS, Source};
+use crate::ffmpeg::tool::{
+    AC3, AV1, EAC3, Encoder, FLAC, Ffmpeg, H264, HEVC, MP3, OPUS, Source, VP9, VVC,
+};
 use crate::files::judge::{self, PATIENCE, programs};
 use crate::files::sender;
 use crate::files::vlc::{self, Vlc};
@@ -131,18 +133,26 @@ fn assert_views_agree(format: &str) {
 
 #[test]
 fn every_view_of_hevc_and_opus_has_the_packets_of_the_flv() {
-    assert_views_of_agree(HEVC, "flv");
+    assert_views_of_agree(HEVC, OPUS, "flv");
 }
 
 #[test]
 fn every_view_of_av1_and_opus_recorded_as_mp4_has_the_packets_of_the_flv() {
-    assert_views_of_agree(AV1, "mp4");
+    assert_views_of_agree(AV1, OPUS, "mp4");
+}
+
+#[test]
+fn every_view_of_the_other_codecs_has_the_packets_of_the_flv() {
+    assert_views_of_agree(VP9, FLAC, "mp4");
+    assert_views_of_agree(VVC, EAC3, "flv");
+    assert_views_of_agree(H264, AC3, "mp4");
+    assert_views_of_agree(H264, MP3, "flv");
 }
 
 /// The same by FFmpeg 9 alone, which reads such FLV.
-fn assert_views_of_agree(video: (&'static str, &'static [&'static str]), format: &str) {
+fn assert_views_of_agree(video: Encoder, audio: Encoder, format: &str) {
     let Some(nine) = Ffmpeg::nine() else { return };
-    let source = Source { container: "mkv", video: Some(video), audio: Some(OPUS) };
+    let source = Source { container: "mkv", video: Some(video), audio: Some(audio) };
     let sent = source.packets(&nine, 6);
     let options = ["-record-rotate-duration", "2s", "-record-format", format];
     let (mut server, http, path) = recorded_of(&options, &sent);

@@ -12,7 +12,7 @@ use testkit::server::Server;
 use testkit::tools::{Output, Running};
 
 use super::renditions::of_track;
-use crate::ffmpeg::tool::{Ffmpeg, HEVC, OPUS, Source};
+use crate::ffmpeg::tool::{EAC3, Encoder, FLAC, Ffmpeg, HEVC, OPUS, Source, VP9, VVC};
 use crate::files::judge::{self, PATIENCE};
 use crate::files::sender::{self, Sender};
 use crate::files::vlc::{self, Vlc};
@@ -67,9 +67,23 @@ fn dumps(ffmpeg: Option<Ffmpeg>, view: &str) {
 
 #[test]
 fn ffmpeg_9_gets_every_packet_of_hevc_and_opus_of_every_view() {
+    dumps_of(HEVC, OPUS);
+}
+
+#[test]
+fn ffmpeg_9_gets_every_packet_of_vp9_and_flac_of_every_view() {
+    dumps_of(VP9, FLAC);
+}
+
+#[test]
+fn ffmpeg_9_gets_every_packet_of_vvc_and_eac3_of_every_view() {
+    dumps_of(VVC, EAC3);
+}
+
+fn dumps_of(video: Encoder, audio: Encoder) {
     let Some(nine) = Ffmpeg::nine() else { return };
     let mut server = super::builder().start();
-    let source = Source { container: "mkv", video: Some(HEVC), audio: Some(OPUS) };
+    let source = Source { container: "mkv", video: Some(video), audio: Some(audio) };
     // Behind the end of a sequence there would be no configuration.
     let goes_on = |packet: &Packet| packet.role != Role::Event;
     let packets: Vec<_> = source.packets(&nine, 3).into_iter().filter(goes_on).collect();
