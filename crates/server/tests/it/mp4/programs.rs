@@ -9,7 +9,7 @@ use media::{Kind, Packet, mp4};
 use serde_json::Value;
 use testkit::{block_on, tools};
 
-use super::{as_mp4, closed, file_of, killed, publish, recording};
+use super::{as_mp4, closed, file_of, killed, publish, recording, report};
 use crate::ffmpeg::tool::{AAC, AV1, Ffmpeg, HEVC, OPUS, Source, USUAL};
 use crate::files::judge::{self, PATIENCE};
 use crate::files::vlc::{self, Vlc};
@@ -35,6 +35,19 @@ fn names(codec: &str) -> [&'static str; 2] {
         "eac3" => ["ec-3", "E-AC-3"],
         other => panic!("{other}"),
     }
+}
+
+/// What a file says its codecs parameter is (RFC 6381), as mp4box writes it: of Opus it takes the name of the
+/// sample entry as it stands, and of MP3 digits in lower case.
+fn codecs_for_mp4box(file: &Path) -> Vec<String> {
+    let metadata = report(file).metadata;
+    let (_, codecs) = metadata.iter().find(|(name, _)| name == "codecs").unwrap();
+    let as_mp4box = |codec| match codec {
+        "opus" => "Opus",
+        "mp4a.6B" => "mp4a.6b",
+        same => same,
+    };
+    codecs.as_str().unwrap().split(',').map(|codec| as_mp4box(codec).to_owned()).collect()
 }
 
 /// What was sent, and the three files.
@@ -110,9 +123,11 @@ fn check_by_mp4box(file: &Path, sent: &[Packet], is_fragmented: bool, source: &S
     assert!(said.iter().all(is_known), "{said:?}");
     assert_eq!(found["is_fragmented"], is_fragmented, "{}", file.display());
     let tracks = found["tracks"].as_array().unwrap();
+    let mut codecs_found = Vec::new();
     for (track, (kind, codec)) in tracks.iter().zip(source.codecs()) {
         let [begin, _] = names(codec);
         assert!(track["codec"].as_str().unwrap().starts_with(begin), "{}", track["codec"]);
+        codecs_found.push(track["codec"].as_str().unwrap().to_owned());
         let sample = |sample: &Value| {
             (sample["ms"].as_i64().unwrap(), sample["bytes"].as_str().unwrap().to_owned())
         };
@@ -127,6 +142,7 @@ fn check_by_mp4box(file: &Path, sent: &[Packet], is_fragmented: bool, source: &S
         }
     }
     assert_eq!(tracks.len(), source.codecs().count());
+    assert_eq!(codecs_found, codecs_for_mp4box(file), "{}", file.display());
 }
 
 /// Has GStreamer decode all pictures and all sound.
