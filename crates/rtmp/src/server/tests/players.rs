@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use media::amf0::Value;
-use media::{Kind, Packet};
+use media::{Chunks, Kind, Packet};
 
 use super::peer::{Peer, Run};
 use crate::server::{CloseCode, Event};
@@ -59,6 +59,61 @@ fn play_is_answered_with_stream_begin_first_and_reset_when_asked() {
         expected.push("Data @1 0 String(\"|RtmpSampleAccess\")");
         assert_eq!(run.replies_from(before), expected);
     }
+}
+
+/// Grants what is asked for; the replies since then, all of which one take of the output has to give.
+fn replies_at_once(run: &mut Run, peer: &mut Peer, then: impl FnOnce(&mut Run)) -> Vec<String> {
+    let before = run.replies().len();
+    run.session.handle_input(run.now, &peer.take()).unwrap();
+    let Some(Event::Connect { request, .. } | Event::Play { request, .. }) =
+        run.session.poll_event()
+    else {
+        panic!("nothing is asked for")
+    };
+    run.session.accept(request);
+    then(run);
+    let [first, second] = [(); 2].map(|()| {
+        let mut out = Chunks::new();
+        run.session.take_output(&mut out);
+        out.to_vec()
+    });
+    assert_eq!(second, []);
+    run.output.extend(first);
+    run.replies_from(before)
+}
+
+#[test]
+fn answers_to_connect_and_to_play_with_the_headers_come_out_together() {
+    let (mut run, mut peer) = (Run::new(), Peer::new());
+    peer.connect("live");
+    let replies = replies_at_once(&mut run, &mut peer, |_| {});
+    let expected = [
+        "WindowAckSize(2500000)",
+        "SetPeerBandwidth { window: 2500000, limit: 2 }",
+        "SetChunkSize(60000)",
+        "_result 1 @0 NetConnection.Connect.Success",
+    ];
+    assert_eq!(replies, expected);
+
+    peer.call(0, "createStream", 2.0, vec![]).call(1, "play", 0.0, vec!["test".into()]);
+    let replies = replies_at_once(&mut run, &mut peer, |run| {
+        run.session.begin(1);
+        let headers = [packet(Kind::Data, 0, b"\x02\0\x0aonMetaData\x05"), config()];
+        assert!(headers.iter().chain([&key(40), &audio(43)]).all(|one| run.session.send(1, one)));
+    });
+    let expected = [
+        "_result 2 @0 Number(1.0)",
+        "User(StreamBegin(1))",
+        "onStatus 0 @1 NetStream.Play.Start",
+        "Data @1 0 String(\"|RtmpSampleAccess\")",
+        "User(StreamBegin(1))",
+        "onStatus 0 @1 NetStream.Play.PublishNotify",
+        "Data @1 0 String(\"onMetaData\")",
+        "Video @1 0 7",
+        "Video @1 40 6",
+        "Audio @1 43 3",
+    ];
+    assert_eq!(replies, expected);
 }
 
 #[test]
