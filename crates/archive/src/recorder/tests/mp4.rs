@@ -224,6 +224,50 @@ fn a_file_and_each_of_its_parts_say_when_they_were() {
     assert_eq!(starts, ["2025-10-11T14:30:52.123+02:00", "2025-10-11T14:32:22.123+02:00"]);
 }
 
+#[test]
+fn each_key_frame_begins_a_part_and_a_flush_ends_one() {
+    /// What comes between two flushes.
+    const PIECE_MS: i64 = 500;
+    let rig = Rig::new(FakeDisk::default());
+    let mut stream = Stream::publish("live", "mp4_parts");
+    rig.start_by(&stream, |plan| {
+        plan.format = Format::Mp4;
+        plan.flush = Duration::from_millis(20);
+    });
+    // One each 4 s, in the middle of what is flushed at once; then one after another.
+    let is_key = |i: i64| i % 40 == 3 || i >= 116;
+    let frames = (3..120).flat_map(|i| [video(i * 100, is_key(i), 900), audio(i * 100 + 23, 150)]);
+    let packets: Vec<_> = [video_config(1), audio_config()].into_iter().chain(frames).collect();
+    for piece in packets.chunk_by(|a, b| a.dts_ms / PIECE_MS == b.dts_ms / PIECE_MS) {
+        stream.push(piece.to_vec());
+        rig.wait_for_packets(stream.sent.len() as u64);
+    }
+    drop(stream);
+    rig.wait_for_end();
+    let [finished] = &rig.take_finished()[..] else { panic!("one file") };
+    let file = &rig.disk.files()[&finished.path];
+    let (mut parts, mut coded) = (Vec::new(), Vec::new());
+    for item in items(file) {
+        match item {
+            Item::Packet(packet) if packet.is_media() => coded.push(packet),
+            Item::Part(part) => {
+                let boxes = boxes(&file[at(part.offset)..at(part.end)]);
+                assert_eq!(boxes.iter().filter(|(name, _)| *name == b"moof").count(), 1);
+                parts.push(std::mem::take(&mut coded));
+            }
+            _ => {}
+        }
+    }
+    let with_key = parts.iter().filter(|part| part[0].role == Role::Key).count();
+    assert_eq!(with_key, (3..120).filter(|i| is_key(*i)).count());
+    assert!(parts.iter().all(|part| part[1..].iter().all(|packet| packet.role != Role::Key)));
+    let last = parts.last().and_then(|part| part.last());
+    let starts = parts.iter().map(|part| &part[0]).chain(last);
+    let starts_ms: Vec<_> = starts.map(|packet| packet.dts_ms).collect();
+    let steps_ms = starts_ms.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(steps_ms.max() <= Some(PIECE_MS), "{starts_ms:?}");
+}
+
 fn at(offset: u64) -> usize {
     usize::try_from(offset).unwrap()
 }
