@@ -198,6 +198,30 @@ fn a_torn_file_is_cut_after_its_last_whole_part() {
 }
 
 #[test]
+fn a_codec_that_mp4_has_no_word_for_is_refused_once_and_goes_on_as_flv() {
+    let speex = |i: i64| Packet::new(Kind::Audio, i * 20, [&[0xb6][..], &[7; 40]].concat().into());
+    let pictures = clip().into_iter().filter(|packet| packet.kind != Kind::Audio);
+    let mut sent: Vec<_> = pictures.chain((0..400).map(speex)).collect();
+    sent.sort_by_key(|packet| packet.dts_ms);
+
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = recording_as_both(dir.path()).args(["-record-rejoin", "0"]).start();
+    const TOLD: &str = "track not playable in MP4";
+    server.allow(TOLD);
+    block_on(publish(&server, "live/test", &sent));
+    let complete = [("stream_key", "live/test"), ("dropped", "0")];
+    server.wait_for_logs("recording complete", &complete, 2);
+    server.stop();
+    let told: Vec<_> = server.logs().into_iter().filter(|line| line.message == TOLD).collect();
+    let reason =
+        "audio track 0: Speex cannot be in MP4: no specification says how; record it as FLV";
+    let reasons: Vec<_> = told.iter().filter_map(|line| line.field("reason")).collect();
+    assert_eq!(reasons, [reason]);
+    let [as_flv, _] = both(&server);
+    flv::assert_recorded(&as_flv, &sent);
+}
+
+#[test]
 fn two_recorders_keep_a_stream_as_flv_and_as_mp4() {
     let dir = tempfile::tempdir().unwrap();
     let mut server = recording_as_both(dir.path()).args(["-record-rejoin", "0"]).http().start();
