@@ -578,7 +578,7 @@ fn assert_read_over_reconnect(format: &str) {
     let clip = nine.packets(&sender::demo());
     let twice: Vec<_> = clip.bodies().iter().map(|of_track| of_track.repeat(2)).collect();
     let archive = format!("http://{}/api/v1/streams/live%2Ftest", server.http_addr());
-    for view in ["media.mp4", "media.m3u8"] {
+    for view in ["media.flv", "media.mp4", "media.m3u8"] {
         let url = format!("{archive}/{view}?from=2020-01-01T00:00:00Z");
         // Behind a discontinuity of HLS it reads the initialization again.
         let listing = nine.packets_but_for(&["Found duplicated MOOV Atom"], url.as_ref());
