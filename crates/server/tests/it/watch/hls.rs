@@ -5,6 +5,7 @@ use std::io::Read as _;
 
 use testkit::http::Answer;
 
+use super::renditions::values;
 use super::*;
 use crate::support::recording;
 
@@ -383,6 +384,38 @@ fn assert_discontinuous(server: Builder) {
         let age = dates[0].duration_since(began).as_secs();
         assert!(age >= -7 && dates[0] < jiff::Timestamp::now(), "{age} s after the beginning");
         publisher.close().await.unwrap();
+    });
+    server.stop();
+}
+
+#[test]
+fn a_jump_of_the_encoders_clock_is_a_discontinuity_at_the_right_date() {
+    let (mut server, http) = server();
+    let now_ms = || jiff::Timestamp::now().as_millisecond();
+    let config = SourceConfig { start_ms: 20_000_000, ..SourceConfig::default() };
+    let mut sent = source(config, 1_000);
+    let is_key = |packet: &Packet| packet.role == media::Role::Key;
+    let jump = 500 + sent[500..].iter().position(is_key).unwrap();
+    // Back, which makes nothing too old for players that have not read it yet.
+    sent[jump..].iter_mut().for_each(|packet| packet.dts_ms -= 14_400_000);
+    testkit::block_on(async {
+        let (mut publisher, url) = segmented(&server, &http, &sent[..jump]).await;
+        let came_after_ms = now_ms();
+        publisher.send_all(&sent[jump..]).await.unwrap();
+        publisher.close().await.unwrap();
+        let text = ended(&http, &url);
+        let runs: Vec<_> = text.split("#EXT-X-DISCONTINUITY\n").collect();
+        assert!(runs.len() == 2 && runs.iter().all(|run| run.contains(".m4s\n")), "{text}");
+        let date = values(runs[1], "#EXT-X-PROGRAM-DATE-TIME:")[0].parse::<jiff::Timestamp>();
+        let date_ms = date.unwrap().as_millisecond();
+        // What came at once is dated by the stream's own clock, back from when it came.
+        let length_ms = sent[sent.len() - 1].dts_ms - sent[jump].dts_ms;
+        let range_ms = came_after_ms - length_ms..=now_ms();
+        assert!(range_ms.contains(&date_ms), "{date_ms} is not in {range_ms:?}: {text}");
+        let bodies = |samples: samples::Samples| -> Vec<_> {
+            samples.into_values().flatten().map(|sample| sample.data).collect()
+        };
+        assert!(bodies(all_samples(&http, &url, &text)) == bodies(samples::of(&sent)));
     });
     server.stop();
 }
