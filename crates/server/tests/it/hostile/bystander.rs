@@ -81,6 +81,12 @@ pub(super) async fn unharmed_within(
     server.stop();
 }
 
+/// Checks that since it had `before` bytes the server has never had `max` MiB more.
+pub(super) fn assert_peak(server: &Server, before: u64, max: u64) {
+    let grown = server.usage().rss_peak_bytes.saturating_sub(before) >> 20;
+    assert!(grown < max, "{grown} MiB more at its most");
+}
+
 /// Publishes in real time until `stop` and checks that the player gets all of it; what was sent, and the
 /// longest that some of it took to arrive.
 async fn carry_on(

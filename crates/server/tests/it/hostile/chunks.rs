@@ -1,19 +1,14 @@
 //! Chunks that claim much, cut small, or take back what they began.
 
+use testkit::Publisher;
 use testkit::flv::assert_recorded;
-use testkit::{Publisher, Server};
 
+use super::bystander::assert_peak;
 use super::{chunk, connected, crowd, flood, publishing, server, unharmed};
 use crate::publish::{recorded, source};
 
 /// What claims and floods may add at any moment, in MiB.
 const PEAK_MAX: u64 = 96;
-
-/// Checks what the server has had at most since `before`.
-fn assert_peak(server: &Server, before: u64) {
-    let grown = server.usage().rss_peak_bytes.saturating_sub(before) >> 20;
-    assert!(grown < PEAK_MAX, "{grown} MiB more at its most");
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn claims_of_16_mib_on_thousands_of_chunk_streams_cost_what_has_arrived() {
@@ -34,7 +29,7 @@ async fn claims_of_16_mib_on_thousands_of_chunk_streams_cost_what_has_arrived() 
             wire
         })
         .await;
-        assert_peak(server, before);
+        assert_peak(server, before, PEAK_MAX);
         drop(wires);
         // One more chunk stream than there may be, and thousands.
         crowd(10, async |_| {
@@ -101,7 +96,7 @@ async fn floods_of_aborts_and_chunk_sizes_are_read_through() {
             let _ = wire.bytes(&nothing).await;
         })
         .await;
-        assert_peak(server, before);
+        assert_peak(server, before, PEAK_MAX);
     })
     .await;
 }

@@ -7,6 +7,7 @@ use rtmp::command::Command;
 use testkit::Noise;
 use testkit::client::{Error, Wire};
 
+use super::bystander::assert_peak;
 use super::{connected, crowd, publishing, server, unharmed};
 use crate::publish::source;
 
@@ -64,8 +65,12 @@ async fn bombs_of_amf_in_commands_and_metadata_do_no_harm() {
     /// Messages that hold AMF: commands and data, in both forms.
     const FORMS: [(u8, &str); 5] =
         [(20, "connect"), (20, "x"), (17, "publish"), (18, "@setDataFrame"), (15, "onMetaData")];
+    /// In MiB. Of each of ten peers 256 KiB of messages may be half read, and one is made of 16,384 values of some 100
+    /// bytes and 1 MiB of text: 30 MiB; and as much for their recordings and what the allocator keeps.
+    const PEAK_MAX: u64 = 64;
     let bombs = bombs();
     unharmed(server(), async |server, round| {
+        let before = server.usage().rss_bytes;
         for (number, bomb) in bombs.iter().enumerate() {
             crowd(2 * FORMS.len(), async |i| {
                 let (message_type, name) = FORMS[i / 2];
@@ -80,6 +85,7 @@ async fn bombs_of_amf_in_commands_and_metadata_do_no_harm() {
             })
             .await;
         }
+        assert_peak(server, before, PEAK_MAX);
     })
     .await;
 }
@@ -193,7 +199,10 @@ async fn answers(wire: &mut Wire, last: f64) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thousands_of_create_stream_are_refused_beyond_the_limit_and_places_come_back() {
+    /// In MiB. For each of four peers 1 MiB of answers may wait; the rest is what the program loads of itself.
+    const PEAK_MAX: u64 = 32;
     unharmed(server(), async |server, _| {
+        let before = server.usage().rss_bytes;
         crowd(4, async |_| {
             let mut wire = connected(server).await;
             assert_eq!(create(&mut wire, 4_000, false).await, 32);
@@ -205,6 +214,7 @@ async fn thousands_of_create_stream_are_refused_beyond_the_limit_and_places_come
             assert_eq!(create(&mut wire, 4_000, true).await, 4_000);
         })
         .await;
+        assert_peak(server, before, PEAK_MAX);
     })
     .await;
 }

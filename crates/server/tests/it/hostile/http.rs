@@ -7,10 +7,15 @@ use testkit::{Publisher, Server};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use super::bystander::assert_peak;
 use super::{crowd, patient, unharmed};
 use crate::limits::foreign::foreign;
 use crate::limits::timeouts::{closed, drip};
 use crate::publish::{recorded, source};
+
+/// What one request may add, in MiB: a head of 32 KiB, and of a file what is on its way; the rest is what the program
+/// loads of itself.
+const PEAK_MAX: u64 = 32;
 
 fn builder() -> Builder {
     super::server().http()
@@ -55,6 +60,7 @@ async fn slow_requests_are_given_up_and_take_no_place_from_others() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_heads_are_refused() {
     unharmed(builder(), async |server, _| {
+        let before = server.usage().rss_bytes;
         let http = server.api();
         for _ in 0..5 {
             let many = (0..1_000).fold(http.clone(), |http, n| http.header(&format!("X-{n}"), "1"));
@@ -66,6 +72,7 @@ async fn long_heads_are_refused() {
             let uri = format!("/{}", "a/".repeat(1 << 19));
             assert!(matches!(http.get(&uri).status, 414 | 431));
         }
+        assert_peak(server, before, PEAK_MAX);
     })
     .await;
 }
@@ -141,7 +148,9 @@ async fn range_bombs_and_path_tricks_get_no_more_than_the_file() {
     const SECRET: &str = "nobody is to read this";
     unharmed(builder(), async |server, round| {
         let (bytes, url) = film(server, round).await;
+        let before = server.usage().rss_bytes;
         range_bombs(server, &url, &bytes);
+        assert_peak(server, before, PEAK_MAX);
         for dir in [server.dir(), server.record_dir()] {
             std::fs::write(dir.join("secret.txt"), SECRET).unwrap();
         }
