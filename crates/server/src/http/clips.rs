@@ -21,6 +21,7 @@ use super::files::{Made, Refusal};
 use super::media::{Stretch, Where, of_recording, refused, segments_of};
 use super::problem::{Code, Problem};
 use super::recordings::{Format, Id, Recording, one};
+use super::time;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(clip))
@@ -93,7 +94,10 @@ async fn clip(
         ClipError::Label(error) => bad_value("labels", error),
         ClipError::Inexact => bad_value("cut", format!("{error}; add \"format\": \"mp4\"")),
         ClipError::Space => Problem::new(Code::DiskFailed, error.to_string()),
-        ClipError::Changes { .. } => Problem::new(Code::ConfigurationChanges, error.to_string()),
+        ClipError::Changes { unix_ms } => {
+            let problem = Problem::new(Code::ConfigurationChanges, error.to_string());
+            problem.with("changes_at", time::of_ms(unix_ms))
+        }
         ClipError::Range(error) => refused(Refusal::Range(error)),
     })?;
     // The catalog is told, and may be busy.

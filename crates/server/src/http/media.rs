@@ -22,6 +22,7 @@ use super::extract::{Params, PathParts, StreamKey, bad_value};
 use super::files::{File, Made, Refusal};
 use super::problem::{Code, Problem};
 use super::recordings::{Id, ask, files, moment};
+use super::time;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -344,5 +345,11 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
         Refusal::Range(range::Error::NoTrack { .. }) => Code::NoMp4,
         Refusal::Disk(_) | Refusal::Range(_) => Code::DiskFailed,
     };
-    Problem::new(code, refusal.to_string())
+    let problem = Problem::new(code, refusal.to_string());
+    match refusal {
+        Refusal::Range(range::Error::Changes { unix_ms }) => {
+            problem.with("changes_at", time::of_ms(unix_ms))
+        }
+        _ => problem,
+    }
 }

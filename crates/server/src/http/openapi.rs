@@ -34,6 +34,9 @@ pub(crate) struct ProblemBody {
     field: Option<String>,
     /// The known name that may have been meant.
     nearest: Option<String>,
+    /// When the configuration changes.
+    #[schema(format = DateTime)]
+    changes_at: Option<String>,
 }
 
 /// What stands before the first call.

@@ -135,7 +135,8 @@ codes! {
          frames of sound and picture (16 hours): ask for a shorter time.";
     ConfigurationChanges 422 "configuration-changes" "The configuration changes"
         "Within that time a codec or its configuration changes, which one MP4 file cannot tell \
-         every player; `detail` says when: ask for the time before and after it, or for FLV.";
+         every player; `changes_at` says when first: ask for the time before it and from it on, or \
+         for FLV.";
     NoMp4 422 "no-mp4" "It cannot be in MP4"
         "No specification says how to store its codecs in MP4, or nothing tells how to decode \
          them; `detail` says which: ask for FLV.";

@@ -623,6 +623,16 @@ fn assert_clip_over_reconnects(format: &str) {
     assert_eq!(refused.problem(), (422, "configuration-changes".to_owned()));
     let detail = refused.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("and a clip has one"), "{detail}");
+    let whole = http.get(&format!("{path}/media.mp4"));
+    assert_eq!(whole.problem(), (422, "configuration-changes".to_owned()));
+    // Before it and from it on is one configuration each.
+    let change = whole.json()["changes_at"].as_str().unwrap().to_owned();
+    assert_eq!(refused.json()["changes_at"], *change);
+    for side in ["from", "to"] {
+        let query = format!("cut=exact&{side}={}", change.replace('+', "%2B"));
+        let half = http.get(&format!("{path}/media.mp4?{query}"));
+        assert_eq!(half.status, 200, "{query}: {}", half.text());
+    }
     server.stop();
 }
 
