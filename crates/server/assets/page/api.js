@@ -8,9 +8,12 @@ const base = new URL("api/v1/", document.baseURI);
 /** What the server said instead of doing what it was asked. */
 export class Problem extends Error {
   constructor(problem, status) {
-    const { title = `The server answered ${status}`, detail } = problem;
-    super(detail ? `${title}: ${detail}.` : `${title}.`);
+    const { title = `The server answered ${status}`, detail = "" } = problem;
+    // Some details begin with what the title says.
+    const isRepeated = detail.toLowerCase().startsWith(title.toLowerCase());
+    super(isRepeated ? `${title}${detail.slice(title.length)}.` : detail ? `${title}: ${detail}.` : `${title}.`);
     this.code = problem.code ?? "";
+    this.changesAt = problem.changes_at;
     this.status = status;
   }
 }

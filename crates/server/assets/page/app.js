@@ -54,7 +54,14 @@ function listen(on) {
   return () => listeners.delete(on);
 }
 
+/** The view of an address that leads nowhere. */
+function nowhere(main) {
+  main.append(el("h2", { textContent: "No such place" }), el("p", { className: "empty" },
+    "This address leads to nothing here. ", el("a", { href: "#/", textContent: "Live streams" })));
+}
+
 const VIEWS = {
+  __proto__: null,
   "": streams.show,
   watch: player.show,
   recordings: recordings.show,
@@ -66,8 +73,13 @@ const VIEWS = {
 function show() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, ...rest] = path.split("/");
-  const view = VIEWS[name] ?? streams.show;
-  const about = rest.map(decodeURIComponent).join("/");
+  let view = VIEWS[name] ?? nowhere;
+  let about = "";
+  try {
+    about = rest.map(decodeURIComponent).join("/");
+  } catch {
+    view = nowhere;
+  }
   leave();
   document.querySelectorAll(".note:not(.bad)").forEach((note) => note.remove());
   main.replaceChildren();

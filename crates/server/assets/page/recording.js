@@ -11,61 +11,130 @@ const LOOK = 5_000;
 const SETTLED = 3_000;
 /** Longest recording that is loaded whole, where a token keeps the browser from loading parts. */
 const WHOLE_BYTES = 1 << 30;
+/** Tells whether there will be an answer. */
+const FIRST_BYTE = { headers: { Range: "bytes=0-0" } };
+
+/** When a recording's clock is 0, by the clock on the wall: as its files say. */
+const zeroOf = ({ files: [first] }) => new Date(first.start) - first.start_ms;
 
 /** Moments of a recording's clock (ms), for the API. */
-function moments(start, from, to) {
-  const moment = (ms) => new Date(new Date(start).getTime() + ms).toISOString();
+function moments(recording, from, to) {
+  const moment = (ms) => new Date(zeroOf(recording) + ms).toISOString();
   return { ...(from !== null && { from: moment(from) }), ...(to !== null && { to: moment(to) }) };
 }
 
 /** The address of a stretch of a recording, from one ms of its clock to another. */
-function stretch({ id, start }, kind, from, to) {
-  const query = new URLSearchParams({ cut: "exact", ...moments(start, from, to) });
-  return url(from === null && to === null ? `recordings/${id}/media.${kind}` : `recordings/${id}/media.${kind}?${query}`);
+function stretch(recording, kind, from, to) {
+  const path = `recordings/${recording.id}/media.${kind}`;
+  const query = new URLSearchParams({ cut: "exact", ...moments(recording, from, to) });
+  return url(from === null && to === null ? path : `${path}?${query}`);
 }
 
-/** The video, at the clock of its recording. */
+/**
+ * The video, at the clock of its recording. One video has one configuration: where that changes another one follows,
+ * which the server tells when it is asked for both as one.
+ */
 class Screen {
-  constructor(status) {
-    this.status = status;
+  constructor(status, changed) {
+    // The moments (ms) at which a configuration begins; the one that is shown; and the place that is being loaded.
+    Object.assign(this, { status, changed, starts: [0], start: 0, wanted: null });
     this.video = el("video", { controls: true, playsInline: true, preload: "metadata", ariaLabel: "Recording" });
     this.video.addEventListener("error", () => this.explain());
-    // What grows goes on where it ended, with what has come since.
-    this.video.addEventListener("ended", () => this.recording && isActive(this.recording) && this.load(this.recording, true));
+    this.video.addEventListener("ended", () => this.goOn());
     this.element = el("div", { className: "screen" }, this.video);
   }
 
   get at() {
-    return Math.round(this.video.currentTime * 1000);
+    return this.wanted?.at ?? this.start + Math.round(this.video.currentTime * 1000);
   }
 
   set at(ms) {
-    this.video.currentTime = ms / 1000;
+    const at = Math.max(0, ms);
+    if (this.wanted) this.wanted.at = at;
+    else if (this.startOf(at) === this.start) this.video.currentTime = (at - this.start) / 1000;
+    else this.load(at, this.plays);
   }
 
-  /** Loads what there is of a recording, and stays at its place. */
-  async load(recording, plays = false) {
-    const at = this.at;
-    this.recording = recording;
-    this.end = isActive(recording) ? recording.length_ms - SETTLED : null;
-    if (this.end !== null && this.end <= 0) return;
-    this.address = stretch(recording, "mp4", null, this.end);
+  get plays() {
+    return this.wanted?.plays ?? !this.video.paused;
+  }
+
+  /** Plays, or does not any more. */
+  toggle() {
+    if (this.wanted) this.wanted.plays = !this.wanted.plays;
+    else if (this.video.paused) this.video.play().catch(() => {});
+    else this.video.pause();
+  }
+
+  startOf(at) {
+    return this.starts.filter((start) => start <= at).at(-1);
+  }
+
+  /** Where what begins at `start` ends: at the next one, or with what is settled; `null` for the end of it all. */
+  endOf(start) {
+    const settled = isActive(this.recording) ? this.recording.length_ms - SETTLED : null;
+    return this.starts.find((next) => next > start) ?? settled;
+  }
+
+  /** Whether a moment is inside of a span, at which the configuration changes. */
+  changesIn(from, to) {
+    return this.starts.some((start) => from < start && start < to);
+  }
+
+  /** Loads what there is at a moment, and shows that. */
+  async load(at = this.at, plays = this.plays || this.video.ended) {
+    const wanted = (this.wanted = { at, plays });
     say(this.status, "");
-    this.video.src = hasToken() ? await this.whole(recording) : this.address;
-    if (at > 0) this.at = at;
-    if (plays) this.video.play().catch(() => {});
+    try {
+      while (this.wanted === wanted) {
+        const start = this.startOf(wanted.at);
+        const end = this.endOf(start);
+        if (end !== null && end <= start) break;
+        this.address = stretch(this.recording, "mp4", start || null, end);
+        const source = await this.source(start);
+        if (this.wanted !== wanted || !source || this.startOf(wanted.at) !== start) continue;
+        Object.assign(this, { start, end, wanted: null });
+        URL.revokeObjectURL(this.video.src);
+        this.video.src = source;
+        this.video.currentTime = (wanted.at - start) / 1000;
+        if (wanted.plays) this.video.play().catch(() => {});
+      }
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      if (this.wanted === wanted) say(this.status, problem.message);
+    } finally {
+      if (this.wanted === wanted) this.wanted = null;
+    }
   }
 
-  async whole({ size_bytes }) {
-    if (size_bytes > WHOLE_BYTES) throw new Problem({ title: "This recording is too long to be played behind a token: download a clip of it" });
-    return URL.createObjectURL(await (await ask(this.address)).blob());
+  /** What the video plays; none where the configuration changes in it, which is known from then on. */
+  async source(start) {
+    if (hasToken() && this.recording.size_bytes > WHOLE_BYTES) throw new Problem({ title: "This recording is too long to be played behind a token: download a clip of it" });
+    try {
+      const answer = await ask(this.address, hasToken() ? {} : FIRST_BYTE);
+      return hasToken() ? URL.createObjectURL(await answer.blob()) : this.address;
+    } catch (problem) {
+      const change = new Date(problem.changesAt) - zeroOf(this.recording);
+      if (!(change > start) || this.starts.includes(change)) throw problem;
+      this.starts = [...this.starts, change].sort((a, b) => a - b);
+      this.changed();
+      return null;
+    }
+  }
+
+  /** Goes on where it has ended: with the next configuration, or with what has come since. */
+  goOn() {
+    if (!this.recording || this.wanted) return;
+    const end = this.endOf(this.start);
+    if (this.starts.includes(end)) this.load(end, true);
+    else if (end > this.end) this.load(this.at, true);
   }
 
   /** Says what the server said: browsers only know that it did not work. */
   async explain() {
     if (!this.address) return;
     try {
-      await ask(this.address, { headers: { Range: "bytes=0-0" } });
+      await ask(this.address, FIRST_BYTE);
       say(this.status, "This browser does not play this recording. It can be downloaded.");
     } catch (problem) {
       say(this.status, problem.message);
@@ -107,10 +176,11 @@ class Clip {
 
   /** Keeps what is between as a recording of its own. */
   async save(note) {
-    const { id, start, format } = this.screen.recording;
+    const { recording } = this.screen;
+    const { id, format } = recording;
     const name = this.name.value.trim() || undefined;
     const cut = format === "mp4" ? "exact" : "keyframe";
-    const kept = await call("POST", `recordings/${id}/clips`, { ...moments(start, ...this.span), cut, name });
+    const kept = await call("POST", `recordings/${id}/clips`, { ...moments(recording, ...this.span), cut, name });
     const ends = format === "mp4" ? "to the ms" : "from the key frame before to the one after";
     note(`The clip is kept, ${ends}.`, "", ["Show it", () => (location.hash = `#/recording/${kept.id}`)]);
   }
@@ -128,19 +198,22 @@ class Clip {
     if (isGiven && !isGood) say(this.length, "In has to be before out; times are as 1:02:03.004.");
     else say(this.length, isGiven ? `${clock(end - (from ?? 0), true)} long` : "");
     if (!this.span || !recording) return;
-    this.links.append(...["mp4", "flv"].map((kind) =>
+    const kinds = this.screen.changesIn(from ?? 0, end) ? ["flv"] : ["mp4", "flv"];
+    this.links.append(...kinds.map((kind) =>
       file(this.told, `Clip as ${kind.toUpperCase()}`, stretch(recording, kind, from, to), `${recording.id}-${from ?? 0}-${end}.${kind}`)));
   }
 }
 
-function downloads(recording, told) {
-  const whole = ["mp4", "flv"].map((kind) =>
+function downloads({ recording, starts }, told) {
+  const changes = starts.slice(1).map((at) => clock(at, true)).join(", ");
+  const whole = (changes ? ["flv"] : ["mp4", "flv"]).map((kind) =>
     file(told, `All as ${kind.toUpperCase()}`, stretch(recording, kind, null, null), `${recording.id}.${kind}`));
   const files = recording.files.filter(({ state }) => ["open", "finished"].includes(state)).map((segment) => {
     const name = segment.file.split("/").pop();
     return el("li", {}, file(told, name, url(`recordings/${recording.id}/segments/${segment.number}/file`), name));
   });
-  return [el("p", { className: "links" }, whole), el("details", {}, el("summary", { textContent: count(files.length, "file") }), el("ul", {}, files))];
+  const note = changes && `Not as one MP4: the configuration changes at ${changes}.`;
+  return [el("p", { className: "links" }, whole, note), el("details", {}, el("summary", { textContent: count(files.length, "file") }), el("ul", {}, files))];
 }
 
 function keys(event, screen, clip) {
@@ -149,7 +222,7 @@ function keys(event, screen, clip) {
     i: () => clip.set(clip.from), o: () => clip.set(clip.to),
     j: () => (screen.at -= 10_000), l: () => (screen.at += 10_000),
     ",": () => (screen.at -= 40), ".": () => (screen.at += 40),
-    k: () => (screen.video.paused ? screen.video.play() : screen.video.pause()),
+    k: () => screen.toggle(),
   }[event.key.toLowerCase()];
   if (!run) return;
   event.preventDefault();
@@ -160,23 +233,41 @@ function keys(event, screen, clip) {
 export function show(main, told, id, tools) {
   const title = el("h2", { textContent: "Recording" });
   const status = el("p", { className: "status", role: "status" });
-  const screen = new Screen(status);
+  const screen = new Screen(status, () => offer());
   const line = el("div");
   const draw = () => screen.recording && line.replaceChildren(ofRecording(screen.recording, clip.span));
   const clip = new Clip(screen, draw, told, tools.note);
   const shown = el("div");
   const files = el("div");
   const buttons = el("p", { className: "actions" });
-  const help = "Keys: K plays, J and L move by 10 s, comma and full stop by a frame, I and O mark a clip.";
-  main.append(title, screen.element, line, status, clip.element, shown, buttons, files, el("p", { className: "help", textContent: help }));
+  const help = el("p", { className: "help", textContent: "Keys: K plays, J and L move by 10 s, comma and full stop by a frame, I and O mark a clip." });
+  const reveal = (isThere) => [screen.element, clip.element, line, files, help].forEach((element) => (element.hidden = !isThere));
+  reveal(false);
+  main.append(title, screen.element, line, status, clip.element, shown, buttons, files, help);
   let state = "";
   let open = false;
+  const offer = () => {
+    clip.update();
+    files.replaceChildren(...downloads(screen, told));
+  };
+  const find = async () => {
+    try {
+      return await call("GET", `recordings/${id}`);
+    } catch (problem) {
+      if (![400, 404].includes(problem.status)) throw problem;
+      reveal(false);
+      for (const element of [shown, buttons]) element.replaceChildren();
+      say(status, problem.message);
+      return null;
+    }
+  };
   const look = async () => {
-    const recording = await call("GET", `recordings/${id}`);
+    const recording = await find();
+    if (!recording) return;
     say(title, `${recording.stream}${recording.start ? `, ${new Date(recording.start).toLocaleString()}` : ""}`);
     shown.replaceChildren(about(recording));
     const isThere = recording.files.some(({ state }) => ["open", "finished"].includes(state));
-    for (const element of [screen.element, clip.element, line, files]) element.hidden = !isThere;
+    reveal(isThere);
     if (recording.state === "binned") say(status, "It is in the bin: restore it to play it.");
     else if (state.startsWith("binned")) say(status, "");
     screen.recording = recording;
@@ -185,12 +276,12 @@ export function show(main, told, id, tools) {
     const isSettled = screen.end !== undefined || !isActive(recording) || recording.length_ms > SETTLED;
     if (isThere && isSettled && (!open || key !== state)) {
       open = true;
-      await screen.load(recording, screen.video.currentTime > 0 && !screen.video.paused);
-    }
+      await screen.load();
+    } else if (screen.video.ended) screen.goOn();
     if (key === state) return;
     state = key;
     buttons.replaceChildren(...actions(recording, told, tools, look));
-    files.replaceChildren(...downloads(recording, told));
+    offer();
   };
   const tick = told(look);
   line.addEventListener("click", (event) => {
@@ -206,7 +297,8 @@ export function show(main, told, id, tools) {
     clearInterval(timer);
     deaf();
     document.removeEventListener("keydown", onKey);
-    screen.address = null;
+    Object.assign(screen, { address: null, recording: null, wanted: null });
+    URL.revokeObjectURL(screen.video.src);
     screen.video.removeAttribute("src");
     screen.video.load();
   };

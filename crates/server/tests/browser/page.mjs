@@ -300,11 +300,31 @@ await run({
 
   async "what the server refuses is told in its words"() {
     await go(page, "recording/0000000000000000");
-    await page.locator(".note.bad", { hasText: "No such recording: no recording 0000000000000000." }).waitFor();
+    await page.locator(".status", { hasText: "No such recording: no recording 0000000000000000." }).waitFor();
+    for (const part of [".screen", ".clip", ".help", ".actions > *"]) assert.equal(await page.locator(`${part}:visible`).count(), 0, part);
+    // With nothing said twice.
+    const problem = { title: "The disk could not do it", code: "disk-failed", detail: "the disk could not do it: no space is left" };
+    await page.route("**/api/v1/recordings?*", (route) => route.fulfill({ status: 503, json: problem }));
+    await go(page, "recordings");
+    await page.locator(".note.bad").getByText("The disk could not do it: no space is left.", { exact: true }).waitFor();
+    await go(page, "events");
+    await page.unrouteAll();
     // Browsers have a word for it as well.
     const all = page.complaints.splice(0);
-    page.complaints = all.filter((text) => !text.includes("recordings/0000000000000000"));
-    assert.equal(all.length - page.complaints.length, 1, all.join("\n"));
+    page.complaints = all.filter((text) => !/recordings(\/0000000000000000|\?.*)$/.test(text));
+    assert.ok(all.length - page.complaints.length >= 2, all.join("\n"));
+  },
+
+  async "an address that leads nowhere says so"() {
+    for (const place of ["watch/%E0%A4%A", "nowhere", "constructor"]) {
+      await go(page, "events");
+      await page.locator(".events").waitFor();
+      await go(page, place);
+      await page.getByRole("heading", { name: "No such place" }).waitFor();
+      assert.equal(await page.locator(".events").count(), 0);
+    }
+    await page.getByRole("link", { name: "Live streams" }).click();
+    await page.locator(".card h3").waitFor();
   },
 
   async "a phone in the dark shows all of it"(browser) {

@@ -107,6 +107,31 @@ fn the_player_of_the_page_goes_on_when_the_stream_comes_back() {
     server.stop();
 }
 
+/// The encoder comes back twice with another picture.
+fn play_over_changes(token: Option<&str>) {
+    let options = ["-record-all", "true", "-record-rejoin", "10m", "-record-flush", "20ms"];
+    let mut server =
+        builder().args(options).args(token.iter().flat_map(|t| ["-api-token", t])).start();
+    let Some((ffmpeg, mut command)) = script(&server, "changes.mjs") else { return };
+    let other = tool::USUAL.packets(&ffmpeg, 6);
+    for (runs, packets) in [&sender::clip(), &other, &sender::clip()].into_iter().enumerate() {
+        block_on(crate::record::publish(&server, "live/test", packets));
+        server.wait_for_logs("recorder closed", &[("stream_key", "live/test")], runs + 1);
+    }
+    assert_done(&tools::run(command.envs(token.map(|token| ("TOKEN", token))), LONGEST));
+    server.stop();
+}
+
+#[test]
+fn a_recording_whose_configuration_changes_is_played_and_sought_in() {
+    play_over_changes(None);
+}
+
+#[test]
+fn a_recording_whose_configuration_changes_is_played_with_a_token() {
+    play_over_changes(Some("a-token-that-nobody-guesses"));
+}
+
 #[test]
 fn players_of_other_pages_play_every_view() {
     let mut server = builder().start();
