@@ -1,6 +1,6 @@
 //! Every codec, published, recorded and played.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use media::amf0::Value;
@@ -10,8 +10,8 @@ use testkit::{flv, tools};
 
 use super::packets::{Listing, ROUNDING_US, assert_same, assert_tail};
 use super::tool::{
-    AAC, AC3, AV1, EAC3, FLAC, Ffmpeg, H264, HEVC, KEY_INTERVAL, LONGEST, MP3, OPUS, Source, USUAL,
-    VP9, VVC, ended,
+    AAC, AC3, AV1, EAC3, Encoder, FLAC, Ffmpeg, H264, HEVC, KEY_INTERVAL, LONGEST, MP3, OPUS,
+    Source, USUAL, VP9, VVC, ended,
 };
 use crate::support;
 
@@ -115,6 +115,69 @@ fn opus_alone() {
 #[test]
 fn av1_alone() {
     nine_to_nine(Source { container: "mkv", video: Some(AV1), audio: None });
+}
+
+/// What FLV had before H.264, as far as FFmpeg 9 encodes it: Sorenson H.263, both screen videos, Nellymoser, ADPCM,
+/// PCM and G.711.
+#[test]
+fn codecs_of_before_are_recorded_and_played() {
+    let Some(nine) = Ffmpeg::nine() else { return };
+    const OLD: [(Option<Encoder>, Encoder); 6] = [
+        (
+            Some(("flv1", &["-c:v", "flv"])),
+            ("nellymoser", &["-ac", "1", "-ar", "22050", "-c:a", "nellymoser"]),
+        ),
+        (
+            Some(("flashsv", &["-pix_fmt", "bgr24", "-c:v", "flashsv"])),
+            ("adpcm_swf", &["-ar", "44100", "-c:a", "adpcm_swf"]),
+        ),
+        (
+            Some(("flashsv2", &["-pix_fmt", "bgr24", "-c:v", "flashsv2"])),
+            ("pcm_s16le", &["-ar", "44100", "-c:a", "pcm_s16le"]),
+        ),
+        (None, ("pcm_u8", &["-ar", "44100", "-c:a", "pcm_u8"])),
+        (None, ("pcm_alaw", &["-ac", "1", "-ar", "8000", "-c:a", "pcm_alaw"])),
+        (None, ("pcm_mulaw", &["-ac", "1", "-ar", "8000", "-c:a", "pcm_mulaw"])),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = support::recording().start();
+    let shows: Vec<_> = std::iter::zip(1.., OLD)
+        .map(|(n, (video, audio))| {
+            let source = Source { container: "flv", video, audio: Some(audio) };
+            let at = dir.path().join(n.to_string());
+            std::fs::create_dir(&at).unwrap();
+            let (sent, listing) = (at.join("sent.flv"), at.join("played"));
+            nine.pack(&source.encode(&nine, SECONDS, &at), &[], &sent);
+            let key = format!("live/{n}");
+            let playing = nine.play(&server.url(&key), &listing);
+            (source, sent, listing, key, playing)
+        })
+        .collect();
+    server.wait_for_logs("play started", &[], shows.len());
+    let publish =
+        |show: &(_, PathBuf, _, String, _)| nine.publish_live(&show.1, &server.url(&show.3));
+    shows.iter().map(publish).collect::<Vec<_>>().into_iter().for_each(|one| drop(ended(one)));
+    for (source, sent, listing, key, playing) in shows {
+        drop(ended(playing));
+        server.wait_for_log("recorder closed", &[("stream_key", &key), ("dropped", "0")]);
+        let packets = flv::clip(&sent);
+        let recording = crate::record::file_of(&server, &key);
+        flv::assert_recorded(&recording, &packets);
+        let listed = nine.packets(&recording);
+        let codecs = source.codecs().map(|(_, codec)| codec);
+        assert!(listed.tracks.iter().map(|track| track.codec.as_str()).eq(codecs), "{key}");
+        let played = Listing::parse(&std::fs::read_to_string(&listing).unwrap());
+        // From where it came in, which is before or behind the first packets of the other kind.
+        for (all, got) in std::iter::zip(nine.packets(&sent).bodies(), played.bodies()) {
+            assert!(
+                !got.is_empty() && all.ends_with(&got),
+                "{key}: {} of {}",
+                got.len(),
+                all.len()
+            );
+        }
+    }
+    server.stop();
 }
 
 fn published_recorded_and_played(

@@ -4,7 +4,7 @@ use media::amf0::{self, Value as Amf};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::ffmpeg::tool::{AAC, HEVC, Source};
+use crate::ffmpeg::tool::{AAC, Encoder, HEVC, Source};
 use crate::files::judge::programs;
 
 /// Records packets as MP4.
@@ -121,6 +121,45 @@ fn language_title_and_colours_that_the_publisher_tells_are_found_by_ffprobe_and_
         let source = &video[format!("{name}_Source")];
         assert_eq!((&video[name], source), (&json!(says), &json!("Container")), "{name}");
     }
+}
+
+/// There is no free encoder of it: frames of AAC-LC of 24 kHz, whose configuration says that there may be SBR.
+#[test]
+fn he_aac_has_its_rate_and_name_and_keeps_its_times() {
+    let Some(nine) = Ffmpeg::nine() else { return };
+    let Some([ffprobe, mediainfo]) = programs(["ffprobe", "mediainfo"]) else { return };
+    let low: Encoder = ("aac", &["-ar", "24000", "-c:a", "aac", "-b:a", "48k"]);
+    let source = Source { container: "mp4", video: None, audio: Some(low) };
+    let mut sent = source.packets(&nine, 3);
+    sent.retain(|packet| packet.kind == Kind::Audio);
+    let config = sent.iter_mut().find(|packet| packet.role == media::Role::Config).unwrap();
+    // SBR over AAC-LC, 24 kHz and with it 48 kHz, stereo (ISO 14496-3 1.6.2.1).
+    config.body = vec![0xAF, 0, 0x2B, 0x11, 0x88, 0].into();
+    let (_server, file) = made(&sent);
+    let said = report(&file).metadata;
+    assert!(said.iter().any(|(name, of)| name == "codecs" && of.as_str() == Some("mp4a.40.5")));
+
+    let mut command = Command::new(ffprobe);
+    command.args(["-v", "warning", "-of", "json", "-show_streams", "-count_frames"]);
+    let output = tools::run(command.arg(&file), LONGEST).success();
+    assert_eq!(output.stderr, "");
+    let probed: Value = serde_json::from_str(&output.text()).unwrap();
+    let audio = &probed["streams"][0];
+    assert_eq!(audio["sample_rate"], "48000");
+    let frames: Vec<_> = sent.iter().filter(|packet| packet.is_media()).collect();
+    assert_eq!(audio["nb_read_frames"], frames.len().to_string(), "all of them are decoded");
+    let step_us = 1_024_000_000 / 24_000;
+    for (n, found) in nine.packets(&file).tracks[0].packets.iter().enumerate() {
+        let away_us = found.dts_us - i64::try_from(n).unwrap() * step_us;
+        assert!(away_us.abs() <= 2_000, "frame {n}: {away_us}");
+    }
+
+    let mut command = Command::new(mediainfo);
+    let text = tools::run(command.arg("--Output=JSON").arg(&file), LONGEST);
+    let found: Value = serde_json::from_str(&text.success().text()).unwrap();
+    let audio = &found["media"]["track"][1];
+    assert_eq!((&audio["Format"], &audio["SamplingRate"]), (&json!("AAC"), &json!("48000")));
+    assert!(audio["Format_AdditionalFeatures"].as_str().unwrap().contains("SBR"), "{audio}");
 }
 
 #[test]
