@@ -221,8 +221,10 @@ impl Recorder {
         let age = self.now.saturating_duration_since(self.created);
         self.refresh_at = self.now + age.clamp(REFRESH_CHANGED, REFRESH);
         let _call = self.task.calls.enter(self.shared.age());
+        // Asked before it is found out whether it was deleted: what is elsewhere then was moved.
+        let is_in_place = segment.is_in_place();
         segment.refresh(self.books.segment()).map_err(Failure::Write)?;
-        if !segment.is_in_place() {
+        if !is_in_place {
             // It has all that came; what comes goes to where recordings are to be.
             self.rotation.want(Cut::Disk, self.rebase.newest_ms());
         }
