@@ -12,7 +12,7 @@ use testkit::server::Server;
 use testkit::tools::{Output, Running};
 
 use super::renditions::of_track;
-use crate::ffmpeg::tool::{EAC3, Encoder, FLAC, Ffmpeg, HEVC, OPUS, Source, VP9, VVC};
+use crate::ffmpeg::tool::{Encoder, FLAC, Ffmpeg, HEVC, OPUS, Source, VP9};
 use crate::files::judge::{self, PATIENCE};
 use crate::files::sender::{self, Sender};
 use crate::files::vlc::{self, Vlc};
@@ -73,11 +73,6 @@ fn ffmpeg_9_gets_every_packet_of_hevc_and_opus_of_every_view() {
 #[test]
 fn ffmpeg_9_gets_every_packet_of_vp9_and_flac_of_every_view() {
     dumps_of(VP9, FLAC);
-}
-
-#[test]
-fn ffmpeg_9_gets_every_packet_of_vvc_and_eac3_of_every_view() {
-    dumps_of(VVC, EAC3);
 }
 
 fn dumps_of(video: Encoder, audio: Encoder) {
