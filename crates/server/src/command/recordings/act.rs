@@ -336,6 +336,7 @@ impl Delete {
         let query = if self.at_once { vec![("at_once", "true".to_owned())] } else { Vec::new() };
         let (_, answer) = api.call(Method::DELETE, &call(&id, &[]), &query, None).await?;
         let recording = read(&answer)?;
+        let is_done = recording.state != "missing";
         let text = match (recording.state.as_str(), recording.purge.as_deref()) {
             ("binned", until) => {
                 let until = until.map(|until| format!(" until {}", local(until)));
@@ -347,10 +348,9 @@ impl Delete {
             }
             _ => {
                 let whole = Place::Server(api).show(self.id).await;
-                gone(&whole.and_then(|whole| read(&whole)).unwrap_or(recording.clone()))
+                gone(&whole.and_then(|whole| read(&whole)).unwrap_or(recording))
             }
         };
-        let is_done = recording.state != "missing";
         if !is_done && !self.at.json {
             return Err(text.into());
         }
